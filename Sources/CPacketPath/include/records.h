@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ * The records that the packet path and the daemon share. Declared here and nowhere else: Swift (kernel and native) imports this header,
+ * maps.bpf.c sizes its maps by it. Multiples of 8 octets; what is published is published by one aligned 8-octet store.
+ */
+#pragma once
+#include <stdint.h>
+
+enum {
+  skein_unit_count = 1024,      /* WO 00/31945: a work unit number between 0 and 1023 */
+  skein_member_count = 256,
+  skein_address_count = 16,     /* cluster addresses; the machine's own addresses likewise */
+  skein_service_count = 16,     /* "hash source only" services */
+  skein_counter_count = 64,     /* counters a CPU */
+  skein_fragment_count = 4096,
+  skein_no_member = 0xffff,
+};
+
+/* One work unit: 8 octets, replaced by one store. */
+struct skein_unit {
+  uint16_t owner;      /* index into members, skein_no_member when unassigned */
+  uint8_t acknowledged; /* the owner has acknowledged: it processes */
+  uint8_t mine;        /* this machine owns it (acknowledged, state in) */
+  uint32_t padding;
+};
+
+/* One member, by its index in this daemon's own table. */
+struct skein_member {
+  uint8_t ethernet_address[6];
+  uint16_t in_use;
+};
+
+/* The lease, alone in its record: the daemon stores it with every renewal. */
+struct skein_lease {
+  uint64_t deadline; /* CLOCK_BOOTTIME nanoseconds; at or after it this machine processes nothing and announces nothing */
+  uint64_t padding[7];
+};
+
+struct skein_address {
+  uint32_t words[4]; /* network byte order as in the packet; IPv4 in words[3] with words[2] = htonl(0xffff) */
+};
+
+/* A service whose work unit is the hash of the source address alone, so that its flows meet on one member. */
+struct skein_service {
+  uint8_t protocol; /* IP protocol number */
+  uint8_t in_use;
+  uint16_t port;    /* network byte order; 0 for every port or a protocol without */
+  uint32_t padding;
+};
+
+enum skein_flags {
+  skein_flag_enabled = 1,    /* off: everything passes to the stack */
+  skein_flag_master = 2,     /* answers ARP and neighbour solicitations, holds what is unassigned */
+  skein_flag_forwarding = 4, /* delivery: forwarding (the master forwards by MAC) */
+  skein_flag_routing = 8,    /* frames for neither the cluster nor this machine are router work */
+  skein_flag_l2tp_ids = 16,  /* tunnel and session id enter the hash */
+  skein_flag_hold = 32,      /* unassigned and unacknowledged packets go up; off: dropped and counted */
+};
+
+/* Everything else the packet path is told. Written by the daemon while the program runs: each field is valid by itself at every moment. */
+struct skein_settings {
+  uint64_t flags;
+  uint64_t hash_keys[8];        /* drawn from the cluster's hash seed */
+  uint8_t own_mac[6];
+  uint8_t shared_mac[6];        /* equals own_mac in forwarding mode */
+  uint16_t own_member;          /* index into members */
+  uint16_t cluster_address_count;
+  uint16_t own_address_count;
+  uint16_t service_count;
+  uint32_t padding;
+  struct skein_address cluster_addresses[skein_address_count];
+  struct skein_address own_addresses[skein_address_count];
+  struct skein_service services[skein_service_count];
+};
+
+/* The work unit of a fragmented datagram, remembered from its first fragment. 64 octets: one cache line. */
+struct skein_fragment {
+  uint64_t deadline;            /* CLOCK_BOOTTIME nanoseconds; 0 = free */
+  uint32_t source[4];
+  uint32_t destination[4];
+  uint32_t identification;
+  uint16_t unit;
+  uint8_t protocol;
+  uint8_t forwarding;
+  uint64_t padding[2];
+};
+
+/* What the packet path counted of one unit, on one CPU. */
+struct skein_traffic {
+  uint64_t packets;
+  uint64_t octets;
+};
+
+/* A packet that goes up to the daemon: this header, then the frame, cut at skein_frame_limit. */
+enum { skein_frame_limit = 2048 };
+struct skein_upcall {
+  uint32_t interface;   /* ifindex it came in by */
+  uint16_t unit;
+  uint16_t reason;      /* one of enum skein_upcall_reason */
+  uint32_t frame_length; /* octets of the whole frame */
+  uint32_t copied_length;
+  uint8_t frame[skein_frame_limit];
+};
+enum skein_upcall_reason {
+  skein_upcall_unassigned = 1,
+  skein_upcall_unacknowledged = 2,
+  skein_upcall_fragment = 3,
+};
