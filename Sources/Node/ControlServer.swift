@@ -67,7 +67,7 @@ struct ControlServer {
     }
     router.post("/v1/trace") { request, _ in
       let body = try await request.body.collect(upTo: 1 << 16)
-      guard let trace = try? JSONDecoder().decode(TraceRequest.self, from: Data(buffer: body)) else {
+      guard let trace = try? JSONDecoder().decode(TraceRequest.self, from: Data(body.readableBytesView)) else {
         throw HTTPError(.badRequest, message: "send {\"frame\": \"hexadecimal\"}")
       }
       return try json(await node.trace(trace))

@@ -11,6 +11,7 @@ struct HeldPackets {
 
   let limits: ClusterSection.Hold
   private var byUnit: [Int: [Packet]] = [:]
+  private var fragments: [Packet] = []
   private(set) var packetCount = 0
   private(set) var byteCount = 0
   /// Packets refused because a bound was reached.
@@ -59,13 +60,36 @@ struct HeldPackets {
     }
   }
 
-  /// The units that have packets waiting.
-  var units: [Int] { Array(byUnit.keys) }
+  // Later fragments that came before their first: their unit is not known yet.
+
+  var hasFragments: Bool { !fragments.isEmpty }
+
+  mutating func holdFragment(_ frame: UnsafeRawBufferPointer, interface: UInt32, at now: Instant) {
+    keepFragment(Packet(frame: Array(frame), interface: interface, expires: now + min(limits.duration, .milliseconds(100))), at: now)
+  }
+
+  /// Keeps a fragment until its first one has come, within the bounds.
+  mutating func keepFragment(_ packet: Packet, at now: Instant) {
+    guard packet.expires > now else { return expired += 1 }
+    guard packetCount < limits.packetCount, byteCount + packet.frame.count <= limits.byteCount else { return overflowed += 1 }
+    fragments.append(packet)
+    packetCount += 1
+    byteCount += packet.frame.count
+  }
+
+  /// Takes out all fragments, to try them once more.
+  mutating func takeFragments() -> [Packet] {
+    packetCount -= fragments.count
+    byteCount -= fragments.reduce(0) { $0 + $1.frame.count }
+    defer { fragments = [] }
+    return fragments
+  }
 
   /// Drops everything: this machine is the master no longer.
   mutating func removeAll() {
     expired += UInt64(packetCount)
     byUnit = [:]
+    fragments = []
     packetCount = 0
     byteCount = 0
   }
