@@ -266,7 +266,7 @@ public struct PersonalityPart: Hashable, Sendable {
   public var version: UInt64
   public var offset: UInt32
   public var totalByteCount: UInt32
-  /// At most `ClusterLimits.pieceByteCount` octets.
+  /// At most `ClusterLimits.personalityPieceByteCount` octets.
   public var bytes: [UInt8]
   public init(nonce: UInt64, version: UInt64, offset: UInt32, totalByteCount: UInt32, bytes: [UInt8]) {
     self.nonce = nonce
@@ -533,13 +533,48 @@ public struct GroupKeyHandover: Hashable, Sendable {
 
 /// Bounds that keep every datagram below 1,232 octets of UDP payload (1,280, the least IPv6 link, less 48 of headers) and every receiver bounded.
 public enum ClusterLimits {
+  /// The longest datagram.
   public static let datagramByteCount = 1232
+  /// Entries in one part of a master keepalive.
   public static let keepaliveEntryCount = 32
+  /// Members in one part of a member list.
   public static let profileCount = 12
+  /// Members in one part of an assignment table.
   public static let assignmentCount = 7
+  /// Parts of a keepalive, list or table: as many as the longest of them, an assignment table of `memberCount` members, needs, rounded up.
+  public static let partCount = 64
+  /// Units in a load report.
   public static let loadEntryCount = 128
+  /// Octets in a piece of state.
   public static let pieceByteCount = 1024
+  /// Pieces of one application's state of one unit: 64 MiB.
+  public static let pieceCount = 65_536
+  /// Octets in a piece of a personality; fewer than in a piece of state, because a signed datagram carries a certificate too.
+  public static let personalityPieceByteCount = 448
+  /// Octets in a whole personality.
+  public static let personalityByteCount = 1_048_576
+  /// Octets of UTF-8 in a NAK's explanation.
   public static let explanationByteCount = 255
+  /// Octets in an X25519 public key.
+  public static let agreementKeyByteCount = 32
+  /// Octets in a group key that is sealed for one member: room for an ephemeral key, a nonce, the key and a tag.
+  public static let sealedGroupKeyByteCount = 128
+  /// Octets in the DER certificate of a signed datagram; one with a P-256 key has about 500.
+  public static let certificateByteCount = 640
+  /// Octets in a signature: P-256 in DER.
+  public static let signatureByteCount = 72
+  /// Octets in the tag of a sealed datagram.
+  public static let tagByteCount = 16
+  /// Keepalives that may be lost before a member counts as dead (n in WO 00/31945).
+  public static let toleratedLosses: ClosedRange<UInt8> = 2...20
   /// Members of one cluster.
   public static let memberCount = 256
+
+  /// The longest body that a datagram with this protection holds, whatever the certificate.
+  public static func bodyByteCount(_ protection: Protection) -> Int {
+    switch protection {
+    case .sealed: datagramByteCount - ClusterHeader.byteCount - tagByteCount
+    case .signed: datagramByteCount - ClusterHeader.byteCount - 2 - certificateByteCount - 2 - signatureByteCount
+    }
+  }
 }
