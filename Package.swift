@@ -25,8 +25,11 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    .target(name: "CPacketPath", swiftSettings: house),
+    .target(name: "CPacketPath", exclude: ["maps.bpf.c"]),
     .target(name: "PacketPath", dependencies: ["CPacketPath"], swiftSettings: house),
+    .executableTarget(name: "bpfc", path: "Tools/bpfc", swiftSettings: house),
+    .plugin(name: "CompileKernelProgram", capability: .buildTool(), dependencies: ["bpfc"]),
+    .target(name: "KernelProgram", exclude: ["Kernel"], swiftSettings: house, plugins: ["CompileKernelProgram"]),
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Simulation", dependencies: ["Cluster", "Wire"], swiftSettings: house),
@@ -44,7 +47,7 @@ let package = Package(
     .target(
       name: "Node",
       dependencies: [
-        "Cluster", "Credentials", "CPacketPath", "Linux", "PacketPath", "Wire",
+        "Cluster", "Credentials", "CPacketPath", "KernelProgram", "Linux", "PacketPath", "Wire",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),

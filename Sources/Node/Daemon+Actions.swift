@@ -73,7 +73,7 @@ extension Daemon {
   private func slot(of identifier: MemberIdentifier) -> Int? {
     if let slot = slots[identifier] { return slot }
     let used = Set(slots.values)
-    guard let free = (0..<Int(skein_member_count.rawValue)).first(where: { !used.contains($0) }) else { return nil }
+    guard let free = (0..<Int(skein_member_count)).first(where: { !used.contains($0) }) else { return nil }
     slots[identifier] = free
     return free
   }
@@ -95,7 +95,7 @@ extension Daemon {
   private func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
     let index = owner.flatMap { slot(of: $0) }
     let mine = acknowledged && owner == profile.identifier
-    for unit in units { backend.tables.set(unit: unit, owner: index, acknowledged: acknowledged, mine: mine) }
+    for unit in units { backend.tables.setUnit(unit, owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: mine) }
   }
 
   // MARK: held packets
@@ -113,7 +113,7 @@ extension Daemon {
   func rerun(_ packet: HeldPackets.Packet) -> Bool {
     var frame = packet.frame
     do {
-      switch replay.process(&frame, interface: packet.interface, at: BootClock.now()) {
+      switch replay.process(&frame, at: BootClock.now()) {
       case .pass: try backend.deliver(frame, interface: packet.interface)
       case .transmit: try backend.transmit(frame)
       case .drop: break

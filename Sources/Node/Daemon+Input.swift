@@ -81,8 +81,7 @@ extension Daemon {
   func hearsTraffic(at now: Instant) -> Bool {
     guard now - heardAt >= configuration.cluster.detection / 16 else { return false }
     heardAt = now
-    let tables = backend.tables
-    let count = (0..<Int(skein_counter_count.rawValue) * tables.processorCount).reduce(0 as UInt64) { $0 &+ tables.counters[$1] }
+    let count = backend.tables.packetCount
     defer { heardCount = count }
     return count != heardCount
   }

@@ -54,7 +54,7 @@ extension Daemon: Controllable {
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
     }
-    let duplicates = backend.tables.counter(Int(PacketCounter.duplicateAddress.rawValue))
+    let duplicates = backend.tables.total(of: .duplicateAddress)
     if duplicates > 0 {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
     }
@@ -76,7 +76,7 @@ extension Daemon: Controllable {
 
   public func counters() -> CountersReport {
     var result: [CounterReport] = PacketCounter.allCases.map {
-      CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: backend.tables.counter(Int($0.rawValue)))
+      CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: backend.tables.total(of: $0))
     }
     result.append(
       CounterReport(group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: held.overflowed))

@@ -148,7 +148,7 @@ public actor Daemon {
 
   private func clearUnits() {
     backend.tables.leaseDeadline = .zero
-    for unit in 0..<UnitSet.unitCount { backend.tables.set(unit: unit, owner: nil, acknowledged: false, mine: false) }
+    for unit in 0..<UnitSet.unitCount { backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
   }
 
   /// Writes what the packet path must know of configuration and machine.

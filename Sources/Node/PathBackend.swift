@@ -1,13 +1,13 @@
 import CPacketPath
 import Linux
-import Wire
+import PacketPath
 
 /// Where the packet path runs. Two of them, one behaviour: the kernel program, and the native build of the same source.
 /// Belongs to the daemon's thread.
 protocol PathBackend: AnyObject {
   /// For people: `xdp`, `xdp-generic`, `packet-socket`.
   var name: String { get }
-  var tables: PathTables { get }
+  var tables: PacketTables { get }
   /// Whether the tables were found as an earlier daemon left them, with the packet path still running.
   var tablesWereReused: Bool { get }
   /// Starts handing up packets that need a decision; `upcall` gets the record's header and the frame.

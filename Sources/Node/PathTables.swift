@@ -1,56 +1,36 @@
 import CPacketPath
+import PacketPath
 import Wire
 
-/// The packet path's tables in this process's memory, the kernel's pages or our own: the daemon tells the packet path by plain stores.
-/// Belongs to the daemon's thread; the packet path only reads what is written here.
-struct PathTables {
-  let settings: UnsafeMutablePointer<skein_settings>
-  let lease: UnsafeMutablePointer<skein_lease>
-  let units: UnsafeMutablePointer<skein_unit>
-  let members: UnsafeMutablePointer<skein_member>
-  let counters: UnsafeMutablePointer<UInt64>
-  let traffic: UnsafeMutablePointer<skein_traffic>
-  let processorCount: Int
-
+extension PacketTables {
   /// Until when this machine processes.
   var leaseDeadline: Instant {
     get { Instant(nanoseconds: lease.pointee.deadline) }
-    nonmutating set { lease.pointee.deadline = newValue.nanoseconds }
-  }
-
-  /// Publishes one unit by one aligned store.
-  func set(unit: Int, owner: Int?, acknowledged: Bool, mine: Bool) {
-    units[unit] = skein_unit(
-      owner: owner.map { UInt16($0) } ?? UInt16(skein_no_member.rawValue), acknowledged: acknowledged ? 1 : 0, mine: mine ? 1 : 0, padding: 0)
+    nonmutating set { setLease(deadline: newValue.nanoseconds) }
   }
 
   /// The units that this machine processes.
   var ownUnits: UnitSet { UnitSet((0..<UnitSet.unitCount).lazy.filter { units[$0].mine == 1 }) }
 
   func set(member index: Int, _ address: EthernetAddress?) {
-    var record = skein_member()
-    if let address {
-      record.ethernet_address = address.octets
-      record.in_use = 1
-    }
-    members[index] = record
+    setMember(index, ethernetAddress: address.map { $0.bits.byteSwapped >> 16 })
   }
 
   func set(flag: skein_flags, _ on: Bool) {
-    if on { settings.pointee.flags |= UInt64(flag.rawValue) } else { settings.pointee.flags &= ~UInt64(flag.rawValue) }
+    let flags = settings.pointee.flags
+    setFlags(on ? flags | UInt64(flag.rawValue) : flags & ~UInt64(flag.rawValue))
   }
 
-  /// One counter, summed over the processors.
-  func counter(_ index: Int) -> UInt64 {
-    (0..<processorCount).reduce(0) { $0 &+ counters[$1 * Int(skein_counter_count.rawValue) + index] }
+  /// The same tables with other settings.
+  func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
+    PacketTables(
+      settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
+      processorCount: processorCount)
   }
 
-  /// The packets and octets taken of one unit, summed over the processors.
-  func traffic(of unit: Int) -> (packets: UInt64, octets: UInt64) {
-    (0..<processorCount).reduce((0, 0)) { sum, processor in
-      let record = traffic[processor * UnitSet.unitCount + unit]
-      return (sum.0 &+ record.packets, sum.1 &+ record.octets)
-    }
+  /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
+  var packetCount: UInt64 {
+    (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
   }
 }
 
@@ -83,13 +63,13 @@ struct PathSettings {
   var services: [ClusterSection.SourceOnlyService]
 
   /// Writes them. The program may run meanwhile: lists are written before their counts when they grow, after when they shrink.
-  func write(to tables: PathTables) {
+  func write(to tables: PacketTables) {
     let record = tables.settings
     record.pointee.own_mac = ownAddress.octets
     record.pointee.shared_mac = sharedAddress.octets
     Self.write(clusterAddresses.map(\.record), &record.pointee.cluster_addresses, &record.pointee.cluster_address_count)
     Self.write(
-      ownAddresses.prefix(Int(skein_address_count.rawValue)).map(\.record), &record.pointee.own_addresses, &record.pointee.own_address_count)
+      ownAddresses.prefix(Int(skein_address_count)).map(\.record), &record.pointee.own_addresses, &record.pointee.own_address_count)
     let services = services.map { skein_service(protocol: $0.ipProtocol, in_use: 1, port: $0.port.bigEndian, padding: 0) }
     Self.write(services, &record.pointee.services, &record.pointee.service_count)
     tables.set(flag: skein_flag_forwarding, delivery == .forwarding)

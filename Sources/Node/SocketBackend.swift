@@ -7,14 +7,14 @@ import Wire
 /// stack is kept from what is for the cluster (`StackGuard`); what this machine takes reaches it by a TAP device.
 final class SocketBackend: PathBackend {
   let name = "packet-socket"
-  let tables: PathTables
+  let tables: PacketTables
   let tablesWereReused = false
-  private let memory: NativeTables
+  private let path = NativePacketPath()
   private let socket: PacketSocket
   private let tap: TapDevice
   private let interface: NetworkInterface
   private let addresses: [InternetAddress]
-  private var buffer: UnsafeMutableRawBufferPointer
+  private let buffer: UnsafeMutableRawBufferPointer
   private var sysctls = SysctlChanges()
   /// Room for a segment as large as the kernel's offloads make them.
   private static let bufferByteCount = 1 << 17
@@ -22,8 +22,7 @@ final class SocketBackend: PathBackend {
   init(_ section: ClusterSection, _ machine: Machine) throws {
     interface = machine.interface
     addresses = section.addresses.map(\.address)
-    memory = NativeTables.allocate()
-    tables = PathTables(memory)
+    tables = path.tables
     buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
     tap = try TapDevice(name: "skein\(section.identifier.rawValue)")
     socket = try PacketSocket(interface: machine.interface.index)
@@ -52,10 +51,10 @@ final class SocketBackend: PathBackend {
 
   private func process(_ frame: PacketSocket.Frame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
     guard !frame.isTruncated, frame.vlanTag == nil, frame.bytes.count <= buffer.count else { return }
-    let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<frame.bytes.count])
-    bytes.copyMemory(from: frame.bytes)
-    let outcome = NativePacketPath(memory).process(frame: bytes, interface: interface.index, now: BootClock.now().nanoseconds)
-    let result = UnsafeRawBufferPointer(bytes)
+    buffer.copyMemory(from: frame.bytes)
+    var length = frame.bytes.count
+    let outcome = path.process(buffer, length: &length, now: BootClock.now().nanoseconds)
+    let result = UnsafeRawBufferPointer(rebasing: buffer[..<length])
     switch outcome.verdict {
     case .drop: break
     case .transmit: try? socket.send(result, offload: frame.offload)
@@ -76,5 +75,24 @@ final class SocketBackend: PathBackend {
   func stop(keeping: Bool) throws(LinuxError) {
     tables.leaseDeadline = .zero
     try StackGuard.remove(from: interface.name)
+  }
+}
+
+extension PacketCounter {
+  /// Whether the packet is the cluster's and this machine's to process.
+  fileprivate var isTaken: Bool {
+    switch self {
+    case .taken, .routed, .fragmentTaken: true
+    default: false
+    }
+  }
+
+  fileprivate var upcallReason: skein_upcall_reason? {
+    switch self {
+    case .unassigned: skein_upcall_unassigned
+    case .unacknowledged: skein_upcall_unacknowledged
+    case .fragmentHeld: skein_upcall_fragment
+    default: nil
+    }
   }
 }

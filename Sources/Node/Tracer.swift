@@ -5,20 +5,17 @@ import Wire
 
 /// Where would this packet go, and why: the native packet path over a copy of what the running one knows.
 struct Tracer {
-  let tables: PathTables
+  let tables: PacketTables
   let slots: [MemberIdentifier: Int]
 
   func trace(_ request: TraceRequest) -> TraceReport {
-    guard var frame = Hexadecimal.octets(of: request.frame.filter { !$0.isWhitespace && $0 != ":" }), frame.count >= 14 else {
+    guard let frame = Hexadecimal.octets(of: request.frame.filter { !$0.isWhitespace && $0 != ":" }), frame.count >= 14 else {
       return TraceReport(
         packet: "", unit: nil, owner: nil, verdict: "none", reason: "malformed",
         why: "this is not a frame: give at least 14 octets in hexadecimal, beginning with the destination MAC address")
     }
     let packet = (try? CapturedFrame(frame[...])).map { "\($0)" } ?? "a frame of \(frame.count) octets that cannot be taken apart"
-    let copy = tables.copy()
-    let outcome = frame.withUnsafeMutableBytes {
-      NativePacketPath(copy).process(frame: $0, interface: 0, now: BootClock.now().nanoseconds)
-    }
+    let outcome = NativePacketPath(tables: tables).trace(frame, now: BootClock.now().nanoseconds).outcome
     let unit = outcome.unit == Outcome.noUnit ? nil : Int(outcome.unit)
     let owner = unit.flatMap { unit in slots.first { $0.value == Int(tables.units[unit].owner) }.map { Int($0.key.rawValue) } }
     return TraceReport(
