@@ -1,5 +1,6 @@
 import Linux
 import Logging
+import Wire
 
 /// Chooses where the packet path runs.
 enum Backends {

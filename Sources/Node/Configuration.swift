@@ -112,10 +112,12 @@ public struct ClusterSection: Hashable, Sendable {
 extension Configuration {
   /// Reads a configuration from YAML text.
   /// - Throws: every problem found, with its line.
-  public static func read(_ yaml: String, file: String) throws(ConfigurationProblems) -> Configuration {
+  /// - Parameter personality: the text of the signed bundle in use; what it sets in `cluster` goes before what the file sets.
+  public static func read(_ yaml: String, file: String, personality: String? = nil) throws(ConfigurationProblems) -> Configuration {
     let problems = ProblemList(file: file)
     let root = composed(yaml, problems)
-    let configuration = root.flatMap { read(root: $0, problems) }
+    let shared = personality.flatMap { composed($0, problems) }
+    let configuration = root.flatMap { read(root: shared.map($0.overlaid) ?? $0, problems) }
     guard let configuration, problems.problems.isEmpty else { throw ConfigurationProblems(problems: problems.problems) }
     return configuration
   }
@@ -157,6 +159,17 @@ extension Configuration {
       Configuration(
         cluster: $0, packetPath: path, api: api, metrics: metrics, stateDirectory: state, log: log, realtime: realtime)
     }
+  }
+}
+
+extension Yams.Node {
+  /// This document with another's `cluster` settings in place of its own.
+  fileprivate func overlaid(_ other: Yams.Node) -> Yams.Node {
+    guard case .mapping(var document) = self, case .mapping(var cluster)? = self["cluster"], case .mapping(let shared)? = other["cluster"]
+    else { return self }
+    for (key, value) in shared { cluster[key] = value }
+    document["cluster"] = .mapping(cluster)
+    return .mapping(document)
   }
 }
 

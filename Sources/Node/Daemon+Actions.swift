@@ -2,6 +2,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Linux
+import Logging
 import PacketPath
 import Wire
 
@@ -39,10 +40,11 @@ extension Daemon {
     case .awaitState(let serial, _, _): handle(.stateComplete(serial: serial))
     case .handOverState(let serial, _, _): handle(.stateHandedOver(serial: serial))
     case .abandonState, .deliverState: break
-    case .newGroupKey(let epoch): security.newGroupKey(epoch: epoch)
-    case .adoptGroupKey(let epoch, let sealed, let sender): adoptGroupKey(epoch, sealed, from: sender)
-    case .useGroupKey(let epoch): security.useGroupKey(epoch: epoch)
-    case .retireGroupKeys(let epoch): security.retireGroupKeys(except: epoch)
+    case .newGroupKey(let epoch):
+      security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term, at: BootClock.now())
+    // `SecurityLayer.open` has taken the key out of the message that brought it, seals under the newest and lets the one before lapse.
+    case .adoptGroupKey(let epoch, _, let sender): checkGroupKey(epoch, from: sender)
+    case .useGroupKey, .retireGroupKeys: break
     case .fetchPersonality(let sender, let address, let version):
       fetchPersonality(from: sender, address, version: version)
     case .report(let report): note(report)
@@ -54,7 +56,7 @@ extension Daemon {
 
   private func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
     do {
-      let datagram = try security.protect(message, protection)
+      let datagram = try security.protect(message, protection: protection)
       switch destination {
       case .everyone: messenger.sendToEveryone(datagram)
       case .member(_, let address): messenger.send(datagram, to: address)
@@ -62,10 +64,9 @@ extension Daemon {
     } catch { logger.warning("a message could not be protected: \(error)") }
   }
 
-  private func adoptGroupKey(_ epoch: UInt32, _ sealed: [UInt8], from sender: MemberIdentifier) {
-    if let refusal = security.adoptGroupKey(epoch: epoch, sealed: sealed, from: sender) {
-      logger.warning("the group key of epoch \(epoch) from member \(sender.rawValue) could not be opened: \(refusal)")
-    }
+  private func checkGroupKey(_ epoch: UInt32, from sender: MemberIdentifier) {
+    guard security.epoch != epoch else { return }
+    logger.warning("the group key of epoch \(epoch) from member \(sender.rawValue) is not in use")
   }
 
   // MARK: the packet path's tables

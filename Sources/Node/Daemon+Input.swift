@@ -3,6 +3,8 @@ import Cluster
 import Credentials
 import Foundation
 import Linux
+import Logging
+import PacketPath
 import Wire
 
 extension Daemon {
@@ -32,14 +34,16 @@ extension Daemon {
   }
 
   private func receive(_ datagram: [UInt8], from source: InternetAddress) {
-    switch security.open(datagram, at: BootClock.now()) {
-    case .opened(let message, let header):
-      deliver(message, header, source, refusal: nil)
-    case .refused(let refusal, let message, let header):
-      if refusal == .unknownEpoch, let header, header.sender != profile.identifier {
+    let wallClock = Int64(Date().timeIntervalSince1970)
+    switch security.open(datagram[...], at: BootClock.now(), wallClock: wallClock) {
+    case .opened(let opened):
+      deliver(opened.message, opened.header, source, refusal: nil)
+    case .refused(let refused):
+      guard let header = refused.claimed else { return }
+      if refused.reason == .unknownEpoch, header.sender != profile.identifier {
         handle(.undecipherable(sender: header.sender, sourceAddress: source))
-      } else if let reason = refusal.joinRefusal, let message, let header {
-        deliver(message, header, source, refusal: reason)
+      } else if let request = refused.joinRequest {
+        deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal)
       }
     }
   }
@@ -100,8 +104,8 @@ extension Daemon {
     load.measure(at: now) { backend.tables.traffic(of: $0).packets }
     handle(.load(load.busiest(of: backend.tables.ownUnits), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
     events.wake()
-    personality.tick(at: now)
-    ServiceManager.watchdog()
+    if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
+    do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
   }
 
   // MARK: links and signals

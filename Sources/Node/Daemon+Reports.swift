@@ -3,6 +3,7 @@ import Cluster
 import Credentials
 import Foundation
 import Linux
+import Logging
 import PacketPath
 import Wire
 
@@ -59,8 +60,8 @@ extension Daemon: Controllable {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
     }
     if held.overflowed > 0 { warnings.append("\(held.overflowed) packets did not fit what may be held (cluster.hold)") }
-    if let expiry = security.certificateExpiry, Double(expiry) < Date().timeIntervalSince1970 + 30 * 86400 {
-      let days = Int((Double(expiry) - Date().timeIntervalSince1970) / 86400)
+    let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
+    if days < 30 {
       warnings.append(days < 0 ? "this machine's certificate has expired: it can join no more" : "this machine's certificate expires in \(days) days")
     }
     return warnings

@@ -87,8 +87,8 @@ public actor Daemon {
     let section = configuration.cluster
     let logger = configuration.log.logger(label: "skein")
     let machine = try Machine(section)
-    let credentials = try MemberCredentials(file: section.credentials)
-    let security = try SecurityLayer(section, credentials)
+    let credentials = try MemberCredentials(path: section.credentials)
+    let security = try Self.securityLayer(section, credentials)
     let profile = MemberProfile(
       identifier: section.member, incarnation: security.incarnation, address: machine.ownAddress,
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
@@ -111,6 +111,17 @@ public actor Daemon {
     self.personality = personality
   }
 
+  private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
+    guard credentials.cluster == section.identifier, credentials.member == section.member else {
+      throw StartError(
+        "\(section.credentials) is for member \(credentials.member.rawValue) of cluster \(credentials.cluster.rawValue); the configuration says member \(section.member.rawValue) of cluster \(section.identifier.rawValue)")
+    }
+    let revocations = try section.revoked.flatMap { path in
+      FileManager.default.fileExists(atPath: path) ? try RevocationList(path: path, authority: credentials.authority) : nil
+    }
+    return SecurityLayer(credentials: credentials, revocations: revocations, startedAt: Int64(Date().timeIntervalSince1970))
+  }
+
   private func start() throws {
     if configuration.realtime { askForPriority() }
     try machine.prepare(configuration.cluster)
@@ -123,7 +134,7 @@ public actor Daemon {
     try watchInputs()
     serveControl()
     begin()
-    ServiceManager.ready()
+    try ServiceManager.ready()
     logger.notice(
       "started", metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
   }
@@ -163,8 +174,10 @@ public actor Daemon {
 
   /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
-    ServiceManager.stopping()
-    do { try backend.stop(keeping: keeping) } catch { logger.error("the packet path could not be taken down: \(error)") }
+    do {
+      try ServiceManager.stopping()
+      try backend.stop(keeping: keeping)
+    } catch { logger.error("the packet path could not be taken down: \(error)") }
     if !keeping {
       for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
     }

@@ -9,7 +9,7 @@ struct HeldPackets {
     var expires: Instant
   }
 
-  let limits: ClusterSection.Hold
+  var limits: ClusterSection.Hold
   private var byUnit: [Int: [Packet]] = [:]
   private var fragments: [Packet] = []
   private(set) var packetCount = 0

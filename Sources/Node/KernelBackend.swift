@@ -13,13 +13,13 @@ final class KernelBackend: PathBackend {
   /// The maps in memory; they live as long as these do.
   private let maps: Maps
   private let instance: String
-  private let requested: RequestedMode
+  private let requested: XDPMode
   private(set) var name: String
   let tables: PacketTables
 
   var tablesWereReused: Bool { program.mapsWereReused }
 
-  init(instance: String, interface: NetworkInterface, mode: RequestedMode) throws(LinuxError) {
+  init(instance: String, interface: NetworkInterface, mode: XDPMode) throws(LinuxError) {
     let processors = KernelProgram.possibleProcessorCount
     self.instance = instance
     self.interface = interface
@@ -64,8 +64,11 @@ final class KernelBackend: PathBackend {
   }
 
   func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
-    let injector = self.injector
-    try frame.withUnsafeBytes { bytes throws(LinuxError) in try injector.inject(bytes, interface: interface) }
+    var failure: LinuxError?
+    frame.withUnsafeBytes { bytes in
+      do { try injector.inject(bytes, interface: interface) } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 
   func transmit(_ frame: [UInt8]) throws(LinuxError) { try sender.send(frame) }

@@ -69,6 +69,18 @@ struct Machine {
     if !ipv6.isEmpty { membership = try SolicitedNodeMembership(of: ipv6, on: interface.index) }
   }
 
+  /// Brings the cluster addresses in line with another configuration.
+  mutating func changeAddresses(from old: ClusterSection, to new: ClusterSection) throws {
+    for prefix in old.addresses where !new.addresses.contains(prefix) {
+      try routes.removeAddress(prefix.address, prefixLength: prefix.address.ipv4 == nil ? 128 : 32, from: loopback.index)
+    }
+    for prefix in new.addresses where !old.addresses.contains(prefix) {
+      try routes.addAddress(prefix.address, prefixLength: prefix.address.ipv4 == nil ? 128 : 32, to: loopback.index)
+    }
+    let ipv6 = new.addresses.map(\.address).filter { $0.ipv4 == nil }
+    membership = ipv6.isEmpty ? nil : try SolicitedNodeMembership(of: ipv6, on: interface.index)
+  }
+
   /// Takes it all back; what could not be taken back is returned.
   mutating func restore(_ section: ClusterSection) -> [LinuxError] {
     var errors: [LinuxError] = []

@@ -29,6 +29,12 @@ struct PersonalityExchange {
     bundle = try PersonalityBundle(path: path, authority: authority)
   }
 
+  /// Reads the bundle's file again; an older one than the one in use is refused.
+  mutating func reread() throws {
+    guard let path, FileManager.default.fileExists(atPath: path) else { return }
+    bundle = try PersonalityBundle(path: path, authority: authority, versionInUse: version)
+  }
+
   /// The piece that somebody asked for; nil when there is nothing newer than it has.
   func piece(for request: PersonalityRequest) -> PersonalityPart? {
     guard let bundle, bundle.version > request.have, Int(request.offset) < bundle.octets.count else { return nil }

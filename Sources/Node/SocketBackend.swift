@@ -24,10 +24,9 @@ final class SocketBackend: PathBackend {
     addresses = section.addresses.map(\.address)
     tables = path.tables
     buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
-    tap = try TapDevice(name: "skein\(section.identifier.rawValue)")
-    socket = try PacketSocket(interface: machine.interface.index)
     // What is taken keeps the interface's own MAC address, so the TAP device has the same.
-    try RouteSocket().setEthernetAddress(machine.interface.ethernetAddress, interface: tap.interface)
+    tap = try TapDevice(name: "skein\(section.identifier.rawValue)", ethernetAddress: machine.interface.ethernetAddress)
+    socket = try PacketSocket(interface: machine.interface.index)
     try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "0")
     if machine.sharedAddress != machine.interface.ethernetAddress {
       try socket.join(section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress))
@@ -49,7 +48,7 @@ final class SocketBackend: PathBackend {
     try poller.watch(tap.descriptor) { _ in _ = try? tap.receive { _ in } }
   }
 
-  private func process(_ frame: PacketSocket.Frame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
+  private func process(_ frame: ReceivedFrame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
     guard !frame.isTruncated, frame.vlanTag == nil, frame.bytes.count <= buffer.count else { return }
     buffer.copyMemory(from: frame.bytes)
     var length = frame.bytes.count
@@ -66,8 +65,11 @@ final class SocketBackend: PathBackend {
   }
 
   func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
-    let tap = self.tap
-    try frame.withUnsafeBytes { bytes throws(LinuxError) in try tap.send(bytes) }
+    var failure: LinuxError?
+    frame.withUnsafeBytes { bytes in
+      do { try tap.send(bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 
   func transmit(_ frame: [UInt8]) throws(LinuxError) { try socket.send(frame) }
