@@ -48,6 +48,10 @@ public enum ExitReason: UInt8, Hashable, Sendable, CaseIterable {
   case newEpoch = 4
   /// The operator removed it.
   case expelled = 5
+  /// A farewell: the sender has stopped and leaves. A master that says it has handed its units over; its members elect the next at once.
+  case leaving = 6
+  /// A farewell of a master that lost the tie-break: its members drop their units and join the winner too.
+  case otherMaster = 7
 }
 
 /// One message. `Cluster` reads and writes these; it never sees octets.

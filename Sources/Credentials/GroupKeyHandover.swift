@@ -1,0 +1,144 @@
+import Crypto
+import Wire
+
+// Where group keys come from and go to. A master draws one; a signed JOIN OK carries it to a newcomer, a sealed GROUP KEY to a member.
+
+/// The join requests of others that may be answered with a group key, and this run's own that may bring one. Bounded: the oldest goes.
+struct JoinRequests {
+  private static let ownLimit = 4
+  private var others: [(nonce: UInt64, profile: MemberProfile)] = []
+  private var own: [UInt64] = []
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  var count: Int { others.count + own.count }
+
+  mutating func received(_ request: JoinRequest) {
+    others.removeAll { $0.nonce == request.nonce }
+    if others.count >= limit { others.removeFirst() }
+    others.append((request.nonce, request.profile))
+  }
+
+  mutating func sent(_ nonce: UInt64) {
+    guard !own.contains(nonce) else { return }
+    if own.count >= Self.ownLimit { own.removeFirst() }
+    own.append(nonce)
+  }
+
+  func profile(nonce: UInt64) -> MemberProfile? { others.last { $0.nonce == nonce }?.profile }
+  func awaits(_ nonce: UInt64) -> Bool { own.contains(nonce) }
+  mutating func answered() { own = [] }
+}
+
+extension SecurityLayer {
+  /// Draws a new group key and puts it into use; returns its epoch. The one before it, if any, seals the messages that hand over the new
+  /// one, and opens what is under way for `SecurityLimits.previousKeyGrace`. For a new master, and on expelling a member.
+  public mutating func newGroupKey(term: Term, at now: Instant) -> UInt32 {
+    var epoch = UInt32.random(in: 1 ... .max)
+    while epoch == keys.current?.epoch || epoch == keys.previous?.epoch { epoch = .random(in: 1 ... .max) }
+    let key = GroupKey(
+      epoch: epoch, key: SymmetricKey(size: .bits256), term: term, generation: (keys.current?.generation ?? 0) + 1)
+    install(key, at: now)
+    return epoch
+  }
+
+  /// Ends the grace of the group key before the present one: nothing sealed under it is opened from now on.
+  public mutating func dropPreviousGroupKey() { keys.dropPrevious() }
+
+  /// Forgets every group key: this member has left.
+  public mutating func dropGroupKeys() {
+    keys = GroupKeyRing()
+    forgetSubkeys()
+  }
+
+  private mutating func install(_ key: GroupKey, at now: Instant) {
+    keys.install(key, grace: limits.previousKeyGrace, at: now)
+    forgetSubkeys()
+  }
+
+  private mutating func forgetSubkeys() {
+    senders.forgetSubkeys()
+    ownSubkey = nil
+  }
+
+  private func handover(
+    from: MemberIdentifier, to: MemberIdentifier, term: Term, epoch: UInt32, nonce: UInt64
+  ) -> KeyHandover {
+    KeyHandover(cluster: credentials.cluster, from: from, to: to, term: term, epoch: epoch, nonce: nonce)
+  }
+}
+
+// Sending.
+extension SecurityLayer {
+  mutating func noteSent(_ message: ClusterMessage) {
+    if case .joinRequest(let request) = message { requests.sent(request.nonce) }
+  }
+
+  mutating func noteReceived(_ message: ClusterMessage) {
+    if case .joinRequest(let request) = message { requests.received(request) }
+  }
+
+  /// A signed JOIN OK gets the group key for the joiner whose nonce it repeats, who counts as a member from now on.
+  mutating func addingGroupKey(toSigned message: ClusterMessage) throws(ProtectionError) -> ClusterMessage {
+    guard case .joinOk(var answer) = message else { return message }
+    guard let current = keys.current else { throw .noGroupKey }
+    guard let joiner = requests.profile(nonce: answer.nonce) else { throw .noAgreementKey }
+    answer.epoch = current.epoch
+    answer.sealedGroupKey = try sealedKey(
+      current, handover(from: member, to: joiner.identifier, term: answer.term, epoch: current.epoch, nonce: answer.nonce),
+      to: joiner.agreementKey)
+    expect(joiner)
+    return .joinOk(answer)
+  }
+
+  /// A GROUP KEY gets the present key for its member, which must be expected.
+  func completed(_ message: GroupKeyHandover, _ current: GroupKey) throws(ProtectionError) -> GroupKeyHandover {
+    guard let recipient = peers.agreementKey(of: message.member) else { throw .noAgreementKey }
+    var message = message
+    message.epoch = current.epoch
+    message.sealedGroupKey = try sealedKey(
+      current, handover(from: member, to: message.member, term: message.term, epoch: current.epoch, nonce: 0), to: recipient)
+    return message
+  }
+
+  private func sealedKey(_ key: GroupKey, _ handover: KeyHandover, to recipient: [UInt8]) throws(ProtectionError) -> [UInt8] {
+    let content = KeyHandover.Content(key: key.key, generation: key.generation)
+    guard let sealed = handover.seal(content, with: agreement, to: recipient) else { throw .noAgreementKey }
+    return sealed
+  }
+}
+
+// Receiving.
+extension SecurityLayer {
+  /// A signed JOIN OK to a request of this run brings the group key; one to somebody else's is passed on as it is.
+  mutating func takeGroupKey(
+    fromSigned message: ClusterMessage, _ header: ClusterHeader, at now: Instant
+  ) throws(SecurityRefusal) -> Bool {
+    guard case .joinOk(let answer) = message, requests.awaits(answer.nonce) else { return false }
+    let handover = handover(from: header.sender, to: member, term: answer.term, epoch: answer.epoch, nonce: answer.nonce)
+    guard let content = handover.open(answer.sealedGroupKey, with: agreement, from: answer.master.agreementKey) else { throw .badSeal }
+    install(GroupKey(epoch: answer.epoch, key: content.key, term: answer.term, generation: content.generation), at: now)
+    requests.answered()
+    expect(answer.master)
+    // What the master sealed before this answer was not for this run.
+    senders.begin(SenderRun(member: header.sender, incarnation: header.incarnation), after: header.sequence)
+    return true
+  }
+
+  /// A sealed GROUP KEY to this member brings the next group key, if it is newer than the one in use.
+  mutating func takeGroupKey(
+    fromSealed message: ClusterMessage, _ header: ClusterHeader, at now: Instant
+  ) throws(SecurityRefusal) -> Bool {
+    guard case .groupKey(let answer) = message, answer.member == member else { return false }
+    let run = SenderRun(member: header.sender, incarnation: header.incarnation)
+    guard master ?? header.sender == header.sender, let theirs = peers.agreementKey(of: run) else { throw .staleGroupKey }
+    let handover = handover(from: header.sender, to: member, term: answer.term, epoch: answer.epoch, nonce: 0)
+    guard let content = handover.open(answer.sealedGroupKey, with: agreement, from: theirs) else { throw .badSeal }
+    let key = GroupKey(epoch: answer.epoch, key: content.key, term: answer.term, generation: content.generation)
+    guard let current = keys.current, key.epoch != current.epoch else { return false }
+    guard key.isNewer(than: current) else { throw .staleGroupKey }
+    install(key, at: now)
+    return true
+  }
+}
