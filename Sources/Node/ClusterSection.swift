@@ -151,8 +151,3 @@ extension ClusterSection.SourceOnlyService {
     self.init(ipProtocol: ipProtocol, port: port)
   }
 }
-
-extension InternetAddress {
-  /// 224.0.0.0/4 or ff00::/8.
-  var isMulticast: Bool { ipv4.map { $0 >> 28 == 0xe } ?? (high >> 56 == 0xff) }
-}

@@ -68,7 +68,7 @@ struct ControlServer {
     router.post("/v1/trace") { request, _ in
       let body = try await request.body.collect(upTo: 1 << 16)
       guard let trace = try? JSONDecoder().decode(TraceRequest.self, from: Data(body.readableBytesView)) else {
-        throw HTTPError(.badRequest, message: "send {\"frame\": \"hexadecimal\"}")
+        throw HTTPError(.badRequest, message: "send {\"frame\": \"hexadecimal\"} or {\"source\": \"address\", …}")
       }
       return try json(await node.trace(trace))
     }

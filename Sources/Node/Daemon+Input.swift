@@ -10,13 +10,13 @@ import Wire
 extension Daemon {
   /// Wakes up for datagrams, links, signals and time.
   func watchInputs() throws {
-    timer = try poller.makeTimer { [weak self] in self?.assumeIsolated { $0.handle(.timer) } }
-    housekeeping = try poller.makeTimer { [weak self] in self?.assumeIsolated { $0.keepHouse() } }
+    timer = try poller.makeTimer { self.handle(.timer) }
+    housekeeping = try poller.makeTimer { self.keepHouse() }
     housekeeping?.deadline = BootClock.now()
-    try poller.watch(messenger.socket.descriptor) { [weak self] _ in self?.assumeIsolated { $0.readDatagrams() } }
-    try poller.watch(links.descriptor) { [weak self] _ in self?.assumeIsolated { $0.readLinks() } }
-    try poller.watchSignals([.terminate, .interrupt, .hangup]) { [weak self] signal in
-      self?.assumeIsolated { $0.receive(signal) }
+    try poller.watch(messenger.socket.descriptor) { _ in self.readDatagrams() }
+    try poller.watch(links.descriptor) { _ in self.readLinks() }
+    try poller.watchSignals([.terminate, .interrupt, .hangup]) { signal in
+      self.receive(signal)
     }
   }
 

@@ -138,7 +138,9 @@ extension Daemon: Controllable {
   public func reload() async -> CommandReport { reloadNow() }
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
-    Tracer(tables: backend.tables, slots: slots).trace(request)
+    Tracer(
+      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: configuration.cluster.addresses[0].address
+    ).trace(request)
   }
 
   /// Looks again ten times a second until `condition` holds, at most so long.

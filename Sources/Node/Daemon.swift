@@ -127,8 +127,8 @@ public actor Daemon {
     try machine.prepare(configuration.cluster)
     try writeSettings()
     backend.tables.set(flag: skein_flag_master, false)
-    try backend.start(on: poller) { [weak self] reason, unit, interface, frame in
-      self?.assumeIsolated { $0.sentUp(reason, unit: unit, interface: interface, frame) }
+    try backend.start(on: poller) { reason, unit, interface, frame in
+      self.sentUp(reason, unit: unit, interface: interface, frame)
     }
     backend.tables.set(flag: skein_flag_enabled, true)
     try watchInputs()

@@ -66,7 +66,7 @@ final class KernelBackend: PathBackend {
   func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
     var failure: LinuxError?
     frame.withUnsafeBytes { bytes in
-      do { try injector.inject(bytes, interface: interface) } catch { failure = error }
+      do throws(LinuxError) { try injector.inject(bytes, interface: interface) } catch { failure = error }
     }
     if let failure { throw failure }
   }

@@ -123,10 +123,30 @@ public struct TraceReport: Codable, Sendable {
   /// The counter that the packet path would raise.
   public var reason: String
   public var why: String
+  /// What is wrong with the question; nil when it was answered.
+  public var problem: String?
 }
 
-/// What `skein trace` asks: the frame in hexadecimal.
+/// What `skein trace` asks: a frame in hexadecimal, or the fields to make one of.
 public struct TraceRequest: Codable, Sendable {
-  public var frame: String
-  public init(frame: String) { self.frame = frame }
+  public var frame: String?
+  public var source: String?
+  /// The first cluster address when not said.
+  public var destination: String?
+  /// tcp, udp, icmp, or an IP protocol's number; tcp when not said.
+  public var ipProtocol: String?
+  public var sourcePort: UInt16?
+  public var destinationPort: UInt16?
+
+  public init(
+    frame: String? = nil, source: String? = nil, destination: String? = nil, ipProtocol: String? = nil, sourcePort: UInt16? = nil,
+    destinationPort: UInt16? = nil
+  ) {
+    self.frame = frame
+    self.source = source
+    self.destination = destination
+    self.ipProtocol = ipProtocol
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
 }

@@ -67,7 +67,7 @@ final class SocketBackend: PathBackend {
   func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
     var failure: LinuxError?
     frame.withUnsafeBytes { bytes in
-      do { try tap.send(bytes) } catch { failure = error }
+      do throws(LinuxError) { try tap.send(bytes) } catch { failure = error }
     }
     if let failure { throw failure }
   }
