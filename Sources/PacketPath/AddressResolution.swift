@@ -15,7 +15,7 @@ extension Path {
     guard has(skein_flag_master) else { return Outcome(.drop, .arpNotMaster) }
     guard leaseIsValid else { return Outcome(.drop, .arpLeaseExpired) }
     let asker = frame.loadMAC(6)
-    guard asker & 1 == 0 else { return Outcome(.drop, .malformed) }
+    guard asker & 1 == 0 else { return Outcome(.drop, .invalidAsker) }
     answer(frame, message, asker)
     return Outcome(.transmit, .arpAnswered)
   }

@@ -154,7 +154,8 @@ extension Path {
     return withQuotedPorts(flow, quoted.from(40), quotedLength &- 40, true)
   }
 
-  @inline(__always) private func withQuotedPorts(_ flow: ClusterFlow, _ transport: Packet, _ length: UInt, _ isThere: Bool) -> ClusterFlow? {
+  @inline(__always) private func withQuotedPorts(_ flow: ClusterFlow, _ transport: Packet, _ length: UInt, _ isThere: Bool) -> ClusterFlow?
+  {
     var flow = flow
     guard IPProtocol.hasPorts(flow.transportProtocol) else { return flow }
     guard isThere, length >= 4, transport.holds(4) else { return nil }

@@ -72,7 +72,9 @@ extension Path {
   }
 
   @inline(__always) private func fragmentIndex(_ headers: Headers) -> UInt32 {
-    mixed(hash.source(headers.source) ^ hash.destination(headers.destination) ^ mixed(headers.identification ^ UInt32(headers.fragmentedProtocol)))
+    mixed(
+      hash.source(headers.source) ^ hash.destination(headers.destination)
+        ^ mixed(headers.identification ^ UInt32(headers.fragmentedProtocol)))
   }
 
   @inline(__always) private func matches(_ entry: UnsafeMutablePointer<skein_fragment>, _ headers: Headers) -> Bool {
@@ -84,6 +86,7 @@ extension Path {
     let destinations =
       (there.destination.0 ^ destination.0) | (there.destination.1 ^ destination.1) | (there.destination.2 ^ destination.2)
       | (there.destination.3 ^ destination.3)
-    return sources | destinations | (there.identification ^ headers.identification) | UInt32(there.protocol ^ headers.fragmentedProtocol) == 0
+    return sources | destinations | (there.identification ^ headers.identification) | UInt32(there.protocol ^ headers.fragmentedProtocol)
+      == 0
   }
 }

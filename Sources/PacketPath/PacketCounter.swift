@@ -1,82 +1,119 @@
-/// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in the map `counters`.
-/// Numbers are never reused: a daemon may read a running older program's counters.
+/// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in the map `counters`, and
+/// `meaning` says it in words. Each belongs to one verdict.
+///
+/// Numbers are never reused: a daemon may read the counters of an older program that still runs.
 public enum PacketCounter: UInt32, Sendable {
-  /// Passed: the packet path is switched off.
   case disabled = 0
-  /// Passed: neither IP nor ARP.
   case otherProtocol
-  /// Passed: ARP that is not about a cluster address.
+
   case arpPassed
-  /// Sent: an ARP request for a cluster address, answered by this master.
   case arpAnswered
-  /// Dropped: an ARP request for a cluster address; the master answers it.
   case arpNotMaster
-  /// Dropped: an ARP request for a cluster address; this master's lease has run out.
   case arpLeaseExpired
-  /// Passed: another hardware address than the shared one claims a cluster address, by ARP or neighbour discovery.
   case duplicateAddress
-  /// Passed: neighbour discovery that does not ask for a cluster address.
   case neighbourPassed
-  /// Sent: a neighbour solicitation for a cluster address, answered by this master.
   case neighbourAnswered
-  /// Dropped: a neighbour solicitation for a cluster address; the master answers it.
   case neighbourNotMaster
-  /// Dropped: a neighbour solicitation for a cluster address; this master's lease has run out.
   case neighbourLeaseExpired
-  /// Dropped: a neighbour solicitation for a cluster address that RFC 4861, 7.1.1 refuses (hop limit, checksum, length, code).
   case neighbourInvalid
-  /// Dropped: a neighbour solicitation for a cluster address that could not be turned into its answer.
   case neighbourUnanswerable
-  /// Passed: to a cluster address, of a work unit of this machine.
+
   case taken
-  /// Passed: router work of a work unit of this machine, which the kernel routes.
   case routed
-  /// Dropped: of a work unit of another member, and this machine is not the master.
   case notMine
-  /// Dropped: it would be this machine's, but its lease has run out.
   case leaseExpired
-  /// Dropped: this master sees it as its member does, which has acknowledged the unit and takes it.
   case leftToMember
-  /// Sent: this master forwarded it to its member.
   case forwarded
-  /// Up: of a unit that has no owner.
   case unassigned
-  /// Up: of a unit whose owner has not acknowledged it.
   case unacknowledged
-  /// Up: a fragment whose first fragment has not been seen.
   case fragmentHeld
-  /// Passed: a fragment of unknown unit that the master sent to this machine itself.
   case fragmentTaken
-  /// Dropped: of a unit that has no owner, and nothing is held.
   case unassignedDropped
-  /// Dropped: of a unit whose owner has not acknowledged it, and nothing is held.
   case unacknowledgedDropped
-  /// Dropped: a fragment whose first fragment has not been seen.
   case fragmentUnknown
-  /// Dropped: the ring to the daemon is full.
   case ringFull
-  /// Dropped: the unit's owner has no entry among the members.
   case memberMissing
-  /// Dropped: to a cluster address, malformed or truncated.
+
   case malformed
-  /// Passed: malformed or truncated, and not known to be for the cluster.
   case malformedPassed
-  /// Dropped: to a cluster address, with more IPv6 extension headers than are followed.
   case headerLimit
-  /// Passed: not to a cluster address, with more IPv6 extension headers than are followed.
   case headerLimitPassed
-  /// Passed: to one of this machine's own addresses.
+
   case ownAddress
-  /// Passed: to a multicast, broadcast or link-local address.
   case group
-  /// Passed: to this machine's hardware address, for the kernel to deliver or route as it would without a cluster.
   case toStack
-  /// Passed: to the hardware address of another machine; the stack ignores it.
   case otherStation
-  /// Dropped: to a cluster address, in a broadcast or multicast frame that is not the cluster's.
   case groupFrame
-  /// Dropped: to the shared hardware address, but neither to the cluster nor router work.
   case foreign
-  /// Dropped: a table of the packet path is missing. Never raised by a whole installation.
+
   case tableMissing
+  case invalidAsker
 }
+
+#if !hasFeature(Embedded)
+  extension PacketCounter: CaseIterable {
+    /// Its name, as metrics and `--json` show it.
+    public var name: String { String(describing: self) }
+
+    /// The verdict of the packets that raise it.
+    public var verdict: Verdict {
+      switch self {
+      case .disabled, .otherProtocol, .arpPassed, .duplicateAddress, .neighbourPassed, .taken, .routed, .fragmentTaken, .malformedPassed,
+        .headerLimitPassed, .ownAddress, .group, .toStack, .otherStation:
+        .pass
+      case .arpAnswered, .neighbourAnswered, .forwarded: .transmit
+      case .unassigned, .unacknowledged, .fragmentHeld: .up
+      case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
+        .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
+        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker:
+        .drop
+      }
+    }
+
+    /// What it counts, in a line.
+    public var meaning: String {
+      switch self {
+      case .disabled: "the packet path is switched off"
+      case .otherProtocol: "neither IP nor ARP"
+      case .arpPassed: "ARP that does not ask for a cluster address"
+      case .arpAnswered: "ARP request for a cluster address, answered by this master"
+      case .arpNotMaster: "ARP request for a cluster address, which the master answers"
+      case .arpLeaseExpired: "ARP request for a cluster address, and this master's lease has run out"
+      case .duplicateAddress: "a stranger claims a cluster address, by ARP or neighbour discovery"
+      case .neighbourPassed: "neighbour discovery that does not ask for a cluster address"
+      case .neighbourAnswered: "neighbour solicitation for a cluster address, answered by this master"
+      case .neighbourNotMaster: "neighbour solicitation for a cluster address, which the master answers"
+      case .neighbourLeaseExpired: "neighbour solicitation for a cluster address, and this master's lease has run out"
+      case .neighbourInvalid: "neighbour solicitation for a cluster address that RFC 4861 refuses: hop limit, checksum, length or code"
+      case .neighbourUnanswerable: "neighbour solicitation for a cluster address that could not be turned into its answer"
+      case .taken: "to the cluster, of a work unit of this machine"
+      case .routed: "router work, of a work unit of this machine"
+      case .notMine: "of another member's work unit"
+      case .leaseExpired: "this machine would have acted on it, but its lease has run out"
+      case .leftToMember: "of a member's acknowledged work unit, seen by this master too"
+      case .forwarded: "forwarded by this master to its member"
+      case .unassigned: "of a work unit without owner, handed to the daemon"
+      case .unacknowledged: "of a work unit that its owner has not acknowledged, handed to the daemon"
+      case .fragmentHeld: "a fragment before its first fragment, handed to the daemon"
+      case .fragmentTaken: "a fragment of unknown work unit, sent by the master to this machine itself"
+      case .unassignedDropped: "of a work unit without owner, and nothing is held"
+      case .unacknowledgedDropped: "of a work unit that its owner has not acknowledged, and nothing is held"
+      case .fragmentUnknown: "a fragment whose first fragment was not seen"
+      case .ringFull: "for the daemon, but the ring to it is full"
+      case .memberMissing: "of a work unit whose owner is not among the members"
+      case .malformed: "to the cluster, malformed or truncated"
+      case .malformedPassed: "malformed or truncated, and not for the cluster"
+      case .headerLimit: "to the cluster, with more IPv6 extension headers than are followed"
+      case .headerLimitPassed: "with more IPv6 extension headers than are followed, and not for the cluster"
+      case .ownAddress: "to an address of this machine"
+      case .group: "to a multicast, broadcast or link-local address"
+      case .toStack: "to this machine's hardware address, and no business of the cluster's"
+      case .otherStation: "to another machine's hardware address"
+      case .groupFrame: "to a cluster address, in a broadcast or multicast frame that is not the cluster's"
+      case .foreign: "to the shared hardware address, but neither for the cluster nor router work"
+      case .tableMissing: "a table of the packet path is missing"
+      case .invalidAsker: "an ARP request that came from a multicast hardware address"
+      }
+    }
+  }
+#endif

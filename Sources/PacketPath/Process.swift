@@ -2,7 +2,7 @@ import CPacketPath
 
 /// The whole packet path: one frame, its verdict, and one counter raised. The frame may have been rewritten.
 @inline(__always) func process<Memory: Tables>(_ frame: Packet, _ memory: Memory) -> Outcome {
-  guard let settings = memory.settings else { return Outcome(.pass, .tableMissing) }
+  guard let settings = memory.settings else { return Outcome(.drop, .tableMissing) }
   let path = Path(memory, settings)
   let outcome = path.has(skein_flag_enabled) ? path.dispatch(frame) : Outcome(.pass, .disabled)
   memory.count(outcome.counter)

@@ -14,7 +14,7 @@ public enum Verdict: UInt32, Sendable {
 public struct Outcome: Equatable, Sendable {
   /// What becomes of the packet.
   public var verdict: Verdict
-  /// The reason, which is also the counter that was raised. One counter belongs to one verdict.
+  /// The reason, which is also the counter that was raised.
   public var counter: PacketCounter
   /// The work unit that the packet belongs to; `noUnit` when that question was not reached or has no answer.
   public var unit: UInt32
