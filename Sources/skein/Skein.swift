@@ -1,7 +1,19 @@
 import ArgumentParser
+import Linux
+
+/// Where the program begins.
+@main
+enum Program {
+  static func main() async {
+    // The daemon takes signals as events; every thread that the runtime starts must be born with them blocked.
+    if CommandLine.arguments.dropFirst().first == "run" {
+      do { try Signal.block([.hangup, .interrupt, .terminate]) } catch { Skein.exit(withError: error) }
+    }
+    await Skein.main()
+  }
+}
 
 /// The program: one on each machine.
-@main
 struct Skein: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "skein",

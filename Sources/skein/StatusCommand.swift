@@ -135,7 +135,7 @@ struct EventsCommand: AsyncParsableCommand {
         if output.json { try printJSON(event) } else { print(Self.line(event)) }
         after = max(after, event.number)
       }
-      fflush(stdout)
+      fflush(nil)
       if follow && report.events.isEmpty && after == 0 { try await Task.sleep(for: .milliseconds(500)) }
     } while follow
   }
