@@ -24,7 +24,8 @@ extension Privileged {
       var received: Received?
       try socket.receive(limit: 1) {
         received = Received(
-          bytes: Array($0.bytes), source: $0.source.address, destination: $0.destination, hopLimit: $0.hopLimit, isTruncated: $0.isTruncated)
+          bytes: Array($0.bytes), source: $0.source.address, destination: $0.destination, hopLimit: $0.hopLimit, isTruncated: $0.isTruncated
+        )
       }
       return received
     }

@@ -53,7 +53,8 @@ extension Privileged {
       #expect(#expect(throws: LinuxError.self) { _ = try program.array("nothing", of: UInt64.self) }?.code == .noSuchEntry)
       #expect(#expect(throws: LinuxError.self) { _ = try program.array("lease", of: UInt64.self) }?.code == .invalid)
       #expect(#expect(throws: LinuxError.self) { _ = try Instance().load([1, 2, 3]) }?.operation == "read the kernel program")
-      #expect(#expect(throws: LinuxError.self) { _ = try KernelProgram(object: [], .init(instance: "a.b", programName: "")) }?.code == .invalid)
+      #expect(
+        #expect(throws: LinuxError.self) { _ = try KernelProgram(object: [], .init(instance: "a.b", programName: "")) }?.code == .invalid)
     }
 
     @Test func theVerifiersReasonIsInTheError() throws {
@@ -103,6 +104,7 @@ extension Privileged {
       let program = try instance.load(try TestProgram.compile())
       try pair.inRight { () throws in
         #expect(try program.attach(to: "lo") == .generic)
+        #expect(program.nativeRefusal?.operation == "attach XDP to lo")
         let error = #expect(throws: LinuxError.self) {
           try program.detach(from: "lo")
           try program.attach(to: "lo", mode: .native)

@@ -49,7 +49,9 @@ extension Privileged {
     func aMembershipLastsAsLongAsItsSocket(membership: PacketSocket.Membership) throws {
       let pair = try Pair()
       func state() throws -> String {
-        try shell("ip -n \(pair.right) -d link show dev eth0 | grep -o 'promiscuity [0-9]* *allmulti [0-9]*'; ip -n \(pair.right) maddr show dev eth0; bridge -n \(pair.right) fdb show dev eth0")
+        try shell(
+          "ip -n \(pair.right) -d link show dev eth0 | grep -o 'promiscuity [0-9]* *allmulti [0-9]*'; ip -n \(pair.right) maddr show dev eth0; bridge -n \(pair.right) fdb show dev eth0"
+        )
       }
       let before = try state()
       do {
@@ -119,7 +121,7 @@ extension Privileged {
       #expect(try receive(socket, where: isEcho) != nil)
       let log = "/tmp/\(uniqueName("skein-ping"))"
       defer { _ = try? shell("rm -f \(log)") }
-      try shell("(\(ping.replacing("-W 1", with: "-W 5")); echo status $?) > \(log) & :")
+      try shell("(\(ping.replacing("-W 1", with: "-W 5")); echo status $?) > \(log) 2>&1 & :")
       let echo = try #require(try receive(socket, where: isEcho))
       try echo.bytes.withUnsafeBytes { try tap.send($0, offload: echo.offload) }
       try shell("for i in $(seq 300); do grep -q status \(log) && break; sleep 0.02; done")

@@ -68,6 +68,16 @@ import Wire
     #expect(seen.withLock { $0 } == Array(0..<1000))
   }
 
+  @Test func aStopBeforeTheLoopRunsIsNotForgottenAndComesAfterWhatWasPosted() throws {
+    let poller = try Poller()
+    let isDone = Atomic(false)
+    poller.mailbox.stop()
+    poller.mailbox.post { isDone.store(true, ordering: .relaxed) }
+    try poller.run()
+    let wasDone = isDone.load(ordering: .relaxed)
+    #expect(wasDone)
+  }
+
   @Test func anActorLivesOnTheLoop() async throws {
     let (stream, continuation) = AsyncStream<Counter>.makeStream()
     try NativeThread.start(name: "loop") {

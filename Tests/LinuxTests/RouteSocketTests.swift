@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import Testing
 import Wire
@@ -31,6 +32,8 @@ extension Privileged {
       let found = try #require(try routes.addresses(of: 1).first { $0.address == address })
       #expect(found.prefixLength == (address.ipv4 == nil ? 128 : 32))
       #expect(!found.isTentative)
+      // The kernel takes an IPv6 address into use a moment after it has accepted it.
+      for _ in 0..<250 where try !routes.route(to: address).isLocal { usleep(20_000) }
       #expect(try routes.route(to: address).isLocal)
       #expect(try routes.removeAddress(address, from: 1))
       #expect(try !routes.removeAddress(address, from: 1))
