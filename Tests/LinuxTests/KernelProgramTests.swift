@@ -215,12 +215,10 @@ extension Privileged {
         let eth0 = try RouteSocket().interface(named: "eth0")
         let socket = try DatagramSocket(.init(interface: "eth0", localAddress: rightAddress, port: 7000))
         let held = udpFrame(to: eth0.ethernetAddress, from: leftAddress, 7001, to: rightAddress, 7000, [4, 5, 6])
-        try held.withUnsafeBytes {
-          if throughTheProgram {
-            try program.inject($0, interface: eth0.index)
-          } else {
-            try FrameInjector().inject($0, interface: eth0.index)
-          }
+        if throughTheProgram {
+          try held.withUnsafeBytes { try program.inject($0, interface: eth0.index) }
+        } else {
+          try FrameInjector().inject(held, interface: eth0.index)
         }
         #expect(isReadable(socket.descriptor))
         var received: [UInt8] = []

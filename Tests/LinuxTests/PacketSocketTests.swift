@@ -87,7 +87,7 @@ extension Privileged {
         try RouteSocket().addAddress(clusterAddress, to: 1)
         let socket = try DatagramSocket(.init(interface: "skein0", localAddress: clusterAddress, port: 7000))
         let frame = udpFrame(to: address, from: leftAddress, 7001, to: clusterAddress, 7000, [4, 5, 6])
-        try frame.withUnsafeBytes { try tap.send($0) }
+        try tap.send(frame)
         #expect(isReadable(socket.descriptor))
         var received: [UInt8] = []
         try socket.receive { received = Array($0.bytes) }
