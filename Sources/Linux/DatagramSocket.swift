@@ -85,7 +85,6 @@ public final class DatagramSocket {
 
   /// Hands over what has arrived, at most `limit` datagrams.
   /// - Returns: how many datagrams were taken from the socket; less than `limit` when it is empty.
-  /// - Throws: `.networkDown` when the interface went down or away.
   @discardableResult
   public func receive(limit: Int = 64, _ handler: (Datagram) -> Void) throws(LinuxError) -> Int {
     var arrival = skein_arrival()

@@ -22,7 +22,8 @@ extension RouteSocket {
   }
 
   /// Adds an address without duplicate address detection: a cluster address is everywhere by design. On `lo`, with a full prefix, the
-  /// machine accepts what is sent to it and neither answers ARP for it nor announces it.
+  /// machine accepts what is sent to it and neither answers ARP for it nor announces it. An IPv6 address is in use a moment later:
+  /// when `route(to:)` says that it is local.
   /// - Returns: false when it was there already.
   @discardableResult
   public func addAddress(_ address: InternetAddress, prefixLength: UInt8? = nil, to interface: UInt32) throws(LinuxError) -> Bool {

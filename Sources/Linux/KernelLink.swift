@@ -38,17 +38,20 @@ final class KernelLink {
 
   init(_ link: consuming Descriptor) { self.link = link }
 
-  static func create(program: Int32, index: UInt32, interface: String, mode: XDPMode) throws(LinuxError) -> (KernelLink, XDPAttachment) {
+  /// A new link, and why its mode is not native when the driver was asked and refused.
+  static func create(
+    program: Int32, index: UInt32, interface: String, mode: XDPMode
+  ) throws(LinuxError) -> (link: KernelLink, attachment: XDPAttachment, nativeRefusal: LinuxError?) {
     switch mode {
-    case .native: return (try create(program, index, interface, .native), .native)
-    case .generic: return (try create(program, index, interface, .generic), .generic)
+    case .native: return (try create(program, index, interface, .native), .native, nil)
+    case .generic: return (try create(program, index, interface, .generic), .generic, nil)
     case .automatic:
       do throws(LinuxError) {
-        return (try create(program, index, interface, .native), .native)
-      } catch  where ![.busy, .exists, .notPermitted, .noSuchDevice].contains(error.code) {
-        return (try create(program, index, interface, .generic), .generic)
+        return (try create(program, index, interface, .native), .native, nil)
       } catch {
-        throw error
+        // What the other mode would be refused for just as well.
+        if [.busy, .exists, .notPermitted, .noSuchDevice].contains(error.code) { throw error }
+        return (try create(program, index, interface, .generic), .generic, error)
       }
     }
   }

@@ -51,6 +51,7 @@ struct KernelObject: ~Copyable {
     if !isFound { throw LinuxError("find \(name) in the kernel program", .noSuchEntry) }
   }
 
+  /// Where the kernel still counts BPF memory as locked memory (before 5.11), libbpf lifts the limit by itself.
   func load() throws(LinuxError) {
     skein_capture_begin()
     let result = bpf_object__load(object)

@@ -89,7 +89,11 @@ public enum KernelProbe {
     refusal { () throws(LinuxError) in
       try StackGuard.run(
         """
-        table netdev skein_probe { chain ingress { type filter hook ingress device "lo" priority -500; policy accept; } }
+        table netdev skein_probe {
+          chain ingress {
+            type filter hook ingress device "lo" priority -500; policy accept;
+          }
+        }
         delete table netdev skein_probe
         """, "keep frames from the kernel's stack (nftables)")
     }

@@ -31,6 +31,8 @@ public final class KernelProgram {
 
   /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.
   public let mapsWereReused: Bool
+  /// Why the driver refused, when the last `attach` chose the generic mode by itself.
+  public private(set) var nativeRefusal: LinuxError?
 
   private let object: KernelObject
   private let pins: PinDirectory
@@ -87,10 +89,11 @@ public final class KernelProgram {
       link.detach()
       try pins.remove(name)
     }
-    let (link, attachment) = try KernelLink.create(program: program, index: index, interface: interface, mode: mode)
-    try pins.pin(link.descriptor, as: name)
-    links[index] = link
-    return attachment
+    let made = try KernelLink.create(program: program, index: index, interface: interface, mode: mode)
+    try pins.pin(made.link.descriptor, as: name)
+    links[index] = made.link
+    nativeRefusal = made.nativeRefusal
+    return made.attachment
   }
 
   /// Takes the program off an interface; its maps stay pinned.

@@ -28,7 +28,7 @@ public final class Mailbox: SerialExecutor {
   /// Has the poller's thread run `work` after everything posted before. Never blocks.
   public func post(_ work: @escaping @Sendable () -> Void) { append(.closure(work)) }
 
-  /// Ends the poller's `run()` after what has been posted so far.
+  /// Ends the poller's `run()`, or the next one when it does not run yet, after what has been posted so far.
   public func stop() {
     state.withLock { $0.isStopping = true }
     wake()
@@ -42,15 +42,19 @@ public final class Mailbox: SerialExecutor {
 
   var descriptor: Int32 { wakeup.rawValue }
 
-  var isStopping: Bool { state.withLock { $0.isStopping } }
-
   /// The calling thread is the one that runs the loop from now on.
   func adopt() {
     let thread = UInt(pthread_self())
     state.withLock { $0.owner = thread }
   }
 
-  func restart() { state.withLock { $0.isStopping = false } }
+  /// Whether a stop was asked for, which is thereby answered.
+  func takeStop() -> Bool {
+    state.withLock { state in
+      defer { state.isStopping = false }
+      return state.isStopping
+    }
+  }
 
   /// Does all that had been posted; what that work posts in turn waits for the next turn.
   func drain() {

@@ -102,8 +102,8 @@ public final class Poller {
 
   /// Waits for and handles events until `stop()`.
   public func run() throws(LinuxError) {
-    mailbox.restart()
-    while !mailbox.isStopping { _ = try turn(waitingMilliseconds: -1) }
+    while !mailbox.takeStop() { _ = try turn(waitingMilliseconds: -1) }
+    mailbox.drain()
   }
 
   /// One turn of the loop: waits at most `limit` (rounded up to milliseconds) for the first event.

@@ -69,9 +69,8 @@ extension RouteSocket {
       return try ask(message, "look up the neighbour \(address.text) of interface \(interface)") { reply in
         reply.attributes(after: MemoryLayout<ndmsg>.size).bytes(NDA_LLADDR).flatMap(EthernetAddress.init(octets:))
       }.first
-    } catch  where error.code == .noSuchEntry {
-      return nil
     } catch {
+      if error.code == .noSuchEntry { return nil }
       throw error
     }
   }

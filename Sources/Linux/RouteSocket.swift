@@ -36,9 +36,8 @@ public final class RouteSocket {
     do throws(LinuxError) {
       try request(message, operation())
       return true
-    } catch  where settled.contains(error.code) {
-      return false
     } catch {
+      if settled.contains(error.code) { return false }
       throw error
     }
   }

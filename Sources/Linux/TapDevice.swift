@@ -34,6 +34,11 @@ public final class TapDevice {
     try check(sent, "send a frame of \(frame.count) octets into \(name)")
   }
 
+  /// Sends one frame, Ethernet header first, to this machine's stack.
+  public func send(_ frame: [UInt8]) throws(LinuxError) {
+    try frame.lend { frame throws(LinuxError) in try send(frame) }
+  }
+
   /// Hands over at most `limit` frames that the stack sent out by this interface.
   @discardableResult
   public func receive(limit: Int = 64, _ handler: (ReceivedFrame) -> Void) throws(LinuxError) -> Int {

@@ -84,4 +84,9 @@ public final class FrameInjector {
   public func inject(_ frame: UnsafeRawBufferPointer, interface: UInt32) throws(LinuxError) {
     try TestRun.inject(program.descriptor, frame, interface: interface)
   }
+
+  /// The frame must be addressed to the interface's own Ethernet address; at least 14 octets, at most about 3,400.
+  public func inject(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
+    try frame.lend { frame throws(LinuxError) in try inject(frame, interface: interface) }
+  }
 }
