@@ -6,6 +6,8 @@ public struct Console: Sendable {
   public var verbose: Bool
   /// Nothing but errors.
   public var quiet: Bool
+  /// The story is the result: it goes to standard output.
+  var narrates = false
 
   public init(verbose: Bool = false, quiet: Bool = false) {
     self.verbose = verbose
@@ -17,8 +19,11 @@ public struct Console: Sendable {
   }
 
   func command(_ line: String) {
-    if verbose { write("+ \(line)\n") }
+    if verbose { FileHandle.standardError.write(Data("+ \(line)\n".utf8)) }
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) {
+    let file = narrates ? FileHandle.standardOutput : FileHandle.standardError
+    file.write(Data(text.utf8))
+  }
 }

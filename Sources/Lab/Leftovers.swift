@@ -42,6 +42,7 @@ struct Leftovers {
     for namespace in namespaces {
       for process in namespace.processes { kill(process, SIGKILL) }
     }
+    Self.removePins { $0.contains(run) }
     let directory = "\(Plan.parentDirectory)/\(run)"
     unmount(beneath: directory)
     if !namespaces.isEmpty {
@@ -55,6 +56,13 @@ struct Leftovers {
     try? FileManager.default.removeItem(atPath: directory)
     // Goes with the last run; fails harmlessly while there are others.
     rmdir(Plan.parentDirectory)
+  }
+
+  /// Removes what daemons have pinned in the kernel; `isMeant` is asked for each daemon's directory.
+  static func removePins(_ isMeant: (String) -> Bool) {
+    let parent = "/sys/fs/bpf/skein"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+    for name in names where isMeant(name) { try? FileManager.default.removeItem(atPath: "\(parent)/\(name)") }
   }
 
   private func unmount(beneath directory: String) {

@@ -33,6 +33,7 @@ struct Plan: Hashable, Sendable {
   var switchNamespace: Namespace { Namespace(name: "\(run)-switch") }
   var clientNamespace: Namespace { Namespace(name: "\(run)-client") }
   func namespace(ofMember member: Int) -> Namespace { Namespace(name: "\(run)-m\(member)") }
+  var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(ofMember: $0)) }) }
   var namespaces: [Namespace] { [switchNamespace, clientNamespace] + members.map(namespace(ofMember:)) }
 
   /// The switch's port to a member.

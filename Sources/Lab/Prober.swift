@@ -14,6 +14,8 @@ final class Prober: Sendable {
     var intervalMicroseconds = 2000
     /// How long answers are waited for after the last question.
     var graceMilliseconds = 300
+    /// The longest that a failed member's flows may still be answered: a lease that its kernel holds. Twice the detection interval.
+    var silenceCertainAfterMilliseconds = 400
   }
 
   private let state = ProberState()

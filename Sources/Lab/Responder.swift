@@ -22,10 +22,7 @@ final class Responder {
     worker = Worker { Self.serve(services, until: stopping) }
   }
 
-  func stop() throws {
-    stopping.raise()
-    try worker.value()
-  }
+  deinit { stopping.raise() }
 
   private static func listen(_ family: AddressFamily) throws -> Descriptor {
     guard let address = SocketAddress(Plan.clusterAddress(family), port: ProbeMessage.port) else {

@@ -18,6 +18,7 @@ final class Topology {
     guard geteuid() == 0 else { throw LabError.notRoot }
     Interruption.catchSignals()
     addSystemToolsToPath()
+    allowManyDescriptors()
     try requireTools(["ip": "iproute2", "ethtool": "ethtool"])
     let topology = Topology(plan: try Plan(processIdentifier: getpid(), memberCount: memberCount), console: console)
     Leftovers(console: console).removeOrphans()
@@ -155,6 +156,14 @@ private struct InterfaceRequest {
 func addSystemToolsToPath() {
   let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
   if !path.split(separator: ":").contains("/usr/sbin") { setenv("PATH", "\(path):/usr/sbin:/sbin", 1) }
+}
+
+/// A thousand clients are a thousand sockets.
+private func allowManyDescriptors() {
+  var limit = rlimit()
+  getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, 8192))
+  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
 /// - Parameter tools: programs, and the Debian package of each.
