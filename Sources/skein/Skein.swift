@@ -34,6 +34,6 @@ struct Skein: AsyncParsableCommand {
       CommandGroup(
         name: "Telling the daemon",
         subcommands: [DrainCommand.self, UndrainCommand.self, LeaveCommand.self, ExpelCommand.self, ReloadCommand.self]),
-      CommandGroup(name: "Without a network", subcommands: [LabCommand.self, SimulateCommand.self, BenchCommand.self, ManualCommand.self]),
+      CommandGroup(name: "Without a network", subcommands: [LabCommands.self, SimulateCommand.self, BenchCommand.self, ManualCommand.self]),
     ])
 }
