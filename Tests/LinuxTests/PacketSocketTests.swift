@@ -19,12 +19,13 @@ extension Privileged {
       return found
     }
 
-    @Test func framesArriveWholeAndTheSendersOwnDoNot() throws {
+    @Test func framesArriveWholeAndTheMachinesOwnDoNot() throws {
       let pair = try Pair()
       let left = try pair.inLeft { try openSocket() }
       let right = try pair.inRight { try openSocket() }
       let frame = [UInt8](repeating: 0xff, count: 6) + [2, 0, 0, 0, 0, 1, 0x88, 0xb5] + Array(0..<100)
-      try left.send(frame)
+      let sender = try pair.inLeft { try openSocket(receives: false) }
+      try sender.send(frame)
       #expect(try receive(right) { $0[12] == 0x88 && $0[13] == 0xb5 }?.bytes == frame)
       var own = 0
       while try left.receive({ if $0.bytes[12] == 0x88 { own += 1 } }) > 0 {}
