@@ -27,7 +27,8 @@ final class SocketBackend: PathBackend {
     // What is taken keeps the interface's own MAC address, so the TAP device has the same.
     tap = try TapDevice(name: "skein\(section.identifier.rawValue)", ethernetAddress: machine.interface.ethernetAddress)
     socket = try PacketSocket(interface: machine.interface.index)
-    try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "0")
+    // Loose: the answer leaves by another interface. The kernel takes the larger of this and `all`, so 0 would not do.
+    try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "2")
     if machine.sharedAddress != machine.interface.ethernetAddress {
       try socket.join(section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress))
     }
