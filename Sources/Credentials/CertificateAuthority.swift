@@ -109,10 +109,12 @@ extension CertificateAuthority {
     }
     let key = Curve25519.Signing.PrivateKey()
     let certificate = try certificate(member: member, name: name, key: key, validity: validity(days: validityDays, at: seconds))
-    let octets = certificate.pem + PrivateKeyFile.pem(of: key) + trusted.certificate.pem
-    try CredentialFile.write(octets, to: path, isSecret: true, replacing: false)
+    try CredentialFile.refuseExisting(path)
+    // The copy first: what has left this house can be revoked.
     let copy = "\(directory)/issued/\(member.rawValue)-\(Hexadecimal.text(of: certificate.serial)).pem"
     try CredentialFile.write(certificate.pem, to: copy, isSecret: false, replacing: false)
+    let octets = certificate.pem + PrivateKeyFile.pem(of: key) + trusted.certificate.pem
+    try CredentialFile.write(octets, to: path, isSecret: true, replacing: false)
     return description(of: certificate, at: seconds)
   }
 

@@ -27,11 +27,9 @@ enum CredentialFile {
     return text
   }
 
-  /// Writes beside the path, then renames: a reader sees the old file or the new one.
+  /// Writes beside the path, then moves it there: a reader sees the old file or the new one.
   static func write(_ octets: [UInt8], to path: String, isSecret: Bool, replacing: Bool) throws(CredentialError) {
-    guard replacing || access(path, F_OK) != 0 else {
-      throw .init(.alreadyExists, "\(path) exists", remedy: "remove it, or name another place")
-    }
+    if !replacing { try refuseExisting(path) }
     let draft = path + ".new"
     unlink(draft)
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, isSecret ? 0o600 : 0o644)
@@ -39,10 +37,10 @@ enum CredentialFile {
     var failure = writeAll(octets, to: descriptor)
     if failure == nil, fsync(descriptor) != 0 { failure = errno }
     close(descriptor)
-    if failure == nil, rename(draft, path) != 0 { failure = errno }
-    guard let failure else { return }
+    // A link, unlike a rename, does not replace what somebody put there meanwhile.
+    if failure == nil, (replacing ? rename(draft, path) : link(draft, path)) != 0 { failure = errno }
     unlink(draft)
-    throw unwritable(path, failure)
+    if let failure { throw unwritable(path, failure) }
   }
 
   /// Makes the directory if it is not there.
@@ -51,8 +49,11 @@ enum CredentialFile {
     throw unwritable(path, errno)
   }
 
-  /// Whether there is anything of this name.
-  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  /// Throws if there is anything of this name.
+  static func refuseExisting(_ path: String) throws(CredentialError) {
+    guard access(path, F_OK) == 0 else { return }
+    throw .init(.alreadyExists, "\(path) exists", remedy: "remove it, or name another place")
+  }
 
   /// The names in a directory, sorted, without hidden ones.
   static func names(in path: String) throws(CredentialError) -> [String] {

@@ -2,6 +2,9 @@ import Crypto
 import Wire
 
 // Where group keys come from and go to. A master draws one; a signed JOIN OK carries it to a newcomer, a sealed GROUP KEY to a member.
+//
+// A group key is never written to a file: a daemon that took it up again after a restart would have it without the replay windows, and
+// everything that was sealed under it before could be replayed. It asks to join instead, which is one exchange.
 
 /// The join requests of others that may be answered with a group key, and this run's own that may bring one. Bounded: the oldest goes.
 struct JoinRequests {
@@ -119,7 +122,7 @@ extension SecurityLayer {
     requests.answered()
     expect(answer.master)
     // What the master sealed before this answer was not for this run.
-    senders.begin(SenderRun(member: header.sender, incarnation: header.incarnation), after: header.sequence)
+    senders.refuse(upTo: header.sequence, of: SenderRun(member: header.sender, incarnation: header.incarnation))
     return true
   }
 

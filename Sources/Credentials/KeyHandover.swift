@@ -3,7 +3,7 @@ import Wire
 
 /// A group key on its way from one member to another: sealed under what their agreement keys share, and bound to everything it is about.
 ///
-/// X25519 of the two keys of this run, HKDF-SHA256, ChaCha20-Poly1305 under a random nonce: 12 + 40 + 16 octets.
+/// X25519 of the two keys of this run, HKDF-SHA256, AES-256-GCM under a random nonce: 12 + 40 + 16 octets.
 struct KeyHandover {
   let cluster: ClusterIdentifier
   let from: MemberIdentifier
@@ -25,26 +25,27 @@ struct KeyHandover {
     guard let key = sharedKey(mine, recipient, sender: sender, recipient: recipient) else { return nil }
     var plaintext = content.key.withUnsafeBytes { Array($0) }
     plaintext.append(bigEndian: content.generation)
-    return (try? ChaChaPoly.seal(plaintext, using: key, authenticating: context)).map { Array($0.combined) }
+    return (try? SealCipher.seal(plaintext, using: key, authenticating: context))?.combined.map { Array($0) }
   }
 
   /// Nil when it was not sealed by `sender` to this key, for this purpose.
   func open(_ sealed: [UInt8], with mine: Curve25519.KeyAgreement.PrivateKey, from sender: [UInt8]) -> Content? {
     let recipient = Array(mine.publicKey.rawRepresentation)
     guard let key = sharedKey(mine, sender, sender: sender, recipient: recipient),
-      let box = try? ChaChaPoly.SealedBox(combined: sealed),
-      let plaintext = try? ChaChaPoly.open(box, using: key, authenticating: context),
+      let box = try? SealCipher.SealedBox(combined: sealed),
+      let plaintext = try? SealCipher.open(box, using: key, authenticating: context),
       plaintext.count == GroupKey.byteCount + 8
     else { return nil }
     let generation = plaintext.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     return Content(key: SymmetricKey(data: plaintext.prefix(GroupKey.byteCount)), generation: generation)
   }
 
+  /// A key of small order, with which everybody shares the secret 0, is none (RFC 7748, 6.1); swift-crypto leaves that check to us.
   private func sharedKey(
     _ mine: Curve25519.KeyAgreement.PrivateKey, _ theirs: [UInt8], sender: [UInt8], recipient: [UInt8]
   ) -> SymmetricKey? {
     guard let theirKey = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: theirs),
-      let secret = try? mine.sharedSecretFromKeyAgreement(with: theirKey)
+      let secret = try? mine.sharedSecretFromKeyAgreement(with: theirKey), secret.withUnsafeBytes({ $0.contains { $0 != 0 } })
     else { return nil }
     return secret.hkdfDerivedSymmetricKey(
       using: SHA256.self, salt: Array("skein handover 1".utf8), sharedInfo: sender + recipient + context, outputByteCount: 32)

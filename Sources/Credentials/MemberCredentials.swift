@@ -44,6 +44,9 @@ public struct MemberCredentials: Sendable {
     guard key.publicKey.rawRepresentation == certificate.key.rawRepresentation else {
       throw .init(.wrongKey, "the private key is not the certificate's", remedy: "have a new one issued")
     }
+    guard certificate.der.count <= ClusterLimits.certificateByteCount else {
+      throw ClusterCertificate.malformed("it is longer than \(ClusterLimits.certificateByteCount) octets")
+    }
     self.certificate = certificate
     self.key = key
     self.authority = authority

@@ -41,6 +41,19 @@ struct ReplayWindow: Sendable {
     words[Self.index(sequence >> 6)] |= Self.bit(sequence)
   }
 
+  /// Takes no number up to this one from now on, whether it has been seen or not.
+  mutating func refuse(upTo sequence: UInt64) {
+    guard let newest, sequence < newest else {
+      self = ReplayWindow(seenUpTo: sequence)
+      return
+    }
+    var number = newest - min(newest, Self.width - 1)
+    while number <= sequence {
+      words[Self.index(number >> 6)] |= Self.bit(number)
+      number += 1
+    }
+  }
+
   private mutating func advance(from old: UInt64, to sequence: UInt64) {
     if sequence >> 6 > old >> 6 { clear(from: old >> 6 + 1, through: sequence >> 6) }
     newest = sequence

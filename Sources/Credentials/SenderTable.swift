@@ -39,12 +39,12 @@ struct SenderTable {
     senders[run, default: Sender()].record(sequence, epoch: epoch, subkey: subkey, use: uses)
   }
 
-  /// Refuses everything up to this number from a run, unless it has been heard already.
-  mutating func begin(_ run: SenderRun, after sequence: UInt64) {
-    guard senders[run] == nil else { return }
+  /// Takes nothing up to this number from a run from now on.
+  mutating func refuse(upTo sequence: UInt64, of run: SenderRun) {
     makeRoom(for: run)
     uses += 1
-    senders[run] = Sender(window: ReplayWindow(seenUpTo: sequence), lastUse: uses)
+    senders[run, default: Sender()].window.refuse(upTo: sequence)
+    senders[run]?.lastUse = uses
   }
 
   /// To be called when an epoch's key changes.
