@@ -35,7 +35,7 @@ struct ClusterFlow {
 extension Path {
   /// The unit of a packet to a cluster address (specification 1, "Work units").
   @inline(__always) func classifyForCluster(_ headers: Headers) -> Classified {
-    guard headers.part != .whole else { return classifyDatagram(headers, leastLength: 20) }
+    guard !headers.isWhole else { return classifyDatagram(headers, leastLength: 20) }
     // Without ports in its hash, a fragmented datagram needs no memory: its addresses are in every fragment. An ICMP error in
     // fragments counts as plain ICMP for the same reason.
     let follows = headers.fragmentedProtocol
@@ -43,7 +43,7 @@ extension Path {
       let flow = ClusterFlow(source: headers.source, destination: headers.destination, transportProtocol: headers.transportProtocol)
       return .unit(unit(of: flow, extra: 0))
     }
-    if headers.part == .later {
+    if headers.isLaterFragment {
       let unit = rememberedUnit(headers)
       return unit == Outcome.noUnit ? .unknownFragment : .unit(unit)
     }
@@ -69,7 +69,7 @@ extension Path {
       }
       return .unit(unit(of: flow, extra: extra))
     }
-    if headers.part == .whole, number == IPProtocol.icmp || number == IPProtocol.icmpv6 {
+    if headers.isWhole, number == IPProtocol.icmp || number == IPProtocol.icmpv6 {
       guard headers.transportLength >= 8, transport.holds(8) else { return .malformed }
       if isError(number, transport.load(0)), let quoted = quotedFlow(headers), isCluster(quoted.destination) {
         return .unit(unit(of: quoted, extra: 0))
@@ -81,7 +81,7 @@ extension Path {
   /// The unit of router work, symmetric; an ICMP error follows the packet that it quotes.
   @inline(__always) func classifyForwarding(_ headers: Headers) -> UInt32 {
     let number = headers.transportProtocol
-    if headers.part == .whole, headers.fault == .none, number == IPProtocol.icmp || number == IPProtocol.icmpv6 {
+    if headers.isWhole, !headers.isFaulty, number == IPProtocol.icmp || number == IPProtocol.icmpv6 {
       if headers.transportLength >= 8, headers.transport.holds(8), isError(number, headers.transport.load(0)),
         let quoted = quotedFlow(headers)
       {

@@ -5,23 +5,39 @@ enum Station: UInt8 {
   case own, shared, group, other
 }
 
+/// Whom a packet's destination address means.
+enum Destination: UInt8 {
+  case cluster
+  /// This machine.
+  case own
+  /// Multicast, broadcast or link-local: never forwarded.
+  case onLink
+  case elsewhere
+}
+
 extension Path {
+  @inline(__always) private func destination(_ address: Address) -> Destination {
+    if isCluster(address) { return .cluster }
+    if isOwn(address) { return .own }
+    return address.staysOnLink ? .onLink : .elsewhere
+  }
+
   /// The verdict on an IP packet (WO 00/31945, Figure 9).
   @inline(__always) func decide(_ frame: Packet, _ network: Packet, _ networkOffset: UInt, isIPv6: Bool) -> Outcome {
     // Asked before the headers are followed: there is one way here, and there are many from there.
-    let toCluster = isCluster(isIPv6 ? network.loadAddress(24) : Address(v4: network.load(16)))
+    let destination = destination(isIPv6 ? network.loadAddress(24) : Address(v4: network.load(16)))
     let headers = isIPv6 ? Headers(v6: network) : Headers(v4: network)
-    if isIPv6 && headers.transportProtocol == IPProtocol.icmpv6 && headers.part == .whole && headers.fault == .none {
-      guard headers.transportLength >= 8, headers.transport.holds(8) else { return malformed(toCluster) }
+    if isIPv6 && headers.transportProtocol == IPProtocol.icmpv6 && headers.isWhole && !headers.isFaulty {
+      guard headers.transportLength >= 8, headers.transport.holds(8) else { return malformed(destination) }
       let type: UInt8 = headers.transport.load(0)
       if type >= 133 && type <= 137 { return neighbour(frame, network, networkOffset, headers, type) }
     }
     let station = station(frame)
-    guard toCluster else { return decideElsewhere(frame, headers, station) }
+    guard destination == .cluster else { return decideElsewhere(frame, headers, destination, station) }
     if station == .group { return Outcome(.drop, .groupFrame) }
     if station == .other { return Outcome(.pass, .otherStation) }
-    if headers.fault == .malformed { return Outcome(.drop, .malformed) }
-    if headers.fault == .tooManyHeaders { return Outcome(.drop, .headerLimit) }
+    if headers.isMalformed { return Outcome(.drop, .malformed) }
+    if headers.hasTooManyHeaders { return Outcome(.drop, .headerLimit) }
     switch classifyForCluster(headers) {
     case .unit(let unit): return settle(frame, unit, taken: .taken)
     case .malformed: return Outcome(.drop, .malformed)
@@ -30,28 +46,30 @@ extension Path {
   }
 
   /// A packet that is not for the cluster: for the stack, or router work.
-  @inline(__always) private func decideElsewhere(_ frame: Packet, _ headers: Headers, _ station: Station) -> Outcome {
+  @inline(__always) private func decideElsewhere(
+    _ frame: Packet, _ headers: Headers, _ destination: Destination, _ station: Station
+  ) -> Outcome {
     if station == .other { return Outcome(.pass, .otherStation) }
-    if station == .group || headers.destination.staysOnLink {
-      return headers.fault == .none ? Outcome(.pass, .group) : passedFault(headers.fault)
-    }
-    if isOwn(headers.destination) { return headers.fault == .none ? Outcome(.pass, .ownAddress) : passedFault(headers.fault) }
+    if station == .group || destination == .onLink { return passed(headers, .group) }
+    if destination == .own { return passed(headers, .ownAddress) }
     let isRouterWork = has(skein_flag_routing) && (station == .shared || has(skein_flag_forwarding))
     guard isRouterWork else {
       // Every member hears the shared address: what none of them is asked for must not reach the stack of all.
       if station == .shared { return Outcome(.drop, .foreign) }
-      return headers.fault == .none ? Outcome(.pass, .toStack) : passedFault(headers.fault)
+      return passed(headers, .toStack)
     }
-    if headers.fault == .malformed { return station == .shared ? Outcome(.drop, .malformed) : Outcome(.pass, .malformedPassed) }
+    if headers.isMalformed { return station == .shared ? Outcome(.drop, .malformed) : Outcome(.pass, .malformedPassed) }
     return settle(frame, classifyForwarding(headers), taken: .routed)
   }
 
-  @inline(__always) private func passedFault(_ fault: Fault) -> Outcome {
-    fault == .malformed ? Outcome(.pass, .malformedPassed) : Outcome(.pass, .headerLimitPassed)
+  /// To the stack, for this reason unless something is wrong with it.
+  @inline(__always) private func passed(_ headers: Headers, _ counter: PacketCounter) -> Outcome {
+    if headers.isMalformed { return Outcome(.pass, .malformedPassed) }
+    return Outcome(.pass, headers.hasTooManyHeaders ? .headerLimitPassed : counter)
   }
 
-  @inline(__always) private func malformed(_ toCluster: Bool) -> Outcome {
-    toCluster ? Outcome(.drop, .malformed) : Outcome(.pass, .malformedPassed)
+  @inline(__always) private func malformed(_ destination: Destination) -> Outcome {
+    destination == .cluster ? Outcome(.drop, .malformed) : Outcome(.pass, .malformedPassed)
   }
 
   @inline(__always) private func station(_ frame: Packet) -> Station {

@@ -59,7 +59,7 @@ public enum PathBenchmark {
       subject(
         "drop, IPv6, three extension headers", World(units: .acknowledged),
         Frames.ip(Frames.ipv6(protocol: 6, extensions: extensions, Frames.tcp()))),
-      subject("later fragment", World(units: .acknowledged), Frames.ip(Frames.ipv4(protocol: 17, fragment: 0x2000, Frames.udp()))),
+      subject("drop, first fragment", World(units: .acknowledged), Frames.ip(Frames.ipv4(protocol: 17, fragment: 0x2000, Frames.udp()))),
       subject("ARP for the cluster, not the master", World(), Frames.arp()),
       subject("ARP, answered", World(flags: hold), Frames.arp(), changes: true),
       subject(
