@@ -129,6 +129,8 @@ extension Configuration {
         return nil
       }
       return node
+    } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
+      for key in duplicates { problems.add(key, at: context.mark, "is set twice in the section that begins here; keep one") }
     } catch let error as YamlError {
       problems.add("", at: error.mark, "this is not YAML: \(error.problem)")
     } catch {

@@ -40,7 +40,8 @@ extension Daemon {
       deliver(opened.message, opened.header, source, refusal: nil)
     case .refused(let refused):
       guard let header = refused.claimed else { return }
-      if refused.reason == .unknownEpoch, header.sender != profile.identifier {
+      // Two groups that parted may count the same epochs for different keys.
+      if refused.reason == .unknownEpoch || refused.reason == .badSeal, header.sender != profile.identifier {
         handle(.undecipherable(sender: header.sender, sourceAddress: source))
       } else if let request = refused.joinRequest {
         deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal)
@@ -55,7 +56,7 @@ extension Daemon {
         message,
         from: .init(
           sender: header.sender, incarnation: header.incarnation, protection: header.protection, epoch: header.epoch,
-          sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)))
+          sequence: header.sequence, sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)))
   }
 
   // MARK: packets sent up

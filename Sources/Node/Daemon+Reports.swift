@@ -19,7 +19,7 @@ extension Daemon: Controllable {
       address: "\(machine.ownAddress)", addresses: section.addresses.map(\.description), interface: machine.interface.name,
       delivery: section.delivery.rawValue, packetPath: backend.name, detectionMilliseconds: section.detection.inMilliseconds,
       leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, partition: section.partition.rawValue,
-      members: members(snapshot, now),
+      members: members(snapshot, now).sorted { $0.member < $1.member },
       units: .init(
         assigned: snapshot.units.count { $0.owner != nil }, acknowledged: snapshot.units.count { $0.owner != nil && $0.isAcknowledged },
         mine: (0..<UnitSet.unitCount).count { units[$0].mine == 1 }),

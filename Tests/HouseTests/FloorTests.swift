@@ -15,7 +15,8 @@ import Testing
     ("Simulation", ["Wire", "Cluster"]),
     ("CLinux", []),
     ("Linux", ["Wire", "CPacketPath", "CLinux"]),
-    ("Lab", ["Wire", "Linux"]),
+    ("CLab", []),
+    ("Lab", ["CLab"]),
     ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Credentials", "Linux", "CLinux"]),
     (
       "skein",

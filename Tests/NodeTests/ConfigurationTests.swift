@@ -76,7 +76,7 @@ import Wire
 
   @Test(arguments: [
     ("", ""), ("- 1", ""), ("cluster: 5", "cluster"), ("cluster: {id: 1", ""), ("cluster: {id: [1]}", "cluster.id"), ("a: &x [*x]", ""),
-    (least + "\n  id: 8", "cluster.id"), (least + "\n  partition: majority", "cluster.partition"),
+    (least + "\n  id: 8", "id"), (least + "\n  partition: majority", "cluster.partition"),
     (least + "\n  address: 192.0.2.10", "cluster.addresses"), (least + "\n  hash: { sourceOnly: [80/esp] }", "cluster.hash.sourceOnly"),
     (least + "\nmetrics: nowhere", "metrics"), (least + "\n  detection: 99999999999999999999s", "cluster.detection"),
   ])
