@@ -35,15 +35,12 @@ struct JoinRequests {
 }
 
 extension SecurityLayer {
-  /// Draws a new group key and puts it into use; returns its epoch. The one before it, if any, seals the messages that hand over the new
+  /// Draws a new group key for an epoch and puts it into use. The one before it, if any, seals the messages that hand over the new
   /// one, and opens what is under way for `SecurityLimits.previousKeyGrace`. For a new master, and on expelling a member.
-  public mutating func newGroupKey(term: Term, at now: Instant) -> UInt32 {
-    var epoch = UInt32.random(in: 1 ... .max)
-    while epoch == keys.current?.epoch || epoch == keys.previous?.epoch { epoch = .random(in: 1 ... .max) }
+  public mutating func newGroupKey(epoch: UInt32, term: Term, at now: Instant) {
     let key = GroupKey(
       epoch: epoch, key: SymmetricKey(size: .bits256), term: term, generation: (keys.current?.generation ?? 0) + 1)
     install(key, at: now)
-    return epoch
   }
 
   /// Ends the grace of the group key before the present one: nothing sealed under it is opened from now on.

@@ -50,8 +50,8 @@ public struct RefusedDatagram: Hashable, Sendable {
   public let reason: SecurityRefusal
   /// What it claims to be, if that much could be read. Not authentic.
   public let claimed: ClusterHeader?
-  /// The nonce of a refused join request whose joiner deserves a NAK (see `SecurityRefusal.joinRefusal`). Not authentic.
-  public let joinNonce: UInt64?
+  /// A refused join request whose joiner deserves a NAK (see `SecurityRefusal.joinRefusal`). Not authentic.
+  public let joinRequest: JoinRequest?
 }
 
 /// What became of a datagram.
@@ -122,6 +122,10 @@ public struct SecurityLayer {
   public var agreementKey: [UInt8] { Array(agreement.publicKey.rawRepresentation) }
   /// The epoch that this member seals under; nil without a group key.
   public var epoch: UInt32? { keys.current?.epoch }
+  /// When this member's certificate ends, in seconds since 1970.
+  public var certificateExpiry: Int64 { credentials.certificate.validity.upperBound }
+  /// Who is revoked by the list in use.
+  public var revokedMembers: Set<MemberIdentifier> { Set(revocations.entries.map { MemberIdentifier(rawValue: $0.member) }) }
   /// How many things are remembered, of all kinds: bounded by the limits, whatever comes in.
   public var rememberedCount: Int { certificates.count + signers.count + senders.count + peers.count + requests.count }
 
@@ -180,7 +184,7 @@ extension SecurityLayer {
     } catch {
       counters[error] += 1
       return .refused(
-        RefusedDatagram(reason: error, claimed: claimed, joinNonce: Self.joinNonce(datagram, claimed, refusedFor: error)))
+        RefusedDatagram(reason: error, claimed: claimed, joinRequest: Self.joinRequest(datagram, claimed, refusedFor: error)))
     }
   }
 
@@ -209,14 +213,14 @@ extension SecurityLayer {
     }
   }
 
-  private static func joinNonce(
+  private static func joinRequest(
     _ datagram: ArraySlice<UInt8>, _ header: ClusterHeader?, refusedFor reason: SecurityRefusal
-  ) -> UInt64? {
+  ) -> JoinRequest? {
     guard reason.joinRefusal != nil, let header, header.type == .joinRequest,
       let trailer = try? SignedTrailer(splitting: datagram, header: header),
       case .joinRequest(let request)? = try? ClusterMessage(type: .joinRequest, body: trailer.body)
     else { return nil }
-    return request.nonce
+    return request
   }
 
   /// The message in an authentic body, if it speaks for the member that sent it.

@@ -6,7 +6,7 @@ public struct SignedTrailer: Hashable, Sendable {
   public let body: ArraySlice<UInt8>
   /// The sender's certificate, DER.
   public let certificate: ArraySlice<UInt8>
-  /// The signature over `signedOctets`.
+  /// The signature over `signedOctets`; its form is the algorithm's.
   public let signature: ArraySlice<UInt8>
   /// What the signature covers: everything before its own length, the header included.
   public let signedOctets: ArraySlice<UInt8>

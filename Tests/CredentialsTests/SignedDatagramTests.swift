@@ -46,7 +46,7 @@ import X509
     }
     #expect(refused.reason == .unknownAuthority)
     #expect(refused.reason.joinRefusal == .unknownAuthority)
-    #expect(refused.joinNonce == 9)
+    #expect(refused.joinRequest?.nonce == 9)
     #expect(refused.claimed?.sender == stranger.member)
   }
 

@@ -144,3 +144,12 @@ struct SeededGenerator: RandomNumberGenerator {
     return z ^ z >> 31
   }
 }
+
+extension SecurityLayer {
+  /// Puts a new group key of any epoch into use, and says which.
+  mutating func newGroupKey(term: Term, at now: Instant) -> UInt32 {
+    let epoch = UInt32.random(in: 1 ... .max)
+    newGroupKey(epoch: epoch, term: term, at: now)
+    return epoch
+  }
+}

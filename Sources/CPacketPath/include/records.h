@@ -36,7 +36,7 @@ struct skein_lease {
 };
 
 struct skein_address {
-  uint32_t words[4]; /* network byte order as in the packet; IPv4 in words[3] with words[2] = htonl(0xffff) */
+  _Alignas(8) uint32_t words[4]; /* network byte order as in the packet; IPv4 in words[3] with words[2] = htonl(0xffff) */
 };
 
 /* A service whose work unit is the hash of the source address alone, so that its flows meet on one member. */

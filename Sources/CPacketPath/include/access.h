@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ * What Swift cannot say about the records: loads and stores that must stay whole, elements of C arrays, compare-and-swap.
+ * The same functions serve the kernel program and the daemon.
+ */
+#pragma once
+#include <stddef.h>
+#include "records.h"
+
+#define SKEIN_INLINE static inline __attribute__((always_inline))
+
+/* Aliasing types: a MAC address is read as four and two octets. The cast asserts the alignment, without which BPF loads octet by octet. */
+typedef uint64_t __attribute__((may_alias)) skein_octets8;
+typedef uint32_t __attribute__((may_alias)) skein_octets4;
+typedef uint16_t __attribute__((may_alias)) skein_octets2;
+
+/* The same value, but the optimiser no longer knows where it came from. The verifier knows a packet pointer's bound only in the register
+ * that was compared; computed twice, the second copy is unchecked. */
+SKEIN_INLINE uintptr_t skein_opaque(uintptr_t value) {
+  __asm__ volatile("" : "+r"(value));
+  return value;
+}
+
+/* The same value below 65,536, but the verifier no longer knows which: it follows each way through the program for each value that it knows,
+ * and ways that differ in nothing else become one. The two loads are of the same octets. */
+SKEIN_INLINE uintptr_t skein_forget(uintptr_t value, uintptr_t somewhere) {
+  const volatile skein_octets2 *octets = (const volatile skein_octets2 *)somewhere;
+  uint16_t once = *octets, again = *octets;
+  return value ^ (uintptr_t)(once ^ again);
+}
+
+/* An address as a pointer. Swift's own way makes an optional on the way, and a comparison with nil is one that the verifier does not follow. */
+SKEIN_INLINE void *_Nonnull skein_pointer(uintptr_t address) { return (void *)address; }
+
+/* One whole load: a unit never shows half of an update. */
+SKEIN_INLINE struct skein_unit skein_unit_load(const struct skein_unit *_Nonnull unit) {
+  union { uint64_t whole; struct skein_unit parts; } value = { .whole = *(const volatile skein_octets8 *)unit };
+  return value.parts;
+}
+
+/* One whole store, after everything stored before it. */
+SKEIN_INLINE void skein_unit_store(struct skein_unit *_Nonnull unit, struct skein_unit parts) {
+  union { struct skein_unit parts; uint64_t whole; } value = { .parts = parts };
+  __atomic_store_n((skein_octets8 *)unit, value.whole, __ATOMIC_RELEASE);
+}
+
+SKEIN_INLINE uint64_t skein_word_load(const uint64_t *_Nonnull word) { return *(const volatile uint64_t *)word; }
+
+SKEIN_INLINE void skein_word_store(uint64_t *_Nonnull word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
+
+/* The value that was there; a full barrier, in BPF too. */
+SKEIN_INLINE uint64_t skein_word_exchange_if(uint64_t *_Nonnull word, uint64_t expected, uint64_t value) {
+  return __sync_val_compare_and_swap(word, expected, value);
+}
+
+SKEIN_INLINE uint64_t skein_mac_load(const uint8_t *_Nonnull octets) {
+  return (uint64_t)*(const skein_octets4 *)octets | (uint64_t)*(const skein_octets2 *)(octets + 4) << 32;
+}
+
+SKEIN_INLINE uint64_t skein_own_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->own_mac); }
+SKEIN_INLINE uint64_t skein_shared_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->shared_mac); }
+SKEIN_INLINE uint64_t skein_member_mac(const struct skein_member *_Nonnull member) { return skein_mac_load(member->ethernet_address); }
+
+/* Half an address, as two words lie in memory. */
+SKEIN_INLINE uint64_t skein_address_half(const struct skein_address *_Nonnull address, uint32_t half) {
+  return ((const skein_octets8 *)address->words)[half & 1];
+}
+
+SKEIN_INLINE const struct skein_address *_Nonnull skein_cluster_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return &settings->cluster_addresses[index % skein_address_count];
+}
+SKEIN_INLINE const struct skein_address *_Nonnull skein_own_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return &settings->own_addresses[index % skein_address_count];
+}
+SKEIN_INLINE const struct skein_service *_Nonnull skein_service_at(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return &settings->services[index % skein_service_count];
+}
+SKEIN_INLINE uint64_t skein_hash_key(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return settings->hash_keys[index & 7];
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ * The maps and the kernel's helpers as the kernel program calls them; nothing of this exists in the native build.
+ * A helper's number is its address: bpf.h, enum bpf_func_id.
+ */
+#pragma once
+#include "access.h"
+
+#ifdef SKEIN_KERNEL
+
+struct skein_xdp_context { uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
+
+extern char skein_map_settings __asm__("settings");
+extern char skein_map_lease __asm__("lease");
+extern char skein_map_units __asm__("units");
+extern char skein_map_members __asm__("members");
+extern char skein_map_counters __asm__("counters");
+extern char skein_map_traffic __asm__("traffic");
+extern char skein_map_fragments __asm__("fragments");
+extern char skein_map_upcalls __asm__("upcalls");
+
+SKEIN_INLINE void *_Nullable skein_map_at(void *_Nonnull map, uint32_t index) {
+  return ((void *(*)(void *, const void *))1)(map, &index);
+}
+SKEIN_INLINE struct skein_settings *_Nullable skein_kernel_settings(void) { return skein_map_at(&skein_map_settings, 0); }
+SKEIN_INLINE struct skein_lease *_Nullable skein_kernel_lease(void) { return skein_map_at(&skein_map_lease, 0); }
+SKEIN_INLINE struct skein_unit *_Nullable skein_kernel_unit(uint32_t index) { return skein_map_at(&skein_map_units, index); }
+SKEIN_INLINE struct skein_member *_Nullable skein_kernel_member(uint32_t index) { return skein_map_at(&skein_map_members, index); }
+SKEIN_INLINE uint64_t *_Nullable skein_kernel_counter(uint32_t index) { return skein_map_at(&skein_map_counters, index); }
+SKEIN_INLINE struct skein_traffic *_Nullable skein_kernel_traffic(uint32_t index) { return skein_map_at(&skein_map_traffic, index); }
+SKEIN_INLINE struct skein_fragment *_Nullable skein_kernel_fragment(uint32_t index) { return skein_map_at(&skein_map_fragments, index); }
+
+SKEIN_INLINE uint32_t skein_kernel_processor(void) { return ((uint32_t (*)(void))8)(); }
+
+/* CLOCK_BOOTTIME, precise: the lease is safety, and it must not run late when a virtual machine's tick does, nor stand still in suspend. */
+SKEIN_INLINE uint64_t skein_kernel_boot_time(void) { return ((uint64_t (*)(void))125)(); }
+
+/* Grows or cuts the frame at its end; every packet address is void afterwards. */
+SKEIN_INLINE int64_t skein_kernel_adjust_tail(const struct skein_xdp_context *_Nonnull context, int32_t change) {
+  return ((int64_t (*)(const void *, int32_t))65)(context, change);
+}
+
+SKEIN_INLINE struct skein_upcall *_Nullable skein_kernel_reserve(void) {
+  return ((void *(*)(void *, uint64_t, uint64_t))131)(&skein_map_upcalls, sizeof(struct skein_upcall), 0);
+}
+SKEIN_INLINE void skein_kernel_submit(struct skein_upcall *_Nonnull upcall) { ((void (*)(void *, uint64_t))132)(upcall, 0); }
+SKEIN_INLINE void skein_kernel_discard(struct skein_upcall *_Nonnull upcall) { ((void (*)(void *, uint64_t))133)(upcall, 1 /* no wakeup */); }
+
+/* The frame's first octets, into an upcall. The bound is tested on the very register that goes to the helper. */
+SKEIN_INLINE int64_t skein_kernel_copy_frame(
+    const struct skein_xdp_context *_Nonnull context, struct skein_upcall *_Nonnull upcall, uint64_t length) {
+  length = skein_opaque(length);
+  if (length - 1 >= skein_frame_limit) return -1;
+  return ((int64_t (*)(const void *, uint32_t, void *, uint32_t))189)(context, 0, upcall->frame, (uint32_t)length);
+}
+
+#endif

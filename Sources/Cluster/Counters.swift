@@ -1,0 +1,48 @@
+extension ClusterMember {
+  /// One counter for each reason for which a message is refused or something unusual is done.
+  public struct Counters: Hashable, Sendable {
+    public var received: UInt64 = 0
+    public var sent: UInt64 = 0
+    /// Neither seal nor signature held, or it was a replay.
+    public var notAuthentic: UInt64 = 0
+    /// Signed where it must be sealed, or the other way round.
+    public var wrongProtection: UInt64 = 0
+    /// The body speaks for another member than the one that sent it.
+    public var wrongSender: UInt64 = 0
+    public var fromMyself: UInt64 = 0
+    /// From an earlier term.
+    public var oldTerm: UInt64 = 0
+    /// From a master or for a term that this member does not follow.
+    public var notMyMaster: UInt64 = 0
+    /// From a machine that is not a member.
+    public var notAMember: UInt64 = 0
+    /// A sequence number or serial that is not newer than the last.
+    public var oldSequence: UInt64 = 0
+    /// An answer to nothing that was asked.
+    public var wrongNonce: UInt64 = 0
+    /// A JOIN REQUEST whose challenge is not, or no longer, valid.
+    public var wrongChallenge: UInt64 = 0
+    /// An earlier run of the sender.
+    public var oldIncarnation: UInt64 = 0
+    /// Not for a machine in this state.
+    public var unexpected: UInt64 = 0
+    /// For another member.
+    public var notForMe: UInt64 = 0
+    /// A table was full.
+    public var tableFull: UInt64 = 0
+    /// Out of the bounds of the protocol: too many parts, intervals that make no sense.
+    public var malformed: UInt64 = 0
+    public var joinsRefused: UInt64 = 0
+    /// Units claimed by two members at once: the packet path's lease must have been defeated.
+    public var conflictingClaims: UInt64 = 0
+    public var undecipherable: UInt64 = 0
+    /// Answers that were due but came too often.
+    public var rateLimited: UInt64 = 0
+    public var unitsMoved: UInt64 = 0
+    public var retransmissions: UInt64 = 0
+    public var leasesLapsed: UInt64 = 0
+    public var elections: UInt64 = 0
+
+    public init() {}
+  }
+}

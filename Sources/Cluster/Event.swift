@@ -1,0 +1,72 @@
+import Wire
+
+extension ClusterMember {
+  /// Everything that can happen to a member. The node feeds them one at a time, in the order in which they happened.
+  public enum Event: Sendable {
+    /// Begin. `claims` are units that this machine's pinned packet path still holds from the daemon's last run, `leaseDeadline` the lease
+    /// that it still holds them under; empty and zero for a machine that starts afresh.
+    case start(claims: UnitSet, leaseDeadline: Instant)
+    /// A message that `Wire` has parsed and `Credentials` has judged.
+    case received(ClusterMessage, from: Envelope)
+    /// A datagram sealed under a group key that this machine does not have: there is another group (figure 8A). At most one each 10 ms,
+    /// please; the member limits what it answers, too.
+    case undecipherable(sender: MemberIdentifier, sourceAddress: InternetAddress)
+    /// `nextDeadline` has come. Early, late and superfluous ones do no harm.
+    case timer
+    /// The packet path sent up a packet of a unit that nobody owns (figure 9, step 937). Only a master cares.
+    case packetForUnassigned(unit: Int)
+    /// The interface received something since the last time: client packets, anybody's broadcast. To be told at least eight times per
+    /// detection interval while it goes on; silence means that this machine is cut off.
+    case heardTraffic
+    /// The applications' answer to `Action.askApplications`; a refusal with its reason, or nil to agree.
+    case applicationsAnswered(nonce: UInt64, refusal: String?)
+    /// The state that `Action.awaitState` waited for is in.
+    case stateComplete(serial: UInt32)
+    /// The state that `Action.handOverState` asked for has been sent.
+    case stateHandedOver(serial: UInt32)
+    /// `skein drain`, `skein undrain`.
+    case drain(Bool)
+    /// `skein leave`: drain, then say farewell. `Action.stopped` says when.
+    case leave
+    /// The operator wants another member out.
+    case expel(MemberIdentifier)
+    /// The certificates of these members are revoked: the whole list, each time it changes.
+    case revoked(Set<MemberIdentifier>)
+    /// This machine's own weight changed.
+    case setWeight(UInt16)
+    /// This machine now runs this personality, fetched or reloaded.
+    case personality(version: UInt64, settingsDigest: UInt64)
+    /// What this machine processed: its busiest units, and packets per second in all, smoothed.
+    case load([LoadReport.UnitLoad], packetsPerSecond: UInt32)
+    case carrierLost
+    case carrierFound
+  }
+
+  /// What is known of a message beside its body. `Credentials` vouches for it when `isAuthentic`.
+  public struct Envelope: Hashable, Sendable {
+    public var sender: MemberIdentifier
+    public var incarnation: UInt64
+    public var protection: Protection
+    /// The group key's epoch, of a sealed message.
+    public var epoch: UInt32
+    public var sourceAddress: InternetAddress
+    /// The seal opened and was not replayed, or the certificate chain and the signature hold. If not: why, for JOIN REQUESTs that
+    /// deserve an answer.
+    public var isAuthentic: Bool
+    /// Why a signed message is not authentic: a JOIN REQUEST is refused with it.
+    public var refusal: RefusalReason?
+
+    public init(
+      sender: MemberIdentifier, incarnation: UInt64, protection: Protection, epoch: UInt32, sourceAddress: InternetAddress,
+      isAuthentic: Bool, refusal: RefusalReason? = nil
+    ) {
+      self.sender = sender
+      self.incarnation = incarnation
+      self.protection = protection
+      self.epoch = epoch
+      self.sourceAddress = sourceAddress
+      self.isAuthentic = isAuthentic
+      self.refusal = refusal
+    }
+  }
+}

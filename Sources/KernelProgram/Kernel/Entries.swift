@@ -1,0 +1,73 @@
+import CPacketPath
+
+/// The maps, as tables.
+struct KernelTables: Tables {
+  let context: UnsafePointer<skein_xdp_context>
+
+  @inline(__always) var settings: UnsafePointer<skein_settings>? {
+    guard let settings = skein_kernel_settings() else { return nil }
+    return UnsafePointer(settings)
+  }
+  @inline(__always) var now: UInt64 { skein_kernel_boot_time() }
+  @inline(__always) var leaseDeadline: UInt64 {
+    guard let lease = skein_kernel_lease() else { return 0 }
+    return skein_word_load(&lease.pointee.deadline)
+  }
+  @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { skein_kernel_unit(index) }
+  @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>? { skein_kernel_member(index) }
+  @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragment(index) }
+
+  @inline(__always) func count(_ counter: PacketCounter) {
+    let index = skein_kernel_processor() &* UInt32(skein_counter_count) &+ counter.rawValue
+    if let value = skein_kernel_counter(index) { value.pointee &+= 1 }
+  }
+
+  @inline(__always) func count(octets: UInt64, of unit: UInt32) {
+    let index = skein_kernel_processor() &* UInt32(skein_unit_count) &+ unit
+    if let traffic = skein_kernel_traffic(index) {
+      traffic.pointee.packets &+= 1
+      traffic.pointee.octets &+= octets
+    }
+  }
+
+  @inline(__always) func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool {
+    guard let upcall = skein_kernel_reserve() else { return false }
+    let length = UInt64(frame.length)
+    let limit = UInt64(skein_frame_limit)
+    let copied = length < limit ? length : limit
+    upcall.pointee.interface = context.pointee.ingress_ifindex
+    upcall.pointee.unit = UInt16(truncatingIfNeeded: unit)
+    upcall.pointee.reason = UInt16(truncatingIfNeeded: reason.rawValue)
+    upcall.pointee.frame_length = UInt32(truncatingIfNeeded: length)
+    upcall.pointee.copied_length = UInt32(truncatingIfNeeded: copied)
+    guard skein_kernel_copy_frame(context, upcall, copied) == 0 else {
+      skein_kernel_discard(upcall)
+      return false
+    }
+    skein_kernel_submit(upcall)
+    return true
+  }
+
+  @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
+    guard skein_kernel_adjust_tail(context, octets) == 0 else { return nil }
+    return Packet(context)
+  }
+}
+
+extension Packet {
+  @inline(__always) init(_ context: UnsafePointer<skein_xdp_context>) {
+    self.init(start: UInt(context.pointee.data), end: UInt(context.pointee.data_end))
+  }
+}
+
+/// XDP's verdicts: drop 1, pass 2, transmit 3. What went up was copied.
+@_cdecl("skein_path") public func skeinPath(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
+  let verdict = process(Packet(context), KernelTables(context: context)).verdict
+  return verdict == .up ? 1 : Int32(truncatingIfNeeded: verdict.rawValue)
+}
+
+/// Nothing at all: the floor of every measurement.
+@_cdecl("skein_empty") public func skeinEmpty(_ context: UnsafePointer<skein_xdp_context>) -> Int32 { 1 }
+
+/// Lets everything pass: for the peer of a virtual Ethernet pair, which receives transmitted frames only if it runs a program.
+@_cdecl("skein_pass") public func skeinPass(_ context: UnsafePointer<skein_xdp_context>) -> Int32 { 2 }

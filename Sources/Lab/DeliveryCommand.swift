@@ -1,0 +1,82 @@
+/// `skein lab delivery`: many connections from thirty clients; is each answered once, and does every member do its part?
+public struct DeliveryCommand: LabCommand {
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var requests: Int
+  public var options: LabOptions
+
+  public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, options: LabOptions) {
+    self.mode = mode
+    self.family = family
+    self.requests = requests
+    self.options = options
+  }
+
+  public func run() throws -> DeliveryReport {
+    guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
+    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
+      options.console.say("\(requests) connections from \(Plan.clientAddressCount) client addresses to \(WebServer.url(family))")
+      let clients = WebClients(family: family)
+      let web = try cluster.topology.plan.clientNamespace.enter { try clients.request(count: requests) }
+      options.console.say("and as many datagram flows")
+      let datagrams = try probe(cluster.topology.plan)
+      return DeliveryReport(command: self, web: web, datagrams: datagrams)
+    }
+  }
+
+  /// Some questions on each of up to a thousand UDP flows.
+  private func probe(_ plan: Plan) throws -> ProbeLedger {
+    let count = min(requests, 1000)
+    let settings = Prober.Settings(family: family, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000)
+    let prober = try Prober(plan: plan, settings: settings)
+    try pause(milliseconds: 450)
+    return try prober.finish()
+  }
+}
+
+/// What `skein lab delivery` found.
+public struct DeliveryReport: LabReport, Equatable {
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var members: Int
+  public var requests: Int
+  /// Connections with one complete answer.
+  public var answered: Int
+  /// Connections and datagrams that more than one machine has answered on the wire.
+  public var answeredTwice: Int
+  /// Each member's part of the answers, by its number.
+  public var shares: [Double]
+  /// Connections without an answer, by reason.
+  public var failures: [String: Int]
+  public var datagrams: Int
+  public var datagramsAnswered: Int
+  public var succeeded: Bool
+
+  init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger) {
+    mode = command.mode
+    family = command.family
+    members = command.options.members
+    requests = command.requests
+    answered = web.answered
+    datagrams = ledger.probeCount
+    datagramsAnswered = ledger.probeCount - ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    answeredTwice = web.answeredTwice + ledger.answeredTwice
+    shares = (1...members).map { Double(web.answers[$0] ?? 0) / Double(max(1, web.answered)) }
+    failures = web.failures
+    // For three members 25 % to 42 %; the same three quarters to five quarters of a fair part for any number.
+    let fair = 0.75 / Double(members)...1.26 / Double(members)
+    succeeded =
+      answered == requests && answeredTwice == 0 && datagramsAnswered == datagrams && shares.allSatisfy(fair.contains)
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\(requests) connections to one IPv\(family.rawValue) address, \(members) members, delivery by \(mode.rawValue):", to: &output)
+    print(verdict(answered == requests, "answered: \(answered)"), to: &output)
+    for (reason, count) in failures.sorted(by: { $0.key < $1.key }) { print("          \(count) × \(reason)", to: &output) }
+    print(verdict(datagramsAnswered == datagrams, "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)
+    print(verdict(answeredTwice == 0, "answered by two machines: \(answeredTwice), counted on the wire"), to: &output)
+    for (index, share) in shares.enumerated() {
+      print("        member \(index + 1)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)
+    }
+  }
+}

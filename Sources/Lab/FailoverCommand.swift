@@ -1,0 +1,167 @@
+/// `skein lab failover`: a member fails, again and again, in one of five ways. How long do its clients hear nothing, does anybody
+/// answer twice, and do the clients of the others notice? Beside it, the same failure under keepalived.
+public struct FailoverCommand: LabCommand {
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var victim: Victim
+  public var failure: Failure
+  public var detectionMilliseconds: Int
+  public var runs: Int
+  /// How many runs keepalived gets at each of its intervals; 0 leaves it out.
+  public var peerRuns: Int
+  public var options: LabOptions
+
+  public init(
+    mode: DeliveryMode = .multicast, family: AddressFamily = .four, victim: Victim, failure: Failure, detectionMilliseconds: Int = 200,
+    runs: Int = 10, peerRuns: Int = 3, options: LabOptions
+  ) {
+    self.mode = mode
+    self.family = family
+    self.victim = victim
+    self.failure = failure
+    self.detectionMilliseconds = detectionMilliseconds
+    self.runs = runs
+    self.peerRuns = peerRuns
+    self.options = options
+  }
+
+  /// What keepalived is measured at: its default and its fastest.
+  private static let peerAdvertSeconds = [1.0, 0.01]
+
+  public func run() throws -> FailoverReport {
+    guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000") }
+    let skein = try measureSkein()
+    let peers = try peerRuns == 0 ? [] : Self.peerAdvertSeconds.map(measureKeepalived)
+    return FailoverReport(command: self, partition: partition, skein: skein, peers: peers)
+  }
+
+  /// Both sides of a partition serve what reaches them, so at the moment it heals two may have the same unit. Where that must not be,
+  /// the side without a majority serves nothing, and that is what is measured.
+  private var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
+
+  private func measureSkein() throws -> [FailoverRun] {
+    let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+    return try options.withCluster(settings) { cluster in
+      options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
+      return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
+    }
+  }
+
+  private func measureKeepalived(advertSeconds: Double) throws -> PeerReport {
+    options.console.say("\(peerRuns) × the same with keepalived, advertising every \(PeerReport.interval(advertSeconds))")
+    let runs = try Topology.with(memberCount: options.members, console: options.console) { topology in
+      let cluster = try KeepalivedCluster(topology: topology, advertSeconds: advertSeconds)
+      return try (0..<peerRuns).map { _ in
+        try measure(cluster, detectionMilliseconds: Int(advertSeconds * 3000) + 30, family: .four)
+      }
+    }
+    return PeerReport(name: "keepalived", advertSeconds: advertSeconds, runs: runs)
+  }
+
+  private func measure(_ cluster: some ClusterUnderTest, detectionMilliseconds: Int, family: AddressFamily) throws -> FailoverRun {
+    var settings = Prober.Settings(family: family)
+    settings.silenceCertainAfterMilliseconds = detectionMilliseconds * 2
+    return try cluster.measureFailover(
+      victim, by: failure, settings: settings, patienceSeconds: Double(detectionMilliseconds) / 100 + 5, console: options.console)
+  }
+}
+
+/// A rival in the same lab.
+public struct PeerReport: Codable, Equatable, Sendable {
+  public var name: String
+  public var advertSeconds: Double
+  public var silenceMilliseconds: Figures
+  public var answeredTwice: Int
+
+  init(name: String, advertSeconds: Double, runs: [FailoverRun]) {
+    self.name = name
+    self.advertSeconds = advertSeconds
+    silenceMilliseconds = Figures(runs.map(\.silenceMilliseconds))
+    answeredTwice = runs.reduce(0) { $0 + $1.answeredTwice }
+  }
+
+  static func interval(_ seconds: Double) -> String {
+    seconds < 1 ? "\((seconds * 1000).formatted(digits: 0)) ms" : "\(seconds.formatted(digits: 0)) s"
+  }
+}
+
+/// What `skein lab failover` found.
+public struct FailoverReport: LabReport, Equatable {
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var victim: Victim
+  public var how: Failure
+  public var detectionMilliseconds: Int
+  public var partition: PartitionPolicy
+  public var runs: Int
+  /// How long the failed member's clients heard nothing: the worst of them, in each run.
+  public var silenceMilliseconds: Figures
+  /// How long the other members' clients heard nothing; about the 2 ms between probes if they noticed nothing.
+  public var survivorsSilenceMilliseconds: Figures
+  /// Forwarding only, when the master fails: how long everybody heard nothing, until the next master had announced itself.
+  public var masterGapMilliseconds: Figures?
+  /// Probes with more than one answer on the wire, at any time.
+  public var answeredTwice: Int
+  /// Probes to units of the other members that nobody answered, between the failure and the repair.
+  public var lostOnSurvivors: Int
+  /// Probes to the failed member's units that nobody answered although a survivor had begun to.
+  public var lostAfterRecovery: Int
+  /// Probes that nobody answered while the member came back and was balanced into.
+  public var lostOnReturn: Int
+  /// Flows that no survivor took over.
+  public var neverRecovered: Int
+  public var probes: Int
+  public var peers: [PeerReport]
+  public var succeeded: Bool
+
+  init(command: FailoverCommand, partition: PartitionPolicy, skein runs: [FailoverRun], peers: [PeerReport]) {
+    mode = command.mode
+    family = command.family
+    victim = command.victim
+    how = command.failure
+    detectionMilliseconds = command.detectionMilliseconds
+    self.partition = partition
+    self.runs = runs.count
+    silenceMilliseconds = Figures(runs.map(\.silenceMilliseconds))
+    survivorsSilenceMilliseconds = Figures(runs.map(\.survivorsSilenceMilliseconds))
+    // Everything goes through the master here, so when it fails everybody waits for the next: a figure, not a fault.
+    let everybodyWaits = mode == .forwarding && victim == .master
+    masterGapMilliseconds = everybodyWaits ? survivorsSilenceMilliseconds : nil
+    func sum(_ figure: KeyPath<FailoverRun, Int>) -> Int { runs.reduce(0) { $0 + $1[keyPath: figure] } }
+    answeredTwice = sum(\.answeredTwice)
+    lostOnSurvivors = sum(\.lostOnSurvivors)
+    lostAfterRecovery = sum(\.lostAfterRecovery)
+    lostOnReturn = sum(\.lostOnReturn)
+    neverRecovered = sum(\.neverRecovered)
+    probes = sum(\.probes)
+    self.peers = peers
+    succeeded =
+      answeredTwice == 0 && lostAfterRecovery == 0 && lostOnReturn == 0 && neverRecovered == 0 && (everybodyWaits || lostOnSurvivors == 0)
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\(runs) × \(victim.words) fails: \(how.sentence)", to: &output)
+    print("delivery by \(mode.rawValue), IPv\(family.rawValue), detection \(detectionMilliseconds) ms", to: &output)
+    print("\(probes) probes, a flow's every 2 ms, answers counted on the wire", to: &output)
+    if partition == .majority { print("partition: majority, so that not even the healing can give a unit two owners", to: &output) }
+    print("", to: &output)
+    print("  silence of its clients  \(silenceMilliseconds.text)", to: &output)
+    for peer in peers {
+      let name = "\(peer.name), \(PeerReport.interval(peer.advertSeconds))"
+      print("    \(name.padding(20))  \(peer.silenceMilliseconds.text); answered twice: \(peer.answeredTwice)", to: &output)
+    }
+    if let gap = masterGapMilliseconds { print("  silence of everybody    \(gap.text): forwarding needs the master", to: &output) }
+    print("", to: &output)
+    print(verdict(answeredTwice == 0, "answered twice, at any time: \(answeredTwice)"), to: &output)
+    let survivors = "lost on the other members' clients: \(lostOnSurvivors)"
+    print(verdict(masterGapMilliseconds != nil || lostOnSurvivors == 0, survivors), to: &output)
+    print(verdict(lostAfterRecovery == 0 && neverRecovered == 0, "lost once a survivor had taken over: \(lostAfterRecovery)"), to: &output)
+    if neverRecovered > 0 { print("          \(neverRecovered) flows were never taken over", to: &output) }
+    print(verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)"), to: &output)
+  }
+}
+
+extension String {
+  /// The text, filled up with spaces to this many characters.
+  func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

@@ -1,0 +1,85 @@
+import Foundation
+
+/// One failure, measured from outside.
+struct FailoverRun: Sendable {
+  /// How long the clients of the failed member heard nothing: the worst of them.
+  var silenceMilliseconds: Double
+  /// How long the clients of the others heard nothing: the worst of them. About the probes' interval if nobody noticed.
+  var survivorsSilenceMilliseconds: Double
+  /// Probes, of whichever flow, that were answered more than once, from beginning to end.
+  var answeredTwice: Int
+  /// Probes of the others' flows that nobody answered, from the failure to the repair.
+  var lostOnSurvivors: Int
+  /// Probes of the failed member's flows that nobody answered once its flow had been answered again, to the repair.
+  var lostAfterRecovery: Int
+  /// Probes of whichever flow that nobody answered, from the repair until all was as before.
+  var lostOnReturn: Int
+  /// Flows of the failed member's that were never answered again before the repair.
+  var neverRecovered: Int
+  var probes: Int
+}
+
+extension FailoverRun {
+  /// Works a run's figures out.
+  /// - Parameters:
+  ///   - failedAt: when the member failed.
+  ///   - healedAt: when its repair began.
+  init(ledger: ProbeLedger, victim: Int, failedAt: UInt64, healedAt: UInt64) throws {
+    let victims = ledger.flows(ownedBy: victim, before: failedAt)
+    guard !victims.isEmpty else { throw LabError.observation("no flow was member \(victim)'s when it failed") }
+    let survivors = ledger.flows.indices.filter { !victims.contains($0) }
+    let window = failedAt..<healedAt
+    let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
+    silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
+    survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
+    answeredTwice = ledger.answeredTwice
+    lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
+    lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in
+      guard let recoveredAt = flow.1.endedAt, recoveredAt < healedAt else { return sum }
+      return sum + ledger.lost(flows: [flow.0], sentIn: recoveredAt..<healedAt)
+    }
+    lostOnReturn = ledger.lost(flows: Array(ledger.flows.indices), sentIn: healedAt..<UInt64.max)
+    neverRecovered = silences.count { $0.endedAt == nil }
+    probes = ledger.probeCount
+  }
+
+  private static func milliseconds(_ nanoseconds: UInt64?) -> Double { Double((nanoseconds ?? 0) / 1000) / 1000 }
+}
+
+extension ClusterUnderTest {
+  /// Lets a member fail under probes, waits for the others to take over, repairs it, and waits until all is as before.
+  /// - Parameter patienceSeconds: how long the failed member's clients may have to wait.
+  func measureFailover(
+    _ wish: Victim, by failure: Failure, settings: Prober.Settings, patienceSeconds: Double, console: Console
+  ) throws -> FailoverRun {
+    let prober = try Prober(plan: topology.plan, settings: settings)
+    try pause(milliseconds: 300)
+    let owners = prober.read { ledger in ledger.flows.indices.compactMap { ledger.owner(ofFlow: $0) } }
+    let victim = try victim(wish, owners: owners)
+
+    let failedAt = BootClock.nanoseconds
+    try fail(victim, by: failure)
+    // First its flows must fall silent (a lease may still run), then be answered again, and go on being answered for a while.
+    try pause(milliseconds: settings.silenceCertainAfterMilliseconds)
+    let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1_000_000_000)
+    while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
+    try pause(milliseconds: 500)
+
+    let healedAt = BootClock.nanoseconds
+    try heal(victim, after: failure)
+    try waitUntilSettled()
+    let run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    console.say(
+      "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
+        + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")
+    return run
+  }
+}
+
+extension Prober {
+  /// Whether every flow has had an answer in this time.
+  func allAnswered(withinMilliseconds milliseconds: Int) -> Bool {
+    let since = BootClock.nanoseconds - UInt64(milliseconds) * 1_000_000
+    return read { $0.isAnswered(flows: Array($0.flows.indices), since: since) }
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+
+/// How a member fails.
+public enum Failure: String, CaseIterable, Codable, Sendable {
+  /// The machine dies: its processes are gone and its link is down, at the same moment.
+  case kill
+  /// The daemon hangs (SIGSTOP); the machine, its kernel and its applications go on.
+  case stop
+  /// The daemon is gone (SIGKILL); the machine, its kernel and its applications go on.
+  case daemon
+  /// The wire loses its carrier.
+  case link
+  /// The wire keeps its carrier, but no frame gets through either way.
+  case partition
+
+  /// For people: what happens to the member.
+  public var sentence: String {
+    switch self {
+    case .kill: "the machine dies (SIGKILL and link down)"
+    case .stop: "its daemon hangs (SIGSTOP), its kernel lives"
+    case .daemon: "its daemon is killed (SIGKILL), its kernel lives"
+    case .link: "its link goes down"
+    case .partition: "its link stays up but carries nothing"
+    }
+  }
+
+  /// Whether the daemon has to be started again afterwards.
+  var endsDaemon: Bool {
+    switch self {
+    case .kill, .daemon: true
+    case .stop, .link, .partition: false
+    }
+  }
+}
+
+/// Whom it hits.
+public enum Victim: String, CaseIterable, Codable, Sendable {
+  case member
+  case master
+
+  var words: String { self == .master ? "the master" : "a member" }
+}
+
+extension Topology {
+  /// Lets a member fail.
+  func inflict(_ failure: Failure, on member: Int, daemon: ChildProcess) throws {
+    switch failure {
+    case .kill:
+      try setCarrier(ofMember: member, up: false)
+      daemon.signal(SIGKILL)
+    case .stop: daemon.signal(SIGSTOP)
+    case .daemon: daemon.signal(SIGKILL)
+    case .link: try setCarrier(ofMember: member, up: false)
+    case .partition: try setReachable(member: member, false)
+    }
+  }
+
+  /// Repairs what `inflict` broke, but for a daemon that is gone.
+  func repair(_ failure: Failure, on member: Int, daemon: ChildProcess) throws {
+    switch failure {
+    case .kill, .link: try setCarrier(ofMember: member, up: true)
+    case .stop: daemon.signal(SIGCONT)
+    case .daemon: break
+    case .partition: try setReachable(member: member, true)
+    }
+  }
+}
+
+/// Several machines that answer as one, whatever makes them: what a failover is measured on.
+protocol ClusterUnderTest {
+  var topology: Topology { get }
+  /// The member to hit; `owners` says who answered on each flow just now.
+  func victim(_ wish: Victim, owners: [Int]) throws -> Int
+  /// Lets the member fail.
+  func fail(_ member: Int, by failure: Failure) throws
+  /// Repairs the member and begins its way back.
+  func heal(_ member: Int, after failure: Failure) throws
+  /// Waits until everybody has their part again.
+  func waitUntilSettled() throws
+}

@@ -1,0 +1,73 @@
+import Foundation
+
+/// Removes what runs of the lab have left or would leave: processes, mounts, namespaces (and with them every wire), files.
+struct Leftovers {
+  let console: Console
+
+  /// The runs that are on this machine, by the process that each belongs to.
+  var runs: [pid_t] {
+    let directories = (try? FileManager.default.contentsOfDirectory(atPath: Plan.parentDirectory)) ?? []
+    let names = Namespace.all(prefix: Plan.prefix).map(\.name) + directories.map { $0 + "-" }
+    return Set(names.compactMap(Plan.owner(ofNamespace:))).sorted()
+  }
+
+  /// Removes the runs whose process is gone, for instance after a SIGKILL.
+  /// - Returns: how many there were.
+  @discardableResult
+  func removeOrphans() -> Int {
+    let orphans = runs.filter { !Self.isLab($0) }
+    for orphan in orphans { remove(run: "\(Plan.prefix)\(orphan)") }
+    return orphans.count
+  }
+
+  /// Asks the runs that are still at work to end, and waits until they have removed themselves.
+  /// - Returns: how many there were.
+  func endOthers(withinSeconds seconds: Double) throws -> Int {
+    let others = runs.filter { $0 != getpid() && Self.isLab($0) }
+    for other in others { kill(other, SIGTERM) }
+    try wait(for: "running labs to take themselves down", seconds: seconds) { !runs.contains(where: others.contains) }
+    return others.count
+  }
+
+  /// Whether the process is a lab, and not some other to which the number has passed.
+  private static func isLab(_ process: pid_t) -> Bool {
+    if process == getpid() { return true }
+    let words = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
+    return words.split(separator: "\0").contains("lab") || words.contains("LabTests")
+  }
+
+  /// Never throws and never looks at interruptions: this is what runs when all else has failed.
+  func remove(run: String) {
+    let namespaces = Namespace.all(prefix: "\(run)-")
+    for namespace in namespaces {
+      for process in namespace.processes { kill(process, SIGKILL) }
+    }
+    Self.removePins { $0.contains(run) }
+    let directory = "\(Plan.parentDirectory)/\(run)"
+    unmount(beneath: directory)
+    if !namespaces.isEmpty {
+      do {
+        let lines = namespaces.map { "netns delete \($0.name)\n" }.joined()
+        try Launcher(console: console).run(["ip", "-force", "-batch", "-"], input: lines)
+      } catch {
+        console.say("could not remove everything: \(error)")
+      }
+    }
+    try? FileManager.default.removeItem(atPath: directory)
+    // Goes with the last run; fails harmlessly while there are others.
+    rmdir(Plan.parentDirectory)
+  }
+
+  /// Removes what daemons have pinned in the kernel; `isMeant` is asked for each daemon's directory.
+  static func removePins(_ isMeant: (String) -> Bool) {
+    let parent = "/sys/fs/bpf/skein"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+    for name in names where isMeant(name) { try? FileManager.default.removeItem(atPath: "\(parent)/\(name)") }
+  }
+
+  private func unmount(beneath directory: String) {
+    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+    let points = mounts.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first.map(String.init) }
+    for point in points.reversed() where point.hasPrefix(directory + "/") { umount2(point, Int32(MNT_DETACH)) }
+  }
+}

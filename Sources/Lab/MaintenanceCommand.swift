@@ -1,0 +1,160 @@
+import Foundation
+
+/// What an operator does on an ordinary day, and what must not cost a single packet.
+public enum Maintenance: String, CaseIterable, Codable, Sendable {
+  /// A member that was dead returns and is balanced into.
+  case rejoin
+  /// Every daemon reads its configuration again (SIGHUP), then each is replaced (SIGKILL and an immediate start).
+  case restart
+  /// A member gives all its units away, stays, and gets units again.
+  case drain
+  /// A member gives all its units away and goes, and comes back later.
+  case leave
+}
+
+/// `skein lab rejoin | restart | drain | leave`: the operation under probes. Is one lost?
+public struct MaintenanceCommand: LabCommand {
+  public var operation: Maintenance
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var detectionMilliseconds: Int
+  public var options: LabOptions
+
+  public init(
+    _ operation: Maintenance, mode: DeliveryMode = .multicast, family: AddressFamily = .four, detectionMilliseconds: Int = 200,
+    options: LabOptions
+  ) {
+    self.operation = operation
+    self.mode = mode
+    self.family = family
+    self.detectionMilliseconds = detectionMilliseconds
+    self.options = options
+  }
+
+  /// More flows than a failover needs: what is looked for is one packet lost in one of a thousand small handovers.
+  private static let flowsPerMember = 24
+
+  private typealias Step = (what: String, action: () throws -> Void)
+
+  public func run() throws -> MaintenanceReport {
+    guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
+    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)) { cluster in
+      let member = try cluster.victim(.member, owners: [])
+      let steps = steps(cluster, member)
+      if operation == .rejoin { try killAndWait(cluster, member) }
+      return try measure(steps, cluster)
+    }
+  }
+
+  private func killAndWait(_ cluster: SkeinCluster, _ member: Int) throws {
+    options.console.say("member \(member) is killed, and the others take over its work")
+    try cluster.fail(member, by: .kill)
+    try cluster.waitUntilSettled(members: others(cluster, member))
+  }
+
+  private func others(_ cluster: SkeinCluster, _ member: Int) -> [Int] { cluster.topology.plan.members.filter { $0 != member } }
+
+  private func steps(_ cluster: SkeinCluster, _ member: Int) -> [Step] {
+    let members = cluster.topology.plan.members
+    let settle = { try cluster.waitUntilSettled() }
+    func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { (what, { for action in actions { try action() } }) }
+    switch operation {
+    case .rejoin:
+      return [step("member \(member) returns and is balanced into", { try cluster.heal(member, after: .kill) }, settle)]
+    case .restart:
+      return members.map { member in step("member \(member) reads its configuration again", { try cluster.reload(member) }) }
+        + members.map { member in step("member \(member)'s daemon is replaced", { try cluster.heal(member, after: .daemon) }, settle) }
+    case .drain:
+      return [
+        step("member \(member) is drained", { try cluster.drain(member) }),
+        step("member \(member) is given work again", { try cluster.tell(member, "undrain") }, settle),
+      ]
+    case .leave:
+      let rest = others(cluster, member)
+      return [
+        step("member \(member) leaves", { try cluster.leave(member) }, { try cluster.waitUntilSettled(members: rest) }),
+        step("member \(member) comes back", { try cluster.startDaemon(member) }, settle),
+      ]
+    }
+  }
+
+  private func measure(_ steps: [Step], _ cluster: SkeinCluster) throws -> MaintenanceReport {
+    let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
+    let prober = try Prober(plan: cluster.topology.plan, settings: settings)
+    var windows: [(what: String, window: Range<UInt64>)] = []
+    for step in steps {
+      options.console.say("  \(step.what)")
+      let start = BootClock.nanoseconds
+      try step.action()
+      try pause(milliseconds: 300)
+      windows.append((step.what, start..<BootClock.nanoseconds))
+    }
+    return MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
+  }
+}
+
+extension SkeinCluster {
+  /// SIGHUP, as `systemctl reload` sends it.
+  func reload(_ member: Int) throws {
+    try daemon(member).signal(SIGHUP)
+    try pause(milliseconds: 500)
+    try daemon(member).checkAlive()
+  }
+
+  /// Takes a member's units away and waits until it has none.
+  func drain(_ member: Int) throws {
+    try tell(member, "drain")
+    try waitUntilSettled(members: Array(topology.plan.members), drained: [member])
+  }
+
+  /// Takes a member's units away and lets it go; its daemon is ended if it does not end by itself.
+  func leave(_ member: Int) throws {
+    try tell(member, "leave")
+    try daemon(member).end(politelyForMilliseconds: 5000)
+  }
+}
+
+/// What `skein lab rejoin`, `restart`, `drain` or `leave` found.
+public struct MaintenanceReport: LabReport, Equatable {
+  /// One step of the operation.
+  public struct Step: Codable, Equatable, Sendable {
+    public var what: String
+    public var seconds: Double
+    public var lost: Int
+  }
+  public var operation: Maintenance
+  public var mode: DeliveryMode
+  public var detectionMilliseconds: Int
+  /// Probes that nobody answered.
+  public var lost: Int
+  /// Probes with more than one answer on the wire.
+  public var answeredTwice: Int
+  public var flows: Int
+  public var probes: Int
+  public var steps: [Step]
+  public var succeeded: Bool
+
+  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [(what: String, window: Range<UInt64>)]) {
+    operation = command.operation
+    mode = command.mode
+    detectionMilliseconds = command.detectionMilliseconds
+    let everyFlow = Array(ledger.flows.indices)
+    lost = ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+    answeredTwice = ledger.answeredTwice
+    flows = ledger.flows.count
+    probes = ledger.probeCount
+    steps = windows.map { what, window in
+      Step(
+        what: what, seconds: Double((window.upperBound - window.lowerBound) / 1_000_000) / 1000,
+        lost: ledger.lost(flows: everyFlow, sentIn: window))
+    }
+    succeeded = lost == 0 && answeredTwice == 0
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\(operation.rawValue) under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
+    for step in steps { print("        \(step.what.padding(40))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)", to: &output) }
+    print(verdict(lost == 0, "lost: \(lost)"), to: &output)
+    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+  }
+}

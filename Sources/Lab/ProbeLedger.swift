@@ -1,0 +1,76 @@
+/// What became of every probe, and the questions one asks afterwards. Times are nanoseconds on the boot clock.
+struct ProbeLedger: Sendable {
+  struct Probe: Hashable, Sendable {
+    var sentAt: UInt64
+    /// When the first answer came; 0 when none has.
+    var answeredAt: UInt64 = 0
+    /// Who sent the first answer.
+    var member: Int = 0
+    /// How many answers were on the wire.
+    var answers: Int = 0
+  }
+
+  /// Each flow's probes, in the order sent.
+  private(set) var flows: [[Probe]]
+
+  init(flowCount: Int) { flows = Array(repeating: [], count: flowCount) }
+
+  mutating func sent(flow: Int, at time: UInt64) { flows[flow].append(Probe(sentAt: time)) }
+
+  /// Takes note of an answer; one to a question that was never asked is ignored.
+  mutating func answered(flow: Int, sequence: UInt64, by member: Int, at time: UInt64) {
+    guard flows.indices.contains(flow), let index = Int(exactly: sequence), flows[flow].indices.contains(index) else { return }
+    flows[flow][index].answers += 1
+    guard flows[flow][index].answers == 1 else { return }
+    flows[flow][index].answeredAt = time
+    flows[flow][index].member = member
+  }
+}
+
+extension ProbeLedger {
+  /// A stretch without answers.
+  struct Silence: Hashable, Sendable {
+    var nanoseconds: UInt64
+    /// When the first answer after it came; nil if none did.
+    var endedAt: UInt64?
+  }
+
+  var probeCount: Int { flows.reduce(0) { $0 + $1.count } }
+
+  /// Probes with more than one answer.
+  var answeredTwice: Int { flows.reduce(0) { $0 + $1.count { $0.answers > 1 } } }
+
+  /// Who answered the flow's last answered probe that was sent before this time.
+  func owner(ofFlow flow: Int, before time: UInt64 = .max) -> Int? {
+    flows[flow].last { $0.answers > 0 && $0.sentAt < time }?.member
+  }
+
+  func flows(ownedBy member: Int, before time: UInt64) -> [Int] {
+    flows.indices.filter { owner(ofFlow: $0, before: time) == member }
+  }
+
+  /// Probes sent in this time that nobody has answered.
+  func lost(flows which: [Int], sentIn window: Range<UInt64>) -> Int {
+    which.reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }
+  }
+
+  /// The longest time that the flow's client heard nothing, of all such times that touch the window.
+  /// Measured between answers as they arrived: a probe that was kept back and answered late does not shorten it.
+  func longestSilence(flow: Int, in window: Range<UInt64>) -> Silence {
+    let arrivals = flows[flow].lazy.filter { $0.answers > 0 }.map(\.answeredAt).sorted()
+    var longest = Silence(nanoseconds: 0, endedAt: nil)
+    var previous = arrivals.last { $0 <= window.lowerBound } ?? window.lowerBound
+    for arrival in arrivals where arrival > window.lowerBound {
+      guard previous < window.upperBound else { return longest }
+      if arrival - previous > longest.nanoseconds { longest = Silence(nanoseconds: arrival - previous, endedAt: arrival) }
+      previous = arrival
+    }
+    guard previous < window.upperBound, window.upperBound - previous > longest.nanoseconds else { return longest }
+    return Silence(nanoseconds: window.upperBound - previous, endedAt: nil)
+  }
+
+  /// Whether every one of these flows has been answered since `time`.
+  func isAnswered(flows which: [Int], since time: UInt64) -> Bool {
+    which.allSatisfy { flow in flows[flow].last { $0.answers > 0 }.map { $0.answeredAt >= time } ?? false }
+  }
+}

@@ -1,0 +1,42 @@
+/// A numbered question and its answer, as a UDP payload. Integers in network byte order:
+///
+///     0      4      8     10       12       16         24
+///     | SKPB | run  | flow | member | spare | sequence |
+///
+/// `member` is 0 in a question; who answers puts its own number there and sends the rest back.
+struct ProbeMessage: Hashable, Sendable {
+  static let octetCount = 24
+  static let port: UInt16 = 7777
+  private static let magic: UInt32 = 0x534b_5042
+
+  /// Drawn anew by every prober, so that a late answer to an earlier one counts for nobody.
+  var run: UInt32
+  var flow: UInt16
+  var member: UInt16 = 0
+  var sequence: UInt64
+
+  init(run: UInt32, flow: UInt16, sequence: UInt64) {
+    self.run = run
+    self.flow = flow
+    self.sequence = sequence
+  }
+
+  /// - Returns: nil if the payload is not a probe's.
+  init?(_ payload: UnsafeRawBufferPointer) {
+    guard payload.count >= Self.octetCount, payload.loadUnaligned(as: UInt32.self).bigEndian == Self.magic else { return nil }
+    run = payload.loadUnaligned(fromByteOffset: 4, as: UInt32.self).bigEndian
+    flow = payload.loadUnaligned(fromByteOffset: 8, as: UInt16.self).bigEndian
+    member = payload.loadUnaligned(fromByteOffset: 10, as: UInt16.self).bigEndian
+    sequence = payload.loadUnaligned(fromByteOffset: 16, as: UInt64.self).bigEndian
+  }
+
+  /// - Parameter payload: at least `octetCount` octets.
+  func write(to payload: UnsafeMutableRawBufferPointer) {
+    payload.storeBytes(of: Self.magic.bigEndian, as: UInt32.self)
+    payload.storeBytes(of: run.bigEndian, toByteOffset: 4, as: UInt32.self)
+    payload.storeBytes(of: flow.bigEndian, toByteOffset: 8, as: UInt16.self)
+    payload.storeBytes(of: member.bigEndian, toByteOffset: 10, as: UInt16.self)
+    payload.storeBytes(of: 0, toByteOffset: 12, as: UInt32.self)
+    payload.storeBytes(of: sequence.bigEndian, toByteOffset: 16, as: UInt64.self)
+  }
+}

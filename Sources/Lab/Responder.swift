@@ -1,0 +1,84 @@
+import Foundation
+import Synchronization
+
+/// The application that probes talk to: on every member's own stack, bound to the cluster address, a UDP echo that says who it is.
+/// One thread serves all members; a member's death takes its wire, not this.
+final class Responder {
+  private struct Service: Sendable {
+    let member: Int
+    let socket: Descriptor
+  }
+
+  private let stopping: Flag
+  private let worker: Worker<Void>
+
+  /// - Parameter namespaces: where the members live, by their numbers.
+  init(namespaces: [Int: Namespace]) throws {
+    let services = try namespaces.sorted { $0.key < $1.key }.flatMap { member, namespace in
+      try namespace.enter { try AddressFamily.allCases.map { Service(member: member, socket: try Self.listen($0)) } }
+    }
+    let stopping = Flag()
+    self.stopping = stopping
+    worker = Worker { Self.serve(services, until: stopping) }
+  }
+
+  deinit { stopping.raise() }
+
+  private static func listen(_ family: AddressFamily) throws -> Descriptor {
+    guard let address = SocketAddress(Plan.clusterAddress(family), port: ProbeMessage.port) else {
+      preconditionFailure("the cluster address of IPv\(family.rawValue) cannot be read")
+    }
+    let socket = try Descriptor.socket(address.family, SOCK_DGRAM, nonBlocking: true)
+    try socket.set(SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+    try socket.set(SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
+    try socket.bind(to: address)
+    return socket
+  }
+
+  private static func serve(_ services: [Service], until stopping: Flag) {
+    var polled = services.map { pollfd(fd: $0.socket.number, events: Int16(POLLIN), revents: 0) }
+    while !stopping.isRaised {
+      guard poll(&polled, nfds_t(polled.count), 100) > 0 else { continue }
+      for (index, service) in services.enumerated() where polled[index].revents != 0 { answerWaiting(service) }
+    }
+  }
+
+  private static func answerWaiting(_ service: Service) {
+    withUnsafeTemporaryAllocation(byteCount: 2048, alignment: 8) { buffer in
+      for _ in 0..<256 {
+        var sender = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let finished = withUnsafeMutablePointer(to: &sender) { pointer in
+          pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { sender in
+            let count = recvfrom(service.socket.number, buffer.baseAddress, buffer.count, 0, sender, &length)
+            guard count >= 0 else { return errno == EAGAIN }
+            answer(service, UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count]), to: sender, length)
+            return false
+          }
+        }
+        if finished { return }
+      }
+    }
+  }
+
+  private static func answer(
+    _ service: Service, _ question: UnsafeMutableRawBufferPointer, to sender: UnsafePointer<sockaddr>, _ length: socklen_t
+  ) {
+    if var probe = ProbeMessage(UnsafeRawBufferPointer(question)) {
+      probe.member = UInt16(service.member)
+      probe.write(to: question)
+      sendto(service.socket.number, question.baseAddress, question.count, Int32(MSG_NOSIGNAL), sender, length)
+    } else {
+      // A person with `nc -u`.
+      let text = Array("member \(service.member) heard: ".utf8) + question
+      sendto(service.socket.number, text, text.count, Int32(MSG_NOSIGNAL), sender, length)
+    }
+  }
+}
+
+/// Raised once, seen by another thread.
+final class Flag: Sendable {
+  private let raised = Atomic<Bool>(false)
+  var isRaised: Bool { raised.load(ordering: .acquiring) }
+  func raise() { raised.store(true, ordering: .releasing) }
+}

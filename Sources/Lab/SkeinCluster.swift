@@ -1,0 +1,229 @@
+import Foundation
+
+/// How packets reach their member.
+public enum DeliveryMode: String, CaseIterable, Codable, Sendable {
+  case forwarding
+  case unicast
+  case multicast
+}
+
+/// What a side of a partition does.
+public enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
+  case serve
+  case majority
+}
+
+/// What the lab's members are told.
+struct SkeinSettings: Hashable, Sendable {
+  var delivery = DeliveryMode.multicast
+  var detectionMilliseconds = 200
+  var partition = PartitionPolicy.serve
+  /// Nil lets the daemon choose.
+  var packetPath: String?
+  /// The program under test; nil for the running one.
+  var program: String?
+}
+
+/// Members that run Skein, one daemon each, started and spoken to as an operator would: files, commands, signals.
+final class SkeinCluster: ClusterUnderTest {
+  let topology: Topology
+  let settings: SkeinSettings
+  private let program: String
+  private var daemons: [Int: ChildProcess] = [:]
+  private var lastMaster: Int?
+  private var responder: Responder?
+
+  static let clusterIdentifier = 77
+  /// How long the cluster may take to form, or to take a member back and balance.
+  private static let patienceSeconds = 60.0
+
+  /// Starts every member and its applications, and waits until the cluster is whole.
+  init(topology: Topology, settings: SkeinSettings) throws {
+    self.topology = topology
+    self.settings = settings
+    program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    try issueCertificates()
+    for member in plan.members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
+    for member in plan.members { try WebServer.start(member: member, topology: topology) }
+    responder = try Responder(namespaces: plan.memberNamespaces)
+    for member in plan.members { try startDaemon(member) }
+    topology.console.say("waiting for the members to find each other and to share out the work")
+    try waitUntilSettled()
+  }
+
+  private var plan: Plan { topology.plan }
+  private var members: [Int] { Array(plan.members) }
+
+  /// A member's file; `ending` says which.
+  private func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
+
+  /// The API's socket of a member.
+  func api(_ member: Int) -> String { file(member, "sock") }
+
+  private func issueCertificates() throws {
+    let authority = "\(plan.directory)/authority"
+    try topology.launcher.run([program, "certificate", "authority", "--directory", authority, "--name", "lab"])
+    for member in members {
+      try topology.launcher.run([
+        program, "certificate", "issue", "--directory", authority, "--cluster", "\(Self.clusterIdentifier)", "--member", "\(member)",
+        "--name", WebServer.name(member), "--out", file(member, "pem"),
+      ])
+    }
+  }
+
+  /// A member's skein.yaml. The cluster is named after the run, so that what is pinned in the kernel belongs to this run alone.
+  func configuration(member: Int) -> String {
+    let shared = AddressFamily.allCases.map { "\"\(Plan.clusterAddress($0))/\(Plan.prefixLength($0))\"" }.joined(separator: ", ")
+    let path = settings.packetPath.map { "packetPath: \($0)\n" } ?? ""
+    return """
+      cluster:
+        name: \(plan.run)
+        id: \(Self.clusterIdentifier)
+        member: \(member)
+        interface: \(Plan.interface)
+        address: \(plan.address(ofMember: member, .four))
+        addresses: [\(shared)]
+        delivery: \(settings.delivery.rawValue)
+        detection: \(settings.detectionMilliseconds)ms
+        credentials: \(file(member, "pem"))
+        partition: \(settings.partition.rawValue)
+        members: \(plan.memberCount)
+      \(path)api: \(api(member))
+      state: \(plan.directory)/\(plan.run)-m\(member)
+
+      """
+  }
+
+  func startDaemon(_ member: Int) throws {
+    daemons[member] = try topology.start(
+      "skein-m\(member)", [program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
+  }
+
+  func daemon(_ member: Int) throws -> ChildProcess {
+    guard let daemon = daemons[member] else { throw LabError.badOption("there is no member \(member)") }
+    return daemon
+  }
+
+  /// Runs a command of the operator's against a member's daemon.
+  @discardableResult
+  func tell(_ member: Int, _ words: String...) throws -> String {
+    try topology.launcher.run([program] + words + ["--api", api(member)])
+  }
+}
+
+/// The part of `skein status --json` that the lab looks at.
+struct MemberStatus: Codable, Equatable {
+  struct Peer: Codable, Equatable {
+    var member: Int
+    var units: Int
+  }
+  struct Units: Codable, Equatable {
+    var assigned: Int
+    var acknowledged: Int
+  }
+  var state: String
+  var member: Int
+  var members: [Peer]
+  var units: Units
+
+  static let unitCount = 1024
+
+  /// Whether these members, and no others, are in and every unit has an owner that has acknowledged.
+  func isComplete(_ expected: some Sequence<Int>) -> Bool {
+    members.map(\.member).sorted() == expected.sorted() && units.assigned == Self.unitCount && units.acknowledged == Self.unitCount
+  }
+
+  /// Whether nobody has two units more than another. Those without any on purpose are not counted.
+  func isBalanced(without drained: Set<Int> = []) -> Bool {
+    let counts = members.filter { !drained.contains($0.member) }.map(\.units)
+    guard let least = counts.min(), let most = counts.max() else { return false }
+    return most - least <= 2
+  }
+}
+
+extension SkeinCluster {
+  func status(_ member: Int) throws -> MemberStatus {
+    try JSONDecoder().decode(MemberStatus.self, from: Data(statusText(member).utf8))
+  }
+
+  /// A daemon that hangs does not answer; the lab must not hang with it.
+  private func statusText(_ member: Int) throws -> String {
+    try topology.launcher.run(["timeout", "3", program, "status", "--json", "--api", api(member)])
+  }
+
+  /// The view of the master whose cluster consists of these members; nil while there is no such master.
+  private func masterStatus(of expected: [Int]) throws -> MemberStatus? {
+    for member in expected { try daemon(member).checkAlive() }
+    // Whoever was the master last most probably still is: one question as a rule.
+    for member in expected.sorted(by: { left, _ in left == lastMaster }) {
+      try Interruption.check()
+      guard let status = try? status(member), status.state == "master", status.isComplete(expected) else { continue }
+      lastMaster = member
+      return status
+    }
+    return nil
+  }
+
+  /// The master's number.
+  func master() throws -> Int {
+    guard let status = try masterStatus(of: members) else { throw LabError.observation("the cluster has no master that everybody follows") }
+    return status.member
+  }
+
+  /// Waits until these members are in, and have all units among them in equal parts.
+  /// - Parameter drained: members that are in and are to have none.
+  func waitUntilSettled(members expected: [Int], drained: Set<Int> = []) throws {
+    let what = "members \(expected.map(String.init).joined(separator: ", ")) in, all 1,024 work units owned and balanced"
+    try wait(for: what, seconds: Self.patienceSeconds, everyMilliseconds: 200, detail: { explain(expected) }) {
+      guard let status = try masterStatus(of: expected), status.isBalanced(without: drained) else { return false }
+      return status.members.allSatisfy { !drained.contains($0.member) || $0.units == 0 }
+    }
+  }
+
+  /// What a person needs to see when the cluster does not come together.
+  private func explain(_ expected: [Int]) -> String {
+    expected.map { member in
+      let view = (try? statusText(member)) ?? "does not answer"
+      let log = daemons[member]?.logTail(lines: 8) ?? ""
+      return "member \(member): \(view.trimmingCharacters(in: .newlines))\n\(indented(log))"
+    }.joined(separator: "\n")
+  }
+
+  // MARK: ClusterUnderTest
+
+  func waitUntilSettled() throws { try waitUntilSettled(members: members) }
+
+  func victim(_ wish: Victim, owners: [Int]) throws -> Int {
+    let master = try master()
+    switch wish {
+    case .master: return master
+    case .member:
+      guard let member = members.last(where: { $0 != master }) else { throw LabError.badOption("a lone master has no member to fail") }
+      return member
+    }
+  }
+
+  func fail(_ member: Int, by failure: Failure) throws {
+    try topology.inflict(failure, on: member, daemon: daemon(member))
+  }
+
+  func heal(_ member: Int, after failure: Failure) throws {
+    if failure.endsDaemon { try daemon(member).end() }
+    if failure == .kill { try forgetKernelState(of: member) }
+    try topology.repair(failure, on: member, daemon: daemon(member))
+    if failure.endsDaemon { try startDaemon(member) }
+  }
+
+  /// A machine that died comes back with an empty kernel: no packet path, no cluster address. While its link is down this
+  /// makes the member's namespace such a machine.
+  private func forgetKernelState(of member: Int) throws {
+    Leftovers.removePins { $0.contains(plan.run) && $0.endsInNumber(member) }
+    let namespace = plan.namespace(ofMember: member).name
+    try topology.launcher.run(["ip", "-n", namespace, "address", "flush", "dev", "lo", "scope", "global"])
+  }
+}
+
+extension String {
+  /// Whether the last number in the text, which must end it, is this one.
+  func endsInNumber(_ number: Int) -> Bool { Int(String(reversed().prefix { $0.isNumber }.reversed())) == number }
+}

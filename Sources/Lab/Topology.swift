@@ -1,0 +1,177 @@
+import Foundation
+
+/// The lab's machines and wires: network namespaces, a bridge, veth pairs. Built in about a tenth of a second and always removed.
+final class Topology {
+  let plan: Plan
+  let console: Console
+  let launcher: Launcher
+  private var children: [ChildProcess] = []
+
+  private init(plan: Plan, console: Console) {
+    self.plan = plan
+    self.console = console
+    launcher = Launcher(console: console)
+  }
+
+  /// Builds the lab, hands it to `body` and removes it again, whatever happens in between.
+  static func with<Result>(memberCount: Int, console: Console, _ body: (Topology) throws -> Result) throws -> Result {
+    guard geteuid() == 0 else { throw LabError.notRoot }
+    Interruption.catchSignals()
+    addSystemToolsToPath()
+    allowManyDescriptors()
+    try requireTools(["ip": "iproute2", "ethtool": "ethtool"])
+    let topology = Topology(plan: try Plan(processIdentifier: getpid(), memberCount: memberCount), console: console)
+    Leftovers(console: console).removeOrphans()
+    defer { topology.remove() }
+    try topology.build()
+    return try body(topology)
+  }
+
+  /// Starts a program that ends with the lab at the latest.
+  func start(_ name: String, _ arguments: [String], in namespace: Namespace) throws -> ChildProcess {
+    let child = try launcher.start(name, arguments, in: namespace, log: "\(plan.directory)/\(name).log")
+    children.append(child)
+    return child
+  }
+
+  private func build() throws {
+    try FileManager.default.createDirectory(atPath: plan.directory, withIntermediateDirectories: true)
+    try batch(plan.namespaces.map { "netns add \($0.name)" })
+    try prepareSwitch()
+    try batch(plan.wiring, in: plan.switchNamespace)
+    for member in plan.members { try prepareMember(member) }
+    try prepareClient()
+    for port in plan.members.map(plan.port(ofMember:)) + [Plan.clientPort] {
+      // With GRO on, the far end of a veth has a poller of its own, and frames that a member's XDP program sends back get through.
+      try launcher.run(["ethtool", "-K", port, "gro", "on"], in: plan.switchNamespace)
+    }
+  }
+
+  /// The bridge is a switch and nothing else: no firewall looks into it, and it says nothing itself.
+  private func prepareSwitch() throws {
+    let settings = ["iptables", "ip6tables", "arptables"].map { ("net/bridge/bridge-nf-call-\($0)", "0") }
+    try set(settings + [("net/ipv6/conf/default/disable_ipv6", "1"), ("net/ipv6/conf/all/disable_ipv6", "1")], in: plan.switchNamespace)
+  }
+
+  private func prepareMember(_ member: Int) throws {
+    let namespace = plan.namespace(ofMember: member)
+    // Servers may listen on the cluster address before the member has joined and has it.
+    let early = [("net/ipv4/ip_nonlocal_bind", "1"), ("net/ipv6/ip_nonlocal_bind", "1")]
+    try set(Self.withoutWaiting + early, in: namespace)
+    try batch(plan.addressing(ofMember: member), in: namespace)
+  }
+
+  private func prepareClient() throws {
+    try set(Self.withoutWaiting, in: plan.clientNamespace)
+    try batch(plan.clientAddressing, in: plan.clientNamespace)
+    // A checksum left to the hardware would never be filled in: there is none.
+    try launcher.run(["ethtool", "-K", Plan.interface, "tx", "off"], in: plan.clientNamespace)
+  }
+
+  /// Addresses that can be used at once: no detection of duplicates, no router advertisements.
+  private static let withoutWaiting = ["all", "default"].flatMap {
+    [("net/ipv6/conf/\($0)/accept_dad", "0"), ("net/ipv6/conf/\($0)/accept_ra", "0")]
+  }
+
+  private func batch(_ lines: [String], in namespace: Namespace? = nil) throws {
+    let inside = namespace.map { ["-n", $0.name] } ?? []
+    try launcher.run(["ip"] + inside + ["-batch", "-"], input: lines.map { $0 + "\n" }.joined())
+  }
+
+  private func set(_ settings: [(String, String)], in namespace: Namespace) throws {
+    try namespace.enter {
+      for (name, value) in settings {
+        console.command(Launcher.line(["sysctl", "-w", "\(name.replacingOccurrences(of: "/", with: "."))=\(value)"], in: namespace))
+        // Written by plain calls: FileManager would replace the file, which /proc does not allow.
+        let file = Descriptor(try checked(open("/proc/sys/\(name)", O_WRONLY | O_CLOEXEC), "open /proc/sys/\(name)"))
+        try checked(Int32(write(file.number, value, value.utf8.count)), "write \(value) to /proc/sys/\(name)")
+      }
+    }
+  }
+
+  private func remove() {
+    for child in children { child.end() }
+    Leftovers(console: console).remove(run: plan.run)
+  }
+}
+
+extension Topology {
+  /// Takes the carrier from a member, or gives it back: the switch's side of its wire goes down or up.
+  func setCarrier(ofMember member: Int, up: Bool) throws {
+    let port = plan.port(ofMember: member)
+    console.command(Launcher.line(["ip", "link", "set", port, up ? "up" : "down"], in: plan.switchNamespace))
+    try plan.switchNamespace.enter {
+      var request = InterfaceRequest(port)
+      try request.perform(InterfaceRequest.getFlags)
+      request.flags = up ? request.flags | UInt16(IFF_UP) : request.flags & ~UInt16(IFF_UP)
+      try request.perform(InterfaceRequest.setFlags)
+    }
+  }
+
+  /// Takes a member's port out of the switch, or puts it back. The member's carrier stays, but no frame gets through either way.
+  func setReachable(member: Int, _ reachable: Bool) throws {
+    let port = plan.port(ofMember: member)
+    let words = reachable ? ["master", Plan.bridge] : ["nomaster"]
+    console.command(Launcher.line(["ip", "link", "set", port] + words, in: plan.switchNamespace))
+    try plan.switchNamespace.enter {
+      var request = InterfaceRequest(Plan.bridge)
+      request.index = Int32(bitPattern: if_nametoindex(port))
+      try request.perform(reachable ? InterfaceRequest.addPort : InterfaceRequest.removePort)
+    }
+  }
+}
+
+/// `struct ifreq`: one question to one interface. A system call is some milliseconds quicker than starting `ip`,
+/// and the moment of a failure is what the lab measures from.
+private struct InterfaceRequest {
+  static let getFlags: UInt = 0x8913
+  static let setFlags: UInt = 0x8914
+  static let addPort: UInt = 0x89a2
+  static let removePort: UInt = 0x89a3
+
+  private var octets = [UInt8](repeating: 0, count: 40)
+
+  init(_ interface: String) { octets.replaceSubrange(0..<min(15, interface.utf8.count), with: interface.utf8.prefix(15)) }
+
+  var flags: UInt16 {
+    get { octets.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: UInt16.self) } }
+    set { octets.withUnsafeMutableBytes { $0.storeBytes(of: newValue, toByteOffset: 16, as: UInt16.self) } }
+  }
+
+  var index: Int32 {
+    get { octets.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: Int32.self) } }
+    set { octets.withUnsafeMutableBytes { $0.storeBytes(of: newValue, toByteOffset: 16, as: Int32.self) } }
+  }
+
+  mutating func perform(_ request: UInt) throws {
+    let socket = try Descriptor.socket(AF_INET, SOCK_DGRAM)
+    try octets.withUnsafeMutableBytes { buffer in
+      guard let base = buffer.baseAddress else { preconditionFailure("40 octets have an address") }
+      _ = try checked(ioctl(socket.number, request, base), "interface request \(String(request, radix: 16))")
+    }
+  }
+}
+
+/// Administrators' tools are in directories that not every root shell has on its path.
+func addSystemToolsToPath() {
+  let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+  if !path.split(separator: ":").contains("/usr/sbin") { setenv("PATH", "\(path):/usr/sbin:/sbin", 1) }
+}
+
+/// A thousand clients are a thousand sockets.
+private func allowManyDescriptors() {
+  var limit = rlimit()
+  getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, 8192))
+  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}
+
+/// - Parameter tools: programs, and the Debian package of each.
+func requireTools(_ tools: [String: String]) throws {
+  let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+  for (tool, package) in tools.sorted(by: { $0.key < $1.key }) {
+    guard directories.contains(where: { access("\($0)/\(tool)", X_OK) == 0 }) else {
+      throw LabError.missingTool(tool, package: package)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+
+/// `skein lab up`: a cluster to play with, until Ctrl-C.
+public struct UpCommand: LabCommand {
+  public var mode: DeliveryMode
+  public var detectionMilliseconds: Int
+  public var options: LabOptions
+
+  public init(mode: DeliveryMode = .multicast, detectionMilliseconds: Int = 200, options: LabOptions) {
+    self.mode = mode
+    self.detectionMilliseconds = detectionMilliseconds
+    self.options = options
+  }
+
+  public func run() throws -> UpReport {
+    let startedAt = BootClock.nanoseconds
+    do {
+      let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
+      let _: Never = try options.withCluster(settings) { cluster in
+        options.console.say(try Self.instructions(cluster))
+        while true { try pause(milliseconds: 1000) }
+      }
+    } catch LabError.interrupted {
+      return UpReport(seconds: Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000)
+    }
+  }
+
+  private static func instructions(_ cluster: SkeinCluster) throws -> String {
+    let plan = cluster.topology.plan
+    let member = try cluster.victim(.member, owners: [])
+    let client = "ip netns exec \(plan.clientNamespace.name)"
+    return """
+
+      It runs. In another terminal:
+
+        ask once             \(client) curl \(WebServer.url(.four))
+        ask often            \(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c
+        who is who           skein status --api \(cluster.api(try cluster.master()))
+        whose is what        skein units --api \(cluster.api(member))
+        what happens         skein events --follow --api \(cluster.api(member))
+        kill member \(member)'s daemon     kill -9 \(try cluster.daemon(member).processIdentifier)
+        cut its wire         ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down
+        mend it              ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up
+        start it again       ip netns exec \(plan.namespace(ofMember: member).name) skein run --config \(plan.directory)/m\(member).yaml
+        what it says         tail -f \(plan.directory)/skein-m*.log
+
+      Ctrl-C removes everything.
+      """
+  }
+}
+
+/// How long `skein lab up` was up.
+public struct UpReport: LabReport, Equatable {
+  public var seconds: Double
+  public var succeeded: Bool { true }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\nThe lab was up for \(seconds.formatted(digits: 0)) s. Everything is removed.", to: &output)
+  }
+}
+
+/// `skein lab down`: removes what labs have left behind, and ends those that run.
+public struct DownCommand: LabCommand {
+  public var console: Console
+
+  public init(console: Console = Console()) { self.console = console }
+
+  public func run() throws -> DownReport {
+    guard geteuid() == 0 else { throw LabError.notRoot }
+    Interruption.catchSignals()
+    addSystemToolsToPath()
+    let leftovers = Leftovers(console: console)
+    let removed = leftovers.removeOrphans()
+    return DownReport(removed: removed, ended: try leftovers.endOthers(withinSeconds: 20))
+  }
+}
+
+/// What `skein lab down` did.
+public struct DownReport: LabReport, Equatable {
+  /// Leftovers of labs whose process was gone.
+  public var removed: Int
+  /// Labs that ran and were asked to end.
+  public var ended: Int
+  public var succeeded: Bool { true }
+
+  public func render(to output: inout some TextOutputStream) {
+    print(removed + ended == 0 ? "There was no lab." : "Removed: \(removed) left over, \(ended) that ran.", to: &output)
+  }
+}

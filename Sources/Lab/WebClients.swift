@@ -1,0 +1,141 @@
+import Foundation
+
+/// Thirty clients, each with an address of its own, that ask the web server once per connection from a fresh port; and the same with
+/// datagrams. What they get is taken down twice: by their sockets, and on the wire.
+struct WebClients {
+  struct Result: Equatable, Sendable {
+    /// Answers by member.
+    var answers: [Int: Int] = [:]
+    /// Connections without a complete answer, by reason.
+    var failures: [String: Int] = [:]
+    /// Connections that more than one machine has answered on the wire.
+    var answeredTwice = 0
+  }
+
+  let family: AddressFamily
+  private static let concurrency = 30
+  private static let patienceNanoseconds: UInt64 = 5_000_000_000
+
+  /// Makes the connections, thirty at a time. To be called in the client's namespace.
+  func request(count: Int) throws -> Result {
+    let tap = try WireTap(interface: Plan.interface)
+    var result = Result()
+    var wire = WireAnswers()
+    var waiting = Array(0..<count)[...]
+    var open: [WebRequest] = []
+    while !waiting.isEmpty || !open.isEmpty {
+      try Interruption.check()
+      while open.count < Self.concurrency, let index = waiting.popFirst() {
+        open.append(try WebRequest(from: Plan.clientAddress(index % Plan.clientAddressCount, family), family: family))
+      }
+      var polled = open.map { pollfd(fd: $0.socket.number, events: $0.events, revents: 0) }
+      poll(&polled, nfds_t(polled.count), 50)
+      for (request, entry) in zip(open, polled) {
+        request.advance(ready: entry.revents != 0, deadline: Self.patienceNanoseconds)
+        request.outcome.map { result.count($0) }
+      }
+      open.removeAll { $0.outcome != nil }
+      tap.drain { octets, _ in wire.note(octets) }
+    }
+    // What a second machine has to say may come a little later.
+    try pause(milliseconds: 200)
+    tap.drain { octets, _ in wire.note(octets) }
+    try tap.checkComplete()
+    result.answeredTwice = wire.answeredTwice
+    return result
+  }
+}
+
+extension WebClients.Result {
+  var answered: Int { answers.values.reduce(0, +) }
+
+  fileprivate mutating func count(_ outcome: Result<Int, WebRequest.Failure>) {
+    switch outcome {
+    case .success(let member): answers[member, default: 0] += 1
+    case .failure(let failure): failures[failure.reason, default: 0] += 1
+    }
+  }
+}
+
+/// One connection: connect, ask, read to the end.
+private final class WebRequest {
+  struct Failure: Error { let reason: String }
+
+  let socket: Descriptor
+  private(set) var outcome: Result<Int, Failure>?
+  private let startedAt = BootClock.nanoseconds
+  private var hasAsked = false
+  private var answer: [UInt8] = []
+
+  init(from address: String, family: AddressFamily) throws {
+    guard let local = SocketAddress(address, port: 0), let remote = SocketAddress(Plan.clusterAddress(family), port: WebServer.port) else {
+      preconditionFailure("the plan's addresses can be read")
+    }
+    socket = try Descriptor.socket(local.family, SOCK_STREAM, nonBlocking: true)
+    try socket.set(Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT)
+    try socket.bind(to: local)
+    try socket.connect(to: remote)
+  }
+
+  var events: Int16 { Int16(hasAsked ? POLLIN : POLLOUT) }
+
+  /// Does what can be done now.
+  func advance(ready: Bool, deadline: UInt64) {
+    if ready {
+      if hasAsked { read() } else { ask() }
+    }
+    if outcome == nil && BootClock.nanoseconds > startedAt + deadline {
+      outcome = .failure(Failure(reason: hasAsked ? "no complete answer" : "no connection"))
+    }
+  }
+
+  private func ask() {
+    let question = "GET / HTTP/1.0\r\n\r\n"
+    if send(socket.number, question, question.utf8.count, Int32(MSG_NOSIGNAL)) < 0 {
+      outcome = .failure(Failure(reason: errorText(errno)))
+    }
+    hasAsked = true
+  }
+
+  private func read() {
+    var piece = [UInt8](repeating: 0, count: 4096)
+    let count = recv(socket.number, &piece, piece.count, 0)
+    if count > 0 {
+      answer += piece[0..<count]
+    } else if count == 0 {
+      outcome = answeredMember.map { .success($0) } ?? .failure(Failure(reason: "an answer that names no member"))
+    } else if errno != EAGAIN {
+      outcome = .failure(Failure(reason: errorText(errno)))
+    }
+  }
+
+  private var answeredMember: Int? {
+    let lines = String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline)
+    return lines.last.flatMap { WebServer.member(named: $0) }
+  }
+}
+
+/// Who answered each connection on the wire. Two answer the same one if their frames come from two Ethernet addresses, or if the
+/// connection was accepted with two initial sequence numbers; a repeated SYN-ACK of the same server is neither.
+struct WireAnswers {
+  private struct Connection: Hashable {
+    let client: [UInt8]
+    let port: UInt16
+  }
+  private struct Answerers {
+    var hardware: Set<UInt64> = []
+    var sequences: Set<UInt32> = []
+  }
+  private var connections: [Connection: Answerers] = [:]
+
+  mutating func note(_ octets: UnsafeRawBufferPointer) {
+    guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port, case .tcp(let flags, let sequence) = frame.transport
+    else { return }
+    let connection = Connection(client: frame.destination, port: frame.destinationPort)
+    connections[connection, default: Answerers()].hardware.insert(frame.hardwareSource)
+    let accepted = AnswerFrame.synchronize | AnswerFrame.acknowledge
+    if flags & accepted == accepted { connections[connection, default: Answerers()].sequences.insert(sequence) }
+  }
+
+  var answeredTwice: Int { connections.values.count { $0.hardware.count > 1 || $0.sequences.count > 1 } }
+}

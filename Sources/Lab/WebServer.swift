@@ -1,0 +1,54 @@
+import Foundation
+
+/// The application that people know: nginx on every member's own stack, bound to the cluster address, answering with its member's name.
+enum WebServer {
+  static let port: UInt16 = 80
+
+  /// Starts one in a member's namespace. It needs no word of Skein, and Skein none of it.
+  static func start(member: Int, topology: Topology) throws {
+    try requireTools(["nginx": "nginx"])
+    let directory = "\(topology.plan.directory)/nginx-m\(member)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    try configuration(member: member).write(toFile: "\(directory)/nginx.conf", atomically: false, encoding: .utf8)
+    _ = try topology.start(
+      "nginx-m\(member)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"],
+      in: topology.plan.namespace(ofMember: member))
+  }
+
+  static func configuration(member: Int) -> String {
+    let listen = AddressFamily.allCases.map { "listen \(host($0)):\(port);" }.joined(separator: " ")
+    let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \($0);" }.joined(separator: " ")
+    return """
+      user root;
+      worker_processes 1;
+      pid nginx.pid;
+      events { worker_connections 1024; }
+      http {
+        access_log off;
+        \(places)
+        server {
+          \(listen)
+          default_type text/plain;
+          location / { return 200 "\(name(member))\\n"; }
+        }
+      }
+
+      """
+  }
+
+  /// The cluster address as it stands in a URL.
+  static func host(_ family: AddressFamily) -> String {
+    family == .four ? Plan.clusterAddress(family) : "[\(Plan.clusterAddress(family))]"
+  }
+
+  static func url(_ family: AddressFamily) -> String { "http://\(host(family))/" }
+
+  /// What a member's server answers.
+  static func name(_ member: Int) -> String { "m\(member)" }
+
+  /// The member that an answer names.
+  static func member(named name: some StringProtocol) -> Int? {
+    guard name.hasPrefix("m") else { return nil }
+    return Int(name.dropFirst())
+  }
+}

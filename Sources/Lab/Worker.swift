@@ -1,0 +1,33 @@
+import Foundation
+import Synchronization
+
+/// A thread with a result. The lab's loops that must not wait for anything else each have one.
+final class Worker<Success: Sendable>: Sendable {
+  private let outcome = Mutex<Result<Success, any Error>?>(nil)
+  private let finished = DispatchSemaphore(value: 0)
+
+  /// - Parameter isUrgent: runs before ordinary threads; for what keeps time and needs little of it.
+  init(isUrgent: Bool = false, _ body: @escaping @Sendable () throws -> Success) {
+    Thread.detachNewThread { [self] in
+      if isUrgent {
+        var priority = sched_param()
+        priority.sched_priority = 1
+        // Where it is not allowed the measurement is a little coarser, no more.
+        pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority)
+      }
+      let result = Result { try body() }
+      outcome.withLock { $0 = result }
+      finished.signal()
+    }
+  }
+
+  /// Waits for the thread to end.
+  func value() throws -> Success {
+    finished.wait()
+    finished.signal()
+    return try outcome.withLock { outcome in
+      guard let outcome else { preconditionFailure("a worker that has finished has an outcome") }
+      return try outcome.get()
+    }
+  }
+}

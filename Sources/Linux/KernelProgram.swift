@@ -1,0 +1,153 @@
+import CLinux
+import CPacketPath
+import Wire
+
+/// The kernel's half of the packet path: one XDP program and its maps, loaded. Maps and links are pinned under
+/// `/sys/fs/bpf/skein/<instance>`: the packets go on while the daemon restarts, and the lease keeps that safe.
+public final class KernelProgram {
+  /// What to load and how large.
+  public struct Configuration: Sendable {
+    /// Names the pin directory: letters, digits, `-` and `_`. Two daemons on one machine need two.
+    public var instance: String
+    /// The XDP program's name in the object, which is its function's.
+    public var programName: String
+    /// Entries of the maps whose size is known only on this machine.
+    public var maximumEntries: [String: Int]
+
+    public init(instance: String, programName: String, maximumEntries: [String: Int] = [:]) {
+      self.instance = instance
+      self.programName = programName
+      self.maximumEntries = maximumEntries
+    }
+  }
+
+  /// CPUs that this machine may ever have: counters and traffic are kept for each.
+  public static let possibleProcessorCount = max(1, Int(libbpf_num_possible_cpus()))
+
+  /// The sizes of Skein's own per-CPU tables on this machine: `counters` and `traffic`.
+  public static var tableSizes: [String: Int] {
+    ["counters": possibleProcessorCount * Int(skein_counter_count), "traffic": possibleProcessorCount * Int(skein_unit_count)]
+  }
+
+  /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.
+  public let mapsWereReused: Bool
+  /// Why the driver refused, when the last `attach` chose the generic mode by itself.
+  public private(set) var nativeRefusal: LinuxError?
+
+  private let object: KernelObject
+  private let pins: PinDirectory
+  private let program: Int32
+  private var links: [UInt32: KernelLink] = [:]
+
+  /// Loads `object`, the bytes of the ELF file, with the pinned maps of an earlier daemon if all of them agree in type, sizes and entries.
+  /// - Throws: what libbpf, the verifier (its log's end in `detail`) or the BPF file system refused; `.wouldBlock` when another daemon
+  ///   of this instance runs.
+  public init(object bytes: UnsafeRawBufferPointer, _ configuration: Configuration) throws(LinuxError) {
+    pins = try PinDirectory(instance: configuration.instance)
+    object = try KernelObject(parsing: bytes)
+    try object.selectProgram(configuration.programName)
+    for (name, count) in configuration.maximumEntries { try object.map(named: name).setMaximumEntries(count) }
+    mapsWereReused = try Self.reuseMaps(of: object, pins)
+    try object.load()
+    program = try object.programDescriptor(configuration.programName)
+    if !mapsWereReused { try pinMaps() }
+  }
+
+  /// Loads `object`, the bytes of the ELF file.
+  public convenience init(object: [UInt8], _ configuration: Configuration) throws(LinuxError) {
+    // The closure cannot delegate to another initializer, so the bytes are lent for the rest of this one.
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: object.count, alignment: 8)
+    defer { bytes.deallocate() }
+    bytes.copyBytes(from: object)
+    try self.init(object: UnsafeRawBufferPointer(bytes), configuration)
+  }
+
+  /// An array map (`BPF_F_MMAPABLE`) in this process's memory.
+  /// - Throws: `.noSuchEntry` without such a map, `.invalid` when its values are not as long as `Element`.
+  public func array<Element: BitwiseCopyable>(_ name: String, of: Element.Type = Element.self) throws(LinuxError) -> MappedArray<Element> {
+    try MappedArray(object.map(named: name))
+  }
+
+  /// A ring buffer that the program writes and this process reads.
+  public func ring(_ name: String = "upcalls") throws(LinuxError) -> RingBuffer { try RingBuffer(object.map(named: name)) }
+
+  /// Puts the program on an interface. Where an earlier daemon's link is still pinned, the program in it is replaced between two packets.
+  /// - Returns: the mode in force.
+  /// - Throws: `.busy` when another XDP program is there, `.notSupported` when the driver has no native XDP, `.noSuchDevice`.
+  @discardableResult
+  public func attach(to interface: String, mode: XDPMode = .automatic) throws(LinuxError) -> XDPAttachment {
+    let index = try interfaceIndex(interface)
+    let name = Self.linkName(index)
+    if let earlier = try pins.open(name) {
+      let link = KernelLink(earlier)
+      if let attachment = link.attachment(on: index), mode.accepts(attachment) {
+        try link.update(to: program, interface: interface)
+        links[index] = link
+        return attachment
+      }
+      // Of an interface that is gone, or in a mode that is no longer wanted.
+      link.detach()
+      try pins.remove(name)
+    }
+    let made = try KernelLink.create(program: program, index: index, interface: interface, mode: mode)
+    try pins.pin(made.link.descriptor, as: name)
+    links[index] = made.link
+    nativeRefusal = made.nativeRefusal
+    return made.attachment
+  }
+
+  /// Takes the program off an interface; its maps stay pinned.
+  public func detach(from interface: String) throws(LinuxError) {
+    let index = try interfaceIndex(interface)
+    links.removeValue(forKey: index)?.detach()
+    try pins.remove(Self.linkName(index))
+  }
+
+  /// Takes the programs of an instance off every interface and forgets its maps, whether or not a daemon runs.
+  public static func removeAll(instance: String) throws(LinuxError) {
+    let path = try PinDirectory.path(of: instance)
+    for name in try PinDirectory.names(in: path) {
+      if name.hasPrefix("link_") {
+        let descriptor = bpf_obj_get("\(path)/\(name)")
+        if descriptor >= 0 { KernelLink(Descriptor(owning: descriptor)).detach() }
+      }
+      try PinDirectory.remove("\(path)/\(name)")
+    }
+    removeDirectory(path)
+  }
+
+  /// What the program makes of one frame, without an interface in play (`BPF_PROG_TEST_RUN`).
+  /// With `count` > 1 each run is fed the output of the one before.
+  public func testRun(_ frame: UnsafeRawBufferPointer, repeat count: Int = 1, interface: UInt32 = 0) throws(LinuxError) -> TestRun {
+    try TestRun.run(program, frame, count: count, interface: interface)
+  }
+
+  /// The frame passes through this program, and goes where it says, as if it had just arrived on `interface`.
+  /// At least 14 octets, at most about 3,400.
+  public func inject(_ frame: UnsafeRawBufferPointer, interface: UInt32) throws(LinuxError) {
+    try TestRun.inject(program, frame, interface: interface)
+  }
+
+  private func pinMaps() throws(LinuxError) {
+    for map in object.maps {
+      try pins.remove(Self.mapName(map.name))
+      try pins.pin(map.descriptor(), as: Self.mapName(map.name))
+    }
+  }
+
+  /// All or nothing: old units beside new settings would be two configurations at once.
+  private static func reuseMaps(of object: borrowing KernelObject, _ pins: borrowing PinDirectory) throws(LinuxError) -> Bool {
+    let maps = object.maps
+    for map in maps {
+      guard let earlier = try pins.open(mapName(map.name)), map.agrees(with: earlier) else { return false }
+    }
+    for map in maps {
+      guard let earlier = try pins.open(mapName(map.name)) else { return false }
+      try map.reuse(earlier)
+    }
+    return !maps.isEmpty
+  }
+
+  private static func mapName(_ name: String) -> String { "map_\(name)" }
+  private static func linkName(_ index: UInt32) -> String { "link_\(index)" }
+}

@@ -1,0 +1,37 @@
+import CLinux
+import Glibc
+import Wire
+
+/// What a daemon tells systemd (sd_notify). Without `NOTIFY_SOCKET` nobody asked, and nothing is sent.
+public enum ServiceManager {
+  /// The service is up: what waits for it may start.
+  public static func ready() throws(LinuxError) { try notify("READY=1") }
+  /// The service is on its way out.
+  public static func stopping() throws(LinuxError) { try notify("STOPPING=1") }
+  /// The configuration is being read again; `ready()` ends that.
+  public static func reloading() throws(LinuxError) {
+    try notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicMicroseconds())")
+  }
+  /// The service is alive; to be sent twice in each `watchdogInterval`.
+  public static func alive() throws(LinuxError) { try notify("WATCHDOG=1") }
+  /// One line for `systemctl status`.
+  public static func status(_ text: String) throws(LinuxError) {
+    try notify("STATUS=\(String(text.map { $0.isNewline ? " " : $0 }))")
+  }
+
+  /// How long systemd waits for `alive()` before it restarts the service; nil when it does not watch this process.
+  public static var watchdogInterval: Interval? {
+    if let process = environment("WATCHDOG_PID"), process != String(getpid()) { return nil }
+    return environment("WATCHDOG_USEC").flatMap { UInt64($0) }.map { .microseconds($0) }
+  }
+
+  private static func notify(_ text: String) throws(LinuxError) { try check(skein_notify(text), "notify the service manager") }
+
+  private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+  private static func monotonicMicroseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+  }
+}

@@ -1,0 +1,153 @@
+import Wire
+
+extension ClusterSection {
+  /// The bounds and defaults of the `cluster` section.
+  enum Limits {
+    static let detection = Interval.milliseconds(20)...Interval.seconds(60)
+    static let defaultDetection = Interval.milliseconds(200)
+    static let addressCount = 16
+    static let serviceCount = 16
+  }
+
+  /// Reads the section; nil when something that has no default is missing.
+  init?(_ section: inout SectionReader) {
+    let name = section.text("name") ?? "skein"
+    if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }) {
+      section.problem("name", "“\(name)” should be made of letters, digits, - and _")
+    }
+    let identifier = section.number("id", in: UInt16(1)...65535)
+    let member = section.number("member", in: UInt16(1)...65534)
+    let interface = section.text("interface")
+    let credentials = section.text("credentials")
+    for needed in ["id", "member", "interface", "addresses", "credentials"] where !section.isSet(needed) {
+      section.problem(needed, "is missing; \(Self.advice[needed] ?? "it has no default")")
+    }
+    if let interface, interface.isEmpty || interface.utf8.count > 15 || interface.contains("/") {
+      section.problem("interface", "“\(interface)” cannot be an interface's name: 1 to 15 octets, no slash")
+    }
+    let own = section.value("address", expecting: "an IPv4 or IPv6 address") {
+      InternetPrefix(text: $0)?.address ?? InternetAddress(text: $0)
+    }
+    let addresses = Self.readAddresses(&section, own: own)
+    self.init(
+      name: name, identifier: ClusterIdentifier(rawValue: identifier ?? 0), member: MemberIdentifier(rawValue: member ?? 0),
+      interface: interface ?? "", address: own, addresses: addresses,
+      delivery: section.choice("delivery", Delivery.self) ?? .multicast, detection: Self.readDetection(&section),
+      credentials: credentials ?? "", revoked: section.text("revoked"), personality: section.text("personality"),
+      partition: section.choice("partition", Partition.self) ?? .serve,
+      configuredMembers: section.number("members", in: 1...256), weight: section.number("weight", in: UInt16(1)...10000) ?? 100,
+      balance: section.choice("balance", Balance.self) ?? .weight, eager: section.flag("eager") ?? true,
+      peers: section.list("peers", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? [],
+      port: section.number("port", in: UInt16(1)...65535) ?? ClusterTransport.port, routing: section.flag("routing") ?? false,
+      sourceOnly: [], l2tpSessions: false, hold: Hold(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)),
+      hooks: Hooks(join: nil, arrived: nil, departed: nil, timeout: .seconds(2)))
+    readHash(&section)
+    readHold(&section)
+    readHooks(&section)
+    checkTogether(&section)
+    guard identifier != nil, member != nil, interface != nil, credentials != nil, !addresses.isEmpty else { return nil }
+  }
+
+  private static let advice = [
+    "id": "every cluster on a network needs its own number, 1 to 65535, the same on all its members",
+    "member": "every member needs its own number, 1 to 65534, the one in its certificate",
+    "interface": "name the network interface that carries the cluster addresses, such as eth0",
+    "addresses": "name the addresses that the members share, such as [192.0.2.10/24]",
+    "credentials": "`skein certificate issue` writes the file",
+  ]
+
+  private static func readAddresses(_ section: inout SectionReader, own: InternetAddress?) -> [InternetPrefix] {
+    let what = "an address with a prefix length, such as 192.0.2.10/24"
+    let addresses = section.list("addresses", expecting: what, InternetPrefix.init(text:)) ?? []
+    if addresses.count > Limits.addressCount {
+      section.problem("addresses", "has \(addresses.count) addresses; at most \(Limits.addressCount) fit the packet path's table")
+    }
+    if Set(addresses.map(\.address)).count != addresses.count { section.problem("addresses", "names an address twice") }
+    for prefix in addresses {
+      if prefix.address == own {
+        section.problem("addresses", "\(prefix.address) is also this machine's own address; the cluster needs one of its own")
+      }
+      if prefix.address.isMulticast || prefix.address == .unspecified {
+        section.problem("addresses", "\(prefix.address) cannot be shared: it is not a unicast address")
+      }
+    }
+    return addresses
+  }
+
+  private static func readDetection(_ section: inout SectionReader) -> Interval {
+    let detection = section.value("detection", expecting: "a time such as 200ms", interval) ?? Limits.defaultDetection
+    if !Limits.detection.contains(detection) {
+      section.problem("detection", "should be from 20ms to 60s: below 20ms ordinary scheduling looks like death")
+    }
+    return detection
+  }
+
+  private mutating func readHash(_ section: inout SectionReader) {
+    var services: [SourceOnlyService] = []
+    var sessions = false
+    section.section("hash") { hash in
+      services = hash.list("sourceOnly", expecting: "a protocol or port/protocol such as esp, gre, 500/udp", SourceOnlyService.init(text:)) ?? []
+      sessions = hash.flag("l2tpSessions") ?? false
+      if services.count > Limits.serviceCount {
+        hash.problem("sourceOnly", "names \(services.count) services; at most \(Limits.serviceCount) fit the packet path's table")
+      }
+    }
+    sourceOnly = services
+    l2tpSessions = sessions
+  }
+
+  private mutating func readHold(_ section: inout SectionReader) {
+    var hold = self.hold
+    section.section("hold") { reader in
+      hold.packetCount = reader.number("packets", in: 0...1_000_000) ?? hold.packetCount
+      hold.byteCount = reader.value("octets", expecting: "a size such as 8MiB", Node.byteCount) ?? hold.byteCount
+      hold.duration = reader.value("time", expecting: "a time such as 1s", interval) ?? hold.duration
+    }
+    self.hold = hold
+  }
+
+  private mutating func readHooks(_ section: inout SectionReader) {
+    var hooks = self.hooks
+    section.section("hooks") { reader in
+      hooks.join = reader.text("join")
+      hooks.arrived = reader.text("arrived")
+      hooks.departed = reader.text("departed")
+      hooks.timeout = reader.value("timeout", expecting: "a time such as 2s", interval) ?? hooks.timeout
+    }
+    self.hooks = hooks
+  }
+
+  /// What is wrong only in combination.
+  private func checkTogether(_ section: inout SectionReader) {
+    if partition == .majority, configuredMembers == nil {
+      section.problem("partition", "majority needs `members:`, the number of machines when all are there")
+    }
+    if let configuredMembers, Int(member.rawValue) == 0 || configuredMembers < 1 {
+      section.problem("members", "should count this machine too")
+    }
+    if let address, !peers.isEmpty, peers.allSatisfy({ $0 == address }) {
+      section.problem("peers", "names only this machine; name the others")
+    }
+    if !peers.isEmpty, Set(peers.map { $0.ipv4 == nil }).count > 1 {
+      section.problem("peers", "mixes IPv4 and IPv6; the members' own traffic uses one of them")
+    }
+  }
+}
+
+extension ClusterSection.SourceOnlyService {
+  private static let protocols: [String: UInt8] = [
+    "icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "l2tp": 115, "sctp": 132,
+  ]
+
+  /// Reads `esp`, `47`, `500/udp`, `udp`.
+  init?(text: String) {
+    let parts = text.lowercased().split(separator: "/", omittingEmptySubsequences: false)
+    guard let name = parts.last, parts.count <= 2, let ipProtocol = Self.protocols[String(name)] ?? UInt8(name) else { return nil }
+    guard parts.count == 2 else {
+      self.init(ipProtocol: ipProtocol, port: 0)
+      return
+    }
+    guard let port = UInt16(parts[0]), port > 0, ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return nil }
+    self.init(ipProtocol: ipProtocol, port: port)
+  }
+}

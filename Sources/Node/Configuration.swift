@@ -1,0 +1,228 @@
+// The configuration file, /etc/skein/skein.yaml, as values.
+//
+// Everything is read here and nowhere else: names, units, defaults and bounds. `Configuration.read` finds every problem at once and names
+// the line of each; `skein check` prints them, and a daemon that is told to reload an impossible file keeps the one it has.
+
+import Wire
+import Yams
+
+/// What one machine is told: its part in the cluster, its packet path, where its files are.
+public struct Configuration: Hashable, Sendable {
+  public var cluster: ClusterSection
+  public var packetPath: PacketPathChoice
+  /// The Unix socket of the API.
+  public var api: String
+  /// Where Prometheus may fetch `/metrics`, as address and port; nil for nowhere.
+  public var metrics: MetricsAddress?
+  /// The directory of what must survive a restart of the daemon but not of the machine.
+  public var stateDirectory: String
+  public var log: LogSection
+  /// Whether the thread that keeps the leases asks for real-time priority.
+  public var realtime: Bool
+
+  /// Where the packet path runs.
+  public enum PacketPathChoice: String, CaseIterable, Hashable, Sendable {
+    /// XDP where it attaches, generic XDP where it does not, packet sockets where neither does.
+    case automatic
+    case xdp
+    case xdpGeneric = "xdp-generic"
+    case packetSocket = "packet-socket"
+  }
+
+  /// A TCP address to listen on.
+  public struct MetricsAddress: Hashable, Sendable {
+    public var host: String
+    public var port: Int
+  }
+
+  public struct LogSection: Hashable, Sendable {
+    public var level: Level
+    public var format: Format
+    public enum Level: String, CaseIterable, Hashable, Sendable { case debug, info, notice, warning, error }
+    public enum Format: String, CaseIterable, Hashable, Sendable { case text, json }
+  }
+}
+
+/// The `cluster` section.
+public struct ClusterSection: Hashable, Sendable {
+  public var name: String
+  public var identifier: ClusterIdentifier
+  public var member: MemberIdentifier
+  public var interface: String
+  /// This machine's own address; the interface's first one when not set.
+  public var address: InternetAddress?
+  /// The cluster addresses.
+  public var addresses: [InternetPrefix]
+  public var delivery: Delivery
+  /// How long a silent member keeps its units, 20 ms to 60 s.
+  public var detection: Interval
+  /// The file with the member's certificate, its key, and the authority's certificate.
+  public var credentials: String
+  /// The authority's signed list of revoked certificates.
+  public var revoked: String?
+  /// The signed configuration bundle that says which version of the cluster's settings this machine has.
+  public var personality: String?
+  public var partition: Partition
+  /// How many members the cluster has when all are there; needed for `partition: majority`.
+  public var configuredMembers: Int?
+  public var weight: UInt16
+  public var balance: Balance
+  /// Assign a dead member's units at once, not only as their packets arrive.
+  public var eager: Bool
+  /// The members' own addresses where multicast is not carried; empty for multicast.
+  public var peers: [InternetAddress]
+  public var port: UInt16
+  /// Packets that are for neither the cluster nor this machine are the cluster's router work.
+  public var routing: Bool
+  /// Services whose work unit is the hash of the source address alone.
+  public var sourceOnly: [SourceOnlyService]
+  public var l2tpSessions: Bool
+  public var hold: Hold
+  public var hooks: Hooks
+
+  /// How a packet reaches its member (WO 00/31945, three methods).
+  public enum Delivery: String, CaseIterable, Hashable, Sendable, Codable { case forwarding, unicast, multicast }
+  /// What a side of a partition does.
+  public enum Partition: String, CaseIterable, Hashable, Sendable, Codable { case serve, majority }
+  /// What the balance counts.
+  public enum Balance: String, CaseIterable, Hashable, Sendable, Codable { case units, traffic, weight }
+
+  /// An IP protocol, with a port where the protocol has ports; port 0 is every port.
+  public struct SourceOnlyService: Hashable, Sendable {
+    public var ipProtocol: UInt8
+    public var port: UInt16
+  }
+
+  /// Bounds on the packets held for a unit that nobody has acknowledged yet.
+  public struct Hold: Hashable, Sendable {
+    public var packetCount: Int
+    public var byteCount: Int
+    public var duration: Interval
+  }
+
+  /// Commands run for the applications on this machine: what may veto a join, and what hears of arrivals and departures.
+  public struct Hooks: Hashable, Sendable {
+    public var join: String?
+    public var arrived: String?
+    public var departed: String?
+    public var timeout: Interval
+  }
+}
+
+extension Configuration {
+  /// Reads a configuration from YAML text.
+  /// - Throws: every problem found, with its line.
+  /// - Parameter personality: the text of the signed bundle in use; what it sets in `cluster` goes before what the file sets.
+  public static func read(_ yaml: String, file: String, personality: String? = nil) throws(ConfigurationProblems) -> Configuration {
+    let problems = ProblemList(file: file)
+    let root = composed(yaml, problems)
+    let shared = personality.flatMap { composed($0, problems) }
+    let configuration = root.flatMap { read(root: shared.map($0.overlaid) ?? $0, problems) }
+    guard let configuration, problems.problems.isEmpty else { throw ConfigurationProblems(problems: problems.problems) }
+    return configuration
+  }
+
+  private static func composed(_ yaml: String, _ problems: ProblemList) -> Yams.Node? {
+    do {
+      guard let node = try Yams.compose(yaml: yaml) else {
+        problems.add("", at: nil, "the file is empty; it needs at least a `cluster` section")
+        return nil
+      }
+      return node
+    } catch let error as YamlError {
+      problems.add("", at: error.mark, "this is not YAML: \(error.problem)")
+    } catch {
+      problems.add("", at: nil, "this is not YAML: \(error)")
+    }
+    return nil
+  }
+
+  private static func read(root: Yams.Node, _ problems: ProblemList) -> Configuration? {
+    guard var file = SectionReader(root, path: "", problems: problems) else { return nil }
+    var cluster: ClusterSection?
+    if !file.isSet("cluster") { problems.add("cluster", at: nil, "is missing; without it there is nothing to do") }
+    file.section("cluster") { cluster = ClusterSection(&$0) }
+    let path = file.choice("packetPath", PacketPathChoice.self) ?? .automatic
+    let name = cluster?.name ?? "skein"
+    let api = file.text("api") ?? "/run/skein/api.sock"
+    if api.utf8.count > 107 { file.problem("api", "a Unix socket's path has at most 107 octets, this one \(api.utf8.count)") }
+    let metrics = file.value("metrics", expecting: "an address and port such as 127.0.0.1:9464", MetricsAddress.init(text:))
+    let state = file.text("state") ?? "/run/skein/\(name)"
+    var log = LogSection(level: .info, format: .text)
+    file.section("log") { section in
+      log.level = section.choice("level", LogSection.Level.self) ?? .info
+      log.format = section.choice("format", LogSection.Format.self) ?? .text
+    }
+    let realtime = file.flag("realtime") ?? true
+    file.finish()
+    return cluster.map {
+      Configuration(
+        cluster: $0, packetPath: path, api: api, metrics: metrics, stateDirectory: state, log: log, realtime: realtime)
+    }
+  }
+}
+
+extension Yams.Node {
+  /// This document with another's `cluster` settings in place of its own.
+  fileprivate func overlaid(_ other: Yams.Node) -> Yams.Node {
+    guard case .mapping(var document) = self, case .mapping(var cluster)? = self["cluster"], case .mapping(let shared)? = other["cluster"]
+    else { return self }
+    for (key, value) in shared { cluster[key] = value }
+    document["cluster"] = .mapping(cluster)
+    return .mapping(document)
+  }
+}
+
+extension YamlError {
+  /// Where the text stopped being YAML.
+  fileprivate var mark: Mark? {
+    switch self {
+    case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark
+    default: nil
+    }
+  }
+  fileprivate var problem: String {
+    switch self {
+    case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
+    default: "\(self)"
+    }
+  }
+}
+
+extension Configuration.MetricsAddress {
+  init?(text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65535).contains(port)
+    else { return nil }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    guard host == "localhost" || InternetAddress(text: host) != nil else { return nil }
+    self.init(host: host, port: port)
+  }
+}
+
+/// Reads `200ms`, `2s`, `1m`.
+func interval(_ text: String) -> Interval? {
+  let digits = text.prefix { $0.isNumber }
+  guard let count = UInt64(digits), count <= 1_000_000_000 else { return nil }
+  switch text.dropFirst(digits.count).trimmingPrefix(" ") {
+  case "us": return .microseconds(count)
+  case "ms": return .milliseconds(count)
+  case "s": return .seconds(count)
+  case "m", "min": return .seconds(count * 60)
+  case "h": return .seconds(count * 3600)
+  default: return nil
+  }
+}
+
+/// Reads `4096`, `64KiB`, `4MiB`, `1GiB` as octets.
+func byteCount(_ text: String) -> Int? {
+  let digits = text.prefix { $0.isNumber }
+  guard let count = Int(digits), count <= 1 << 30 else { return nil }
+  switch text.dropFirst(digits.count).trimmingPrefix(" ") {
+  case "": return count
+  case "KiB": return count << 10
+  case "MiB": return count << 20
+  case "GiB": return count << 30
+  default: return nil
+  }
+}

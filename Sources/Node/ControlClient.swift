@@ -1,0 +1,72 @@
+// The commands' side of the API: one HTTP request over the daemon's Unix socket.
+
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Why the daemon could not be asked.
+public struct ControlError: Error, CustomStringConvertible {
+  public var description: String
+}
+
+/// Asks a running daemon.
+public struct ControlClient: Sendable {
+  let path: String
+
+  /// A client of the daemon whose API is at `path`.
+  public init(path: String) { self.path = path }
+
+  /// GETs and decodes a report.
+  public func get<Report: Decodable>(_ uri: String, _: Report.Type = Report.self) async throws -> Report {
+    try decode(try await request(.GET, uri, body: nil))
+  }
+
+  /// POSTs and decodes the answer.
+  public func post<Report: Decodable>(_ uri: String, body: (any Encodable)? = nil, _: Report.Type = Report.self) async throws -> Report {
+    let bytes = try body.map { try JSONEncoder().encode($0) }
+    return try decode(try await request(.POST, uri, body: bytes))
+  }
+
+  private func decode<Report: Decodable>(_ data: Data) throws -> Report {
+    do { return try JSONDecoder().decode(Report.self, from: data) } catch {
+      throw ControlError(description: "the daemon at \(path) answered something else than expected; is it of another version? (\(error))")
+    }
+  }
+
+  /// One request, one answer.
+  public func request(_ method: HTTPMethod, _ uri: String, body: Data?) async throws -> Data {
+    let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(2))
+    let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+    do {
+      channel = try await bootstrap.connect(unixDomainSocketPath: path) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHTTPClientHandlers()
+          return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+        }
+      }
+    } catch {
+      throw ControlError(
+        description: "no daemon answers at \(path). Is `skein run` running here, and is this its `api:` socket (--api)? (\(error))")
+    }
+    return try await channel.executeThenClose { inbound, outbound in
+      var headers: HTTPHeaders = ["host": "skein", "connection": "close"]
+      if let body { headers.add(name: "content-length", value: "\(body.count)") }
+      try await outbound.write(.head(HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)))
+      if let body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+      try await outbound.write(.end(nil))
+      var answer = Data()
+      var status = HTTPResponseStatus.ok
+      for try await part in inbound {
+        switch part {
+        case .head(let head): status = head.status
+        case .body(let buffer): answer.append(contentsOf: buffer.readableBytesView)
+        case .end:
+          guard status == .ok else { throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))") }
+          return answer
+        }
+      }
+      throw ControlError(description: "the daemon closed the connection before it had answered \(uri)")
+    }
+  }
+}

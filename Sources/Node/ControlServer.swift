@@ -1,0 +1,94 @@
+// The API on a Unix socket, JSON over HTTP, and the metrics on a TCP port when asked for.
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// What the API may ask of the daemon. Every call crosses to the daemon's own thread and back.
+public protocol Controllable: Sendable {
+  func status() async -> StatusReport
+  func units() async -> UnitsReport
+  func counters() async -> CountersReport
+  /// Events after `number`; waits up to `seconds` for one when there is none yet.
+  func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport
+  func drain(_ on: Bool) async -> CommandReport
+  func leave() async -> CommandReport
+  func expel(_ member: Int) async -> CommandReport
+  func reload() async -> CommandReport
+  func trace(_ request: TraceRequest) async -> TraceReport
+}
+
+/// Serves the API.
+struct ControlServer {
+  let node: any Controllable
+  let logger: Logger
+
+  /// Serves until the task is cancelled.
+  func serve(socket path: String) async throws {
+    try? FileManager.default.createDirectory(
+      atPath: URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false), withIntermediateDirectories: true)
+    unlink(path)
+    try await Application(
+      router: router(), configuration: .init(address: .unixDomainSocket(path: path), serverName: "skein"),
+      onServerRunning: { _ in chmod(path, 0o600) }, logger: logger
+    ).run()
+  }
+
+  /// Serves `/metrics` and nothing else until the task is cancelled.
+  func serveMetrics(_ address: Configuration.MetricsAddress) async throws {
+    let router = Router()
+    addMetrics(to: router)
+    try await Application(
+      router: router, configuration: .init(address: .hostname(address.host, port: address.port), serverName: "skein"), logger: logger
+    ).run()
+  }
+
+  private func router() -> Router<BasicRequestContext> {
+    let router = Router()
+    let node = self.node
+    router.get("/v1/status") { _, _ in try json(await node.status()) }
+    router.get("/v1/members") { _, _ in try json(await node.status().members) }
+    router.get("/v1/units") { _, _ in try json(await node.units()) }
+    router.get("/v1/counters") { _, _ in try json(await node.counters()) }
+    router.get("/v1/events") { request, _ in
+      let after = request.uri.queryParameters["after"].flatMap { UInt64($0) } ?? 0
+      let wait = request.uri.queryParameters["wait"].flatMap { Double($0) } ?? 0
+      return try json(await node.events(after: after, waitingSeconds: min(max(wait, 0), 60)))
+    }
+    router.post("/v1/drain") { _, _ in try json(await node.drain(true)) }
+    router.post("/v1/undrain") { _, _ in try json(await node.drain(false)) }
+    router.post("/v1/leave") { _, _ in try json(await node.leave()) }
+    router.post("/v1/reload") { _, _ in try json(await node.reload()) }
+    router.post("/v1/members/:member/expel") { _, context in
+      guard let member = context.parameters.get("member").flatMap({ Int($0) }) else { throw HTTPError(.badRequest) }
+      return try json(await node.expel(member))
+    }
+    router.post("/v1/trace") { request, _ in
+      let body = try await request.body.collect(upTo: 1 << 16)
+      guard let trace = try? JSONDecoder().decode(TraceRequest.self, from: Data(body.readableBytesView)) else {
+        throw HTTPError(.badRequest, message: "send {\"frame\": \"hexadecimal\"} or {\"source\": \"address\", …}")
+      }
+      return try json(await node.trace(trace))
+    }
+    addMetrics(to: router)
+    return router
+  }
+
+  private func addMetrics(to router: Router<BasicRequestContext>) {
+    let node = self.node
+    router.get("/metrics") { _, _ in
+      let text = Metrics.text(status: await node.status(), counters: await node.counters())
+      return Response(
+        status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+  }
+}
+
+private func json(_ value: some Encodable) throws -> Response {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys]
+  return Response(
+    status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
+}

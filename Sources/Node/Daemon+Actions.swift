@@ -1,0 +1,169 @@
+import CPacketPath
+import Cluster
+import Credentials
+import Linux
+import Logging
+import PacketPath
+import Wire
+
+extension Daemon {
+  /// Feeds one event and carries out what comes of it; then arms the timer. Events that the actions bring about wait their turn.
+  func handle(_ event: ClusterMember.Event) {
+    waitingEvents.append(event)
+    guard !isHandling else { return }
+    isHandling = true
+    if hearsTraffic(at: BootClock.now()) { waitingEvents.insert(.heardTraffic, at: 0) }
+    var next = 0
+    while next < waitingEvents.count {
+      let actions = member.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
+      next += 1
+      for action in actions { carryOut(action) }
+    }
+    waitingEvents.removeAll(keepingCapacity: true)
+    isHandling = false
+    timer?.deadline = member.nextDeadline
+  }
+
+  private func carryOut(_ action: ClusterMember.Action) {
+    switch action {
+    case .send(let message, let destination, let protection): send(message, to: destination, protection)
+    case .setLease(let deadline): backend.tables.leaseDeadline = deadline
+    case .setMaster(let isMaster): backend.tables.set(flag: skein_flag_master, isMaster)
+    case .setUnits(let units, let owner, let acknowledged): set(units, owner: owner, acknowledged: acknowledged)
+    case .setMembers(let profiles): set(members: profiles)
+    case .setHashSeed(let seed): backend.tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
+    case .releaseHeld(let units, let owner): release(units, to: owner)
+    case .dropHeld: held.removeAll()
+    case .announce(let reason): announce(reason)
+    case .askApplications(let nonce, let profile): ask(nonce, profile)
+    case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
+    case .awaitState(let serial, _, _): handle(.stateComplete(serial: serial))
+    case .handOverState(let serial, _, _): handle(.stateHandedOver(serial: serial))
+    case .abandonState, .deliverState: break
+    case .newGroupKey(let epoch):
+      security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term, at: BootClock.now())
+    // `SecurityLayer.open` has taken the key out of the message that brought it, seals under the newest and lets the one before lapse.
+    case .adoptGroupKey(let epoch, _, let sender): checkGroupKey(epoch, from: sender)
+    case .useGroupKey, .retireGroupKeys: break
+    case .fetchPersonality(let sender, let address, let version):
+      fetchPersonality(from: sender, address, version: version)
+    case .report(let report): note(report)
+    case .stopped: stopped()
+    }
+  }
+
+  // MARK: messages
+
+  private func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
+    do {
+      let datagram = try security.protect(message, protection: protection)
+      switch destination {
+      case .everyone: messenger.sendToEveryone(datagram)
+      case .member(_, let address): messenger.send(datagram, to: address)
+      }
+    } catch { logger.warning("a message could not be protected: \(error)") }
+  }
+
+  private func checkGroupKey(_ epoch: UInt32, from sender: MemberIdentifier) {
+    guard security.epoch != epoch else { return }
+    logger.warning("the group key of epoch \(epoch) from member \(sender.rawValue) is not in use")
+  }
+
+  // MARK: the packet path's tables
+
+  private func slot(of identifier: MemberIdentifier) -> Int? {
+    if let slot = slots[identifier] { return slot }
+    let used = Set(slots.values)
+    guard let free = (0..<Int(skein_member_count)).first(where: { !used.contains($0) }) else { return nil }
+    slots[identifier] = free
+    return free
+  }
+
+  private func set(members profiles: [MemberProfile]) {
+    let present = Set(profiles.map(\.identifier))
+    for (identifier, index) in slots where !present.contains(identifier) {
+      backend.tables.set(member: index, nil)
+      slots[identifier] = nil
+    }
+    for profile in profiles {
+      guard let index = slot(of: profile.identifier) else { continue }
+      backend.tables.set(member: index, profile.ethernetAddress)
+      if profile.identifier == self.profile.identifier { backend.tables.settings.pointee.own_member = UInt16(index) }
+      security.expect(profile)
+    }
+  }
+
+  private func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
+    let index = owner.flatMap { slot(of: $0) }
+    let mine = acknowledged && owner == profile.identifier
+    for unit in units { backend.tables.setUnit(unit, owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: mine) }
+  }
+
+  // MARK: held packets
+
+  private func release(_ units: UnitSet, to owner: MemberIdentifier) {
+    guard !held.isEmpty else { return }
+    let now = BootClock.now()
+    for unit in units { for packet in held.release(unit, at: now) { rerun(packet) } }
+  }
+
+  /// Runs a held packet through the packet path once more. The native build decides, with the master's right to forward in every mode of
+  /// delivery: the member has seen the packet already, and dropped it as not its own.
+  /// - Returns: false when it still cannot be decided.
+  @discardableResult
+  func rerun(_ packet: HeldPackets.Packet) -> Bool {
+    var frame = packet.frame
+    do {
+      switch replay.process(&frame, at: BootClock.now()) {
+      case .pass: try backend.deliver(frame, interface: packet.interface)
+      case .transmit: try backend.transmit(frame)
+      case .drop: break
+      case .up: return false
+      }
+    } catch { logger.debug("a held packet was lost: \(error)") }
+    return true
+  }
+
+  // MARK: announcements
+
+  private func announce(_ reason: ClusterMember.AnnounceReason) {
+    for prefix in configuration.cluster.addresses {
+      let announcement = AddressAnnouncement(
+        address: prefix.address, ethernet: machine.sharedAddress, source: machine.interface.ethernetAddress,
+        isRouter: configuration.cluster.routing)
+      for frame in announcement.frames {
+        do { try backend.transmit(frame) } catch { logger.warning("an announcement could not be sent: \(error)") }
+      }
+    }
+    announcements += 1
+    logger.debug("announced the cluster addresses", metadata: ["reason": "\(reason.rawValue)"])
+  }
+
+  // MARK: applications
+
+  private func ask(_ nonce: UInt64, _ candidate: MemberProfile) {
+    let hooks = self.hooks
+    Task {
+      let refusal = await hooks.mayJoin(candidate)
+      handle(.applicationsAnswered(nonce: nonce, refusal: refusal))
+    }
+  }
+
+  private func tell(arrived: [MemberProfile], departed: [MemberProfile]) {
+    for profile in arrived { hooks.tell(arrived: true, profile) }
+    for profile in departed { hooks.tell(arrived: false, profile) }
+  }
+
+  private func note(_ report: ClusterMember.Report) {
+    let (kind, text) = (report.kind, report.text)
+    events.append(kind: kind, text: text)
+    logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "\(kind)"])
+  }
+
+  private func stopped() {
+    for continuation in leaving { continuation.resume() }
+    leaving = []
+    backend.tables.leaseDeadline = .zero
+    if isStopping { stop(keeping: false) }
+  }
+}

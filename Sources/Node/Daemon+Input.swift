@@ -1,0 +1,141 @@
+import CPacketPath
+import Cluster
+import Credentials
+import Foundation
+import Linux
+import Logging
+import PacketPath
+import Wire
+
+extension Daemon {
+  /// Wakes up for datagrams, links, signals and time.
+  func watchInputs() throws {
+    timer = try poller.makeTimer { self.handle(.timer) }
+    housekeeping = try poller.makeTimer { self.keepHouse() }
+    housekeeping?.deadline = BootClock.now()
+    try poller.watch(messenger.socket.descriptor) { _ in self.readDatagrams() }
+    try poller.watch(links.descriptor) { _ in self.readLinks() }
+    try poller.watchSignals([.terminate, .interrupt, .hangup]) { signal in
+      self.receive(signal)
+    }
+  }
+
+  // MARK: datagrams
+
+  private func readDatagrams() {
+    do {
+      var datagrams: [(bytes: [UInt8], source: InternetAddress)] = []
+      try messenger.socket.receive { datagram in
+        guard datagram.hopLimit == ClusterTransport.hopLimit, !datagram.isTruncated else { return refusedByHopLimit += 1 }
+        datagrams.append((Array(datagram.bytes), datagram.source.address))
+      }
+      for (bytes, source) in datagrams { receive(bytes, from: source) }
+    } catch { logger.debug("receiving failed: \(error)") }
+  }
+
+  private func receive(_ datagram: [UInt8], from source: InternetAddress) {
+    let wallClock = Int64(Date().timeIntervalSince1970)
+    switch security.open(datagram[...], at: BootClock.now(), wallClock: wallClock) {
+    case .opened(let opened):
+      deliver(opened.message, opened.header, source, refusal: nil)
+    case .refused(let refused):
+      guard let header = refused.claimed else { return }
+      if refused.reason == .unknownEpoch, header.sender != profile.identifier {
+        handle(.undecipherable(sender: header.sender, sourceAddress: source))
+      } else if let request = refused.joinRequest {
+        deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal)
+      }
+    }
+  }
+
+  private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
+    if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
+    handle(
+      .received(
+        message,
+        from: .init(
+          sender: header.sender, incarnation: header.incarnation, protection: header.protection, epoch: header.epoch,
+          sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)))
+  }
+
+  // MARK: packets sent up
+
+  /// A packet that the packet path could not decide: it waits, and the decision maker hears of its unit.
+  func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
+    let now = BootClock.now()
+    if reason == skein_upcall_fragment {
+      held.holdFragment(frame, interface: interface, at: now)
+      housekeeping?.deadline = now + Self.fragmentPatience
+      return
+    }
+    held.hold(frame, unit: unit, interface: interface, at: now)
+    // The owner may have acknowledged since the packet was sent up; then nothing would release it.
+    if backend.tables.units[unit].acknowledged == 1 {
+      for packet in held.release(unit, at: now) { rerun(packet) }
+    } else if reason == skein_upcall_unassigned {
+      handle(.packetForUnassigned(unit: unit))
+    }
+  }
+
+  static var fragmentPatience: Interval { .milliseconds(5) }
+
+  // MARK: time
+
+  /// Whether the wire is alive, by the packet path's own counters; asked at most sixteen times per detection interval.
+  func hearsTraffic(at now: Instant) -> Bool {
+    guard now - heardAt >= configuration.cluster.detection / 16 else { return false }
+    heardAt = now
+    let count = backend.tables.packetCount
+    defer { heardCount = count }
+    return count != heardCount
+  }
+
+  /// Once a second, and shortly after a fragment was held: what may wait.
+  private func keepHouse() {
+    let now = BootClock.now()
+    for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
+    if now >= nextMinorRound { minorRound(at: now) }
+    housekeeping?.deadline = held.hasFragments ? now + Self.fragmentPatience : nextMinorRound
+  }
+
+  private func minorRound(at now: Instant) {
+    nextMinorRound = now + .seconds(1)
+    held.expire(at: now)
+    load.measure(at: now) { backend.tables.traffic(of: $0).packets }
+    handle(.load(load.busiest(of: backend.tables.ownUnits), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
+    events.wake()
+    if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
+    do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
+  }
+
+  // MARK: links and signals
+
+  private func readLinks() {
+    var carrier: Bool?
+    do {
+      try links.receive { change in
+        switch change {
+        case .changed(let state) where state.index == machine.interface.index: carrier = state.isUp && state.hasCarrier
+        case .removed(let index) where index == machine.interface.index: carrier = false
+        case .overflow: carrier = try? machine.hasCarrier()
+        case .changed, .removed: break
+        }
+      }
+    } catch { carrier = try? machine.hasCarrier() }
+    if let carrier, carrier != hasCarrier {
+      hasCarrier = carrier
+      handle(carrier ? .carrierFound : .carrierLost)
+    }
+  }
+
+  private func receive(_ signal: Signal) {
+    switch signal {
+    case .hangup: logger.notice("\(reloadNow().text)")
+    case .terminate, .interrupt:
+      if isStopping { return stop(keeping: false) }
+      isStopping = true
+      logger.notice("leaving the cluster: work units first; a second signal stops at once")
+      handle(.leave)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Cluster
+import Credentials
+import Foundation
+import Linux
+import Logging
+import Wire
+
+// Reloading: the configuration file, the revocation list, and the signed bundle that a newer member has.
+extension Daemon {
+  /// Answers requests for the personality, and takes the pieces of a newer one. True when the message was about it.
+  func exchangePersonality(_ message: ClusterMessage, from sender: MemberIdentifier, _ source: InternetAddress) -> Bool {
+    switch message {
+    case .personalityRequest(let request):
+      if let part = personality.piece(for: request) { send(signed: .personalityPart(part), to: source) }
+    case .personalityPart(let part): take(part, from: sender)
+    default: return false
+    }
+    return true
+  }
+
+  /// Begins to fetch a newer personality.
+  func fetchPersonality(from sender: MemberIdentifier, _ address: InternetAddress, version: UInt64) {
+    let nonce = UInt64.random(in: 1 ... .max, using: &generator)
+    guard let request = personality.begin(from: sender, address, version: version, nonce: nonce, at: BootClock.now()) else {
+      if configuration.cluster.personality == nil {
+        logger.warning("member \(sender.rawValue) has personality \(version); without `cluster.personality` there is nowhere to put it")
+      }
+      return
+    }
+    ask(request, at: address)
+  }
+
+  func ask(_ request: PersonalityRequest, at address: InternetAddress) { send(signed: .personalityRequest(request), to: address) }
+
+  private func send(signed message: ClusterMessage, to address: InternetAddress) {
+    do { messenger.send(try security.protect(message, protection: .signed), to: address) } catch {
+      logger.warning("a message could not be signed: \(error)")
+    }
+  }
+
+  private func take(_ part: PersonalityPart, from sender: MemberIdentifier) {
+    switch personality.take(part, from: sender, at: BootClock.now()) {
+    case .ignored: break
+    case .next(let request, let address): ask(request, at: address)
+    case .refused(let why): logger.error("the personality from member \(sender.rawValue) is refused: \(why)")
+    case .complete(let bundle):
+      events.append(kind: "personality", text: "personality \(bundle.version) fetched from member \(sender.rawValue)")
+      logger.notice("\(reloadNow().text)")
+    }
+  }
+
+  /// Reads the configuration again. What can change while the daemon runs does; the rest is named. An impossible file changes nothing.
+  func reloadNow() -> CommandReport {
+    let old = configuration.cluster
+    let new: Configuration
+    do {
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try personality.reread()
+      new = try Configuration.read(text, file: file, personality: personality.bundle?.text)
+      try refreshRevocations(new.cluster)
+    } catch {
+      events.append(kind: "reload", text: "refused: \(error)")
+      return CommandReport(done: false, text: "nothing changed: \(error)")
+    }
+    let fixed = new.cluster.settingsThatNeedRestart(comparedTo: old)
+    guard fixed.isEmpty else {
+      let text = "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart of the daemon, which loses no packet either"
+      events.append(kind: "reload", text: text)
+      return CommandReport(done: false, text: text)
+    }
+    apply(new, insteadOf: old)
+    events.append(kind: "reload", text: "the configuration was read again")
+    return CommandReport(done: true, text: "reloaded \(file)")
+  }
+
+  private func refreshRevocations(_ section: ClusterSection) throws {
+    guard let path = section.revoked, FileManager.default.fileExists(atPath: path) else { return }
+    try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
+  }
+
+  private func apply(_ new: Configuration, insteadOf old: ClusterSection) {
+    configuration = new
+    hooks = Hooks(commands: new.cluster.hooks)
+    held.limits = new.cluster.hold
+    do {
+      try machine.changeAddresses(from: old, to: new.cluster)
+      try writeSettings()
+    } catch { logger.error("the packet path could not be told of the new configuration: \(error)") }
+    if new.cluster.effectiveWeight != old.effectiveWeight { handle(.setWeight(new.cluster.effectiveWeight)) }
+    handle(.personality(version: personality.version, settingsDigest: new.cluster.sharedSettingsDigest))
+    handle(.revoked(security.revokedMembers))
+  }
+}
+
+extension ClusterSection {
+  /// The settings that differ and are fixed while the daemon runs.
+  func settingsThatNeedRestart(comparedTo old: ClusterSection) -> [String] {
+    let pairs: [(String, Bool)] = [
+      ("cluster.name", name != old.name), ("cluster.id", identifier != old.identifier), ("cluster.member", member != old.member),
+      ("cluster.interface", interface != old.interface), ("cluster.address", address != old.address),
+      ("cluster.delivery", delivery != old.delivery), ("cluster.detection", detection != old.detection),
+      ("cluster.credentials", credentials != old.credentials), ("cluster.partition", partition != old.partition),
+      ("cluster.members", configuredMembers != old.configuredMembers), ("cluster.port", port != old.port),
+      ("cluster.peers", peers != old.peers), ("cluster.balance", balance != old.balance), ("cluster.eager", eager != old.eager),
+      ("the first of cluster.addresses", addresses.first != old.addresses.first),
+    ]
+    return pairs.filter(\.1).map(\.0)
+  }
+}

@@ -1,0 +1,167 @@
+import CPacketPath
+import Cluster
+import Credentials
+import Foundation
+import Linux
+import Logging
+import PacketPath
+import Wire
+
+extension Daemon: Controllable {
+  public func status() -> StatusReport {
+    let now = BootClock.now()
+    let snapshot = member.snapshot(at: now)
+    let section = configuration.cluster
+    let units = backend.tables.units
+    return StatusReport(
+      cluster: section.name, clusterIdentifier: Int(section.identifier.rawValue), member: Int(profile.identifier.rawValue),
+      state: snapshot.phase.rawValue, term: snapshot.term.rawValue, master: snapshot.master.map { Int($0.rawValue) },
+      address: "\(machine.ownAddress)", addresses: section.addresses.map(\.description), interface: machine.interface.name,
+      delivery: section.delivery.rawValue, packetPath: backend.name, detectionMilliseconds: section.detection.inMilliseconds,
+      leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, partition: section.partition.rawValue,
+      members: members(snapshot, now),
+      units: .init(
+        assigned: snapshot.units.count { $0.owner != nil }, acknowledged: snapshot.units.count { $0.owner != nil && $0.isAcknowledged },
+        mine: (0..<UnitSet.unitCount).count { units[$0].mine == 1 }),
+      personalityVersion: personality.version, keyEpoch: snapshot.epoch,
+      keepalive: .init(
+        toleratedLosses: snapshot.toleratedLosses, intervalMilliseconds: snapshot.keepaliveInterval.inMilliseconds,
+        loss: snapshot.lossAverage),
+      hold: .init(packets: held.packetCount, octets: held.byteCount, overflowed: held.overflowed, expired: held.expired),
+      uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
+      residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: Array(events.events.suffix(8)),
+      warnings: warnings(snapshot, now))
+  }
+
+  private func members(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [MemberReport] {
+    snapshot.members.map { member in
+      let isSilent = member.lastHeard.map { now - $0 > configuration.cluster.detection } ?? false
+      let state =
+        isSilent
+        ? "silent" : member.isDraining ? "draining" : member.profile.identifier == snapshot.master ? "master" : "member"
+      let isHere = member.profile.identifier == profile.identifier
+      return MemberReport(
+        member: Int(member.profile.identifier.rawValue), address: "\(member.profile.address)",
+        ethernetAddress: "\(member.profile.ethernetAddress)", state: state, weight: Int(member.profile.weight), units: member.unitCount,
+        packetsPerSecond: isHere ? Int(load.packetsPerSecond) : Int(member.packetsPerSecond), loss: member.lossAverage,
+        heardMillisecondsAgo: isHere ? nil : member.lastHeard.map { (now - $0).inMilliseconds })
+    }
+  }
+
+  /// What an operator should know now.
+  private func warnings(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [String] {
+    var warnings: [String] = []
+    if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
+    if snapshot.phase == .waiting || snapshot.phase == .joining {
+      warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
+    }
+    let duplicates = backend.tables.total(of: .duplicateAddress)
+    if duplicates > 0 {
+      warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
+    }
+    if held.overflowed > 0 { warnings.append("\(held.overflowed) packets did not fit what may be held (cluster.hold)") }
+    let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
+    if days < 30 {
+      warnings.append(days < 0 ? "this machine's certificate has expired: it can join no more" : "this machine's certificate expires in \(days) days")
+    }
+    return warnings
+  }
+
+  public func units() -> UnitsReport {
+    let snapshot = member.snapshot(at: BootClock.now())
+    return UnitsReport(
+      owners: snapshot.units.map { $0.owner.map { Int($0.rawValue) } ?? 0 },
+      acknowledged: snapshot.units.map { $0.owner != nil && $0.isAcknowledged },
+      packets: (0..<UnitSet.unitCount).map { backend.tables.traffic(of: $0).packets }, member: Int(profile.identifier.rawValue))
+  }
+
+  public func counters() -> CountersReport {
+    var result: [CounterReport] = PacketCounter.allCases.map {
+      CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: backend.tables.total(of: $0))
+    }
+    result.append(
+      CounterReport(group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: held.overflowed))
+    result.append(CounterReport(group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: held.expired))
+    result.append(CounterReport(group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: held.released))
+    result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
+    result += SecurityRefusal.allCases.map {
+      CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
+    }
+    result.append(
+      CounterReport(group: "security", name: "hopLimit", meaning: "from beyond a router: its hop limit is not 255 (RFC 5082), or cut short", value: refusedByHopLimit))
+    result.append(CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
+    return CountersReport(counters: result)
+  }
+
+  public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
+    let deadline = BootClock.now() + .milliseconds(UInt64(seconds * 1000))
+    while events.after(number).isEmpty, BootClock.now() < deadline {
+      await withCheckedContinuation { events.wait($0) }
+    }
+    return EventsReport(events: events.after(number))
+  }
+
+  public func drain(_ on: Bool) async -> CommandReport {
+    handle(.drain(on))
+    guard on else { return CommandReport(done: true, text: "this machine takes work again; the master gives it units at its next balance") }
+    let drained = await waits(seconds: 60) { $0.member.snapshot(at: BootClock.now()).isDrained }
+    let left = member.snapshot(at: BootClock.now()).ownUnits.count
+    return CommandReport(
+      done: drained,
+      text: drained ? "drained: this machine is a member without work" : "\(left) units are still here after 60 s; is there another member to take them?")
+  }
+
+  public func leave() async -> CommandReport {
+    let alone = member.snapshot(at: BootClock.now()).members.count <= 1
+    if member.snapshot(at: BootClock.now()).phase != .left {
+      await withCheckedContinuation { continuation in
+        leaving.append(continuation)
+        handle(.leave)
+      }
+    }
+    return CommandReport(
+      done: true, text: alone ? "left; nobody serves the cluster addresses now" : "left: its work went to the others. `systemctl stop skein` ends the daemon")
+  }
+
+  public func expel(_ number: Int) async -> CommandReport {
+    let snapshot = member.snapshot(at: BootClock.now())
+    guard let raw = UInt16(exactly: number), snapshot.members.contains(where: { $0.profile.identifier.rawValue == raw }) else {
+      return CommandReport(done: false, text: "there is no member \(number)")
+    }
+    guard snapshot.phase == .master else {
+      return CommandReport(done: false, text: "only the master can expel; that is member \(snapshot.master.map { "\($0.rawValue)" } ?? "nobody")")
+    }
+    handle(.expel(MemberIdentifier(rawValue: raw)))
+    return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")
+  }
+
+  public func reload() async -> CommandReport { reloadNow() }
+
+  public func trace(_ request: TraceRequest) async -> TraceReport {
+    Tracer(
+      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: configuration.cluster.addresses[0].address
+    ).trace(request)
+  }
+
+  /// Looks again ten times a second until `condition` holds, at most so long.
+  private func waits(seconds: Double, until condition: (isolated Daemon) -> Bool) async -> Bool {
+    for _ in 0..<Int(seconds * 10) {
+      if condition(self) { return true }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
+    return condition(self)
+  }
+
+  /// Starts the API, and the metrics when asked for.
+  func serveControl() {
+    let server = ControlServer(node: self, logger: configuration.log.logger(label: "skein.api"))
+    let (path, metrics, logger) = (configuration.api, configuration.metrics, logger)
+    Task.detached {
+      do { try await server.serve(socket: path) } catch { logger.error("no API at \(path): \(error)") }
+    }
+    guard let metrics else { return }
+    Task.detached {
+      do { try await server.serveMetrics(metrics) } catch { logger.error("no metrics at \(metrics.host):\(metrics.port): \(error)") }
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import KernelProgram
+
+/// The kernel program that was compiled with this daemon.
+enum EmbeddedProgram {
+  static var object: [UInt8] { KernelProgram.object() }
+  static let name = KernelProgram.pathProgram
+}

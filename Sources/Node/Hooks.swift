@@ -1,0 +1,55 @@
+import Foundation
+import Wire
+
+/// Runs the commands by which applications on this machine veto a join and hear of arrivals and departures (figures 8F and 8G).
+/// A command sees the member in SKEIN_MEMBER and SKEIN_ADDRESS; exit status 0 of `join` agrees, anything else refuses with what it printed.
+struct Hooks: Sendable {
+  let commands: ClusterSection.Hooks
+
+  /// Asks the application; answers nil when it agrees, or its reason. A command that does not finish in time refuses.
+  func mayJoin(_ profile: MemberProfile) async -> String? {
+    guard let command = commands.join else { return nil }
+    switch await run(command, profile) {
+    case .success(let result) where result.status == 0: return nil
+    case .success(let result): return result.output.isEmpty ? "the join hook exited with status \(result.status)" : result.output
+    case .failure(let error): return "the join hook could not be run: \(error)"
+    }
+  }
+
+  /// Tells of an arrival or departure; nobody waits for it.
+  func tell(arrived: Bool, _ profile: MemberProfile) {
+    guard let command = arrived ? commands.arrived : commands.departed else { return }
+    Task.detached { _ = await run(command, profile) }
+  }
+
+  private struct Outcome { var status: Int32, output: String }
+
+  private func run(_ command: String, _ profile: MemberProfile) async -> Result<Outcome, any Error> {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = ["-c", command]
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      ["SKEIN_MEMBER": "\(profile.identifier.rawValue)", "SKEIN_ADDRESS": "\(profile.address)"]) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    let (ended, continuation) = AsyncStream.makeStream(of: Int32.self)
+    process.terminationHandler = {
+      continuation.yield($0.terminationStatus)
+      continuation.finish()
+    }
+    do { try process.run() } catch { return .failure(error) }
+    let identifier = process.processIdentifier
+    let limit = Task {
+      try await Task.sleep(for: .nanoseconds(Int64(commands.timeout.nanoseconds)))
+      kill(identifier, SIGKILL)
+    }
+    var status: Int32 = -1
+    for await value in ended { status = value }
+    limit.cancel()
+    let output = (try? pipe.fileHandleForReading.read(upToCount: ClusterLimits.explanationByteCount)) ?? Data()
+    let text = String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    return .success(Outcome(status: status, output: text))
+  }
+}

@@ -1,0 +1,110 @@
+import CPacketPath
+import Linux
+import PacketPath
+import Wire
+
+/// The packet path as an XDP program: what is known never leaves the kernel.
+final class KernelBackend: PathBackend {
+  private let program: KernelProgram
+  private let interface: NetworkInterface
+  private let ring: RingBuffer
+  private let sender: PacketSocket
+  private let injector: FrameInjector
+  /// The maps in memory; they live as long as these do.
+  private let maps: Maps
+  private let instance: String
+  private let requested: XDPMode
+  private(set) var name: String
+  let tables: PacketTables
+
+  var tablesWereReused: Bool { program.mapsWereReused }
+
+  init(instance: String, interface: NetworkInterface, mode: XDPMode) throws(LinuxError) {
+    let processors = KernelProgram.possibleProcessorCount
+    self.instance = instance
+    self.interface = interface
+    requested = mode
+    program = try KernelProgram(
+      object: EmbeddedProgram.object,
+      .init(
+        instance: instance, programName: EmbeddedProgram.name,
+        maximumEntries: ["counters": processors * Int(skein_counter_count), "traffic": processors * Int(skein_unit_count)]))
+    maps = try Maps(program)
+    tables = maps.tables(processors)
+    injector = try FrameInjector()
+    ring = try program.ring("upcalls")
+    sender = try PacketSocket(interface: interface.index, receives: false)
+    name = "xdp"
+  }
+
+  func start(
+    on poller: Poller, upcall: @escaping (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void
+  ) throws(LinuxError) {
+    let mode = try program.attach(to: interface.name, mode: requested)
+    name = mode == .native ? "xdp" : "xdp-generic"
+    let ring = self.ring
+    try poller.watch(ring.descriptor) { _ in
+      _ = try? ring.consume { record in Self.read(record, upcall) }
+    }
+  }
+
+  /// Takes an upcall apart: the header, then as much of the frame as was copied.
+  private static func read(_ record: UnsafeRawBufferPointer, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
+    let headerByteCount = MemoryLayout<skein_upcall>.size - Int(skein_frame_limit)
+    guard record.count >= headerByteCount else { return }
+    let interface = record.load(fromByteOffset: 0, as: UInt32.self)
+    let unit = record.load(fromByteOffset: 4, as: UInt16.self)
+    let reason = record.load(fromByteOffset: 6, as: UInt16.self)
+    let whole = record.load(fromByteOffset: 8, as: UInt32.self)
+    let copied = record.load(fromByteOffset: 12, as: UInt32.self)
+    // A frame that was cut cannot be sent on; its sender repeats it.
+    guard whole == copied, headerByteCount + Int(copied) <= record.count else { return }
+    let frame = UnsafeRawBufferPointer(rebasing: record[headerByteCount..<headerByteCount + Int(copied)])
+    upcall(skein_upcall_reason(rawValue: UInt32(reason)), Int(unit), interface, frame)
+  }
+
+  func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
+    var failure: LinuxError?
+    frame.withUnsafeBytes { bytes in
+      do throws(LinuxError) { try injector.inject(bytes, interface: interface) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  func transmit(_ frame: [UInt8]) throws(LinuxError) { try sender.send(frame) }
+
+  func stop(keeping: Bool) throws(LinuxError) {
+    if keeping { return }
+    tables.leaseDeadline = .zero
+    tables.set(flag: skein_flag_enabled, false)
+    try program.detach(from: interface.name)
+    try KernelProgram.removeAll(instance: instance)
+  }
+}
+
+/// The program's array maps in this process's memory.
+private struct Maps {
+  let settings: MappedArray<skein_settings>
+  let lease: MappedArray<skein_lease>
+  let units: MappedArray<skein_unit>
+  let members: MappedArray<skein_member>
+  let counters: MappedArray<UInt64>
+  let traffic: MappedArray<skein_traffic>
+  let fragments: MappedArray<skein_fragment>
+
+  init(_ program: KernelProgram) throws(LinuxError) {
+    settings = try program.array("settings", of: skein_settings.self)
+    lease = try program.array("lease", of: skein_lease.self)
+    units = try program.array("units", of: skein_unit.self)
+    members = try program.array("members", of: skein_member.self)
+    counters = try program.array("counters", of: UInt64.self)
+    traffic = try program.array("traffic", of: skein_traffic.self)
+    fragments = try program.array("fragments", of: skein_fragment.self)
+  }
+
+  func tables(_ processors: Int) -> PacketTables {
+    PacketTables(
+      settings: settings.pointer, lease: lease.pointer, units: units.pointer, members: members.pointer, counters: counters.pointer,
+      traffic: traffic.pointer, fragments: fragments.pointer, processorCount: processors)
+  }
+}

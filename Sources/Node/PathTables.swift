@@ -1,0 +1,98 @@
+import CPacketPath
+import PacketPath
+import Wire
+
+extension PacketTables {
+  /// Until when this machine processes.
+  var leaseDeadline: Instant {
+    get { Instant(nanoseconds: lease.pointee.deadline) }
+    nonmutating set { setLease(deadline: newValue.nanoseconds) }
+  }
+
+  /// The units that this machine processes.
+  var ownUnits: UnitSet { UnitSet((0..<UnitSet.unitCount).lazy.filter { units[$0].mine == 1 }) }
+
+  func set(member index: Int, _ address: EthernetAddress?) {
+    setMember(index, ethernetAddress: address.map { $0.bits.byteSwapped >> 16 })
+  }
+
+  func set(flag: skein_flags, _ on: Bool) {
+    let flags = settings.pointee.flags
+    setFlags(on ? flags | UInt64(flag.rawValue) : flags & ~UInt64(flag.rawValue))
+  }
+
+  /// The same tables with other settings.
+  func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
+    PacketTables(
+      settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
+      processorCount: processorCount)
+  }
+
+  /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
+  var packetCount: UInt64 {
+    (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
+  }
+}
+
+extension EthernetAddress {
+  /// The six octets in the order of the wire.
+  var octets: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
+    func octet(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: bits >> (40 - 8 * index)) }
+    return (octet(0), octet(1), octet(2), octet(3), octet(4), octet(5))
+  }
+}
+
+extension InternetAddress {
+  /// The record's four words in network byte order.
+  var record: skein_address {
+    func word(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value).bigEndian }
+    return skein_address(words: (word(high >> 32), word(high), word(low >> 32), word(low)))
+  }
+}
+
+/// The settings that follow from the configuration and from what the machine is.
+struct PathSettings {
+  var ownAddress: EthernetAddress
+  var sharedAddress: EthernetAddress
+  var clusterAddresses: [InternetAddress]
+  /// The machine's own addresses: what is for them is never the cluster's work.
+  var ownAddresses: [InternetAddress]
+  var delivery: ClusterSection.Delivery
+  var routing: Bool
+  var l2tpSessions: Bool
+  var services: [ClusterSection.SourceOnlyService]
+
+  /// Writes them. The program may run meanwhile: lists are written before their counts when they grow, after when they shrink.
+  func write(to tables: PacketTables) {
+    let record = tables.settings
+    record.pointee.own_mac = ownAddress.octets
+    record.pointee.shared_mac = sharedAddress.octets
+    Self.write(clusterAddresses.map(\.record), &record.pointee.cluster_addresses, &record.pointee.cluster_address_count)
+    Self.write(
+      ownAddresses.prefix(Int(skein_address_count)).map(\.record), &record.pointee.own_addresses, &record.pointee.own_address_count)
+    let services = services.map { skein_service(protocol: $0.ipProtocol, in_use: 1, port: $0.port.bigEndian, padding: 0) }
+    Self.write(services, &record.pointee.services, &record.pointee.service_count)
+    tables.set(flag: skein_flag_forwarding, delivery == .forwarding)
+    tables.set(flag: skein_flag_routing, routing)
+    tables.set(flag: skein_flag_l2tp_ids, l2tpSessions)
+    tables.set(flag: skein_flag_hold, true)
+  }
+
+  private static func write<List, Element>(_ elements: [Element], _ list: inout List, _ count: inout UInt16) {
+    count = min(count, UInt16(elements.count))
+    withUnsafeMutableBytes(of: &list) { memory in
+      let slots = memory.bindMemory(to: Element.self)
+      for (index, element) in elements.prefix(slots.count).enumerated() { slots[index] = element }
+    }
+    count = UInt16(elements.count)
+  }
+}
+
+extension EthernetAddress {
+  /// The MAC address that the members share: locally administered, from the cluster's number and its first address; multicast or unicast.
+  static func shared(cluster: ClusterIdentifier, address: InternetAddress, multicast: Bool) -> EthernetAddress {
+    let folded = address.high ^ address.low
+    let mixed = (folded ^ folded >> 32) &* 0x9e37_79b9_7f4a_7c15
+    return EthernetAddress(bits: (multicast ? 0x03 : 0x02) << 40 | UInt64(cluster.rawValue) << 24 | mixed >> 40)
+  }
+}

@@ -1,0 +1,25 @@
+import CPacketPath
+import PacketPath
+import Wire
+
+/// The native packet path over the running one's tables, for packets that were held: it may forward in every mode of delivery, since the
+/// member saw such a packet when it was not yet its own, and dropped it.
+final class ReplayPath {
+  private let path: NativePacketPath
+  private let running: PacketTables
+  private let settings = UnsafeMutablePointer<skein_settings>.allocate(capacity: 1)
+
+  init(_ tables: PacketTables) {
+    running = tables
+    path = NativePacketPath(tables: tables.with(settings: settings))
+  }
+
+  deinit { settings.deallocate() }
+
+  /// Decides about a frame, and rewrites it for its way.
+  func process(_ frame: inout [UInt8], at now: Instant) -> Verdict {
+    settings.initialize(to: running.settings.pointee)
+    settings.pointee.flags |= UInt64(skein_flag_forwarding.rawValue)
+    return frame.withUnsafeMutableBytes { path.process($0, now: now.nanoseconds).verdict }
+  }
+}

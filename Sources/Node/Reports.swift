@@ -1,0 +1,152 @@
+// What the API answers and the commands show: plain values with the field names of the JSON.
+
+/// `skein status`: the first thing to look at.
+public struct StatusReport: Codable, Sendable {
+  public var cluster: String
+  public var clusterIdentifier: Int
+  public var member: Int
+  /// starting, joining, offering, waiting, electing, member, master, left or down.
+  public var state: String
+  public var term: UInt64
+  /// The master's member number; nil while there is none.
+  public var master: Int?
+  public var address: String
+  public var addresses: [String]
+  public var interface: String
+  public var delivery: String
+  public var packetPath: String
+  public var detectionMilliseconds: Double
+  /// How much longer this machine may process its units; 0 when its lease has run out.
+  public var leaseMilliseconds: Double
+  public var partition: String
+  public var members: [MemberReport]
+  public var units: UnitTotals
+  public var personalityVersion: UInt64
+  public var keyEpoch: UInt32
+  public var keepalive: KeepaliveReport
+  public var hold: HoldReport
+  public var uptimeSeconds: Double
+  /// Octets of memory that the daemon occupies.
+  public var residentBytes: Int
+  /// The newest events, newest last.
+  public var events: [EventReport]
+  /// What an operator should know now, in sentences; empty when all is well.
+  public var warnings: [String]
+
+  public struct UnitTotals: Codable, Sendable {
+    public var assigned: Int
+    public var acknowledged: Int
+    public var mine: Int
+  }
+  public struct KeepaliveReport: Codable, Sendable {
+    /// n: how many keepalives in a row may be lost.
+    public var toleratedLosses: Int
+    public var intervalMilliseconds: Double
+    /// P: the loss average.
+    public var loss: Double
+  }
+  public struct HoldReport: Codable, Sendable {
+    public var packets: Int
+    public var octets: Int
+    public var overflowed: UInt64
+    public var expired: UInt64
+  }
+}
+
+/// One member, as this machine sees it.
+public struct MemberReport: Codable, Sendable {
+  public var member: Int
+  public var address: String
+  public var ethernetAddress: String
+  /// master, member, draining, silent.
+  public var state: String
+  public var weight: Int
+  public var units: Int
+  public var packetsPerSecond: Int
+  public var loss: Double
+  /// When it was last heard; nil if this machine does not listen for it (it is neither the master nor is this machine).
+  public var heardMillisecondsAgo: Double?
+}
+
+/// `skein units`: who owns each of the 1,024.
+public struct UnitsReport: Codable, Sendable {
+  /// The owner's member number by unit; 0 for nobody.
+  public var owners: [Int]
+  /// Whether the owner has acknowledged, by unit.
+  public var acknowledged: [Bool]
+  /// Packets taken here since the packet path was started, by unit.
+  public var packets: [UInt64]
+  public var member: Int
+}
+
+/// One change of master, membership or units.
+public struct EventReport: Codable, Sendable {
+  /// Grows by one with each event of this daemon.
+  public var number: UInt64
+  /// Seconds since 1970.
+  public var time: Double
+  public var kind: String
+  public var text: String
+}
+
+public struct EventsReport: Codable, Sendable {
+  public var events: [EventReport]
+}
+
+/// One counter.
+public struct CounterReport: Codable, Sendable {
+  /// packets, cluster or security.
+  public var group: String
+  public var name: String
+  public var meaning: String
+  public var value: UInt64
+}
+
+public struct CountersReport: Codable, Sendable {
+  public var counters: [CounterReport]
+}
+
+/// What a command that changes something answers.
+public struct CommandReport: Codable, Sendable {
+  public var done: Bool
+  public var text: String
+}
+
+/// `skein trace`: where would this packet go, and why.
+public struct TraceReport: Codable, Sendable {
+  public var packet: String
+  public var unit: Int?
+  /// The unit's owner; nil for nobody or a packet without a unit.
+  public var owner: Int?
+  /// pass, drop, transmit or up.
+  public var verdict: String
+  /// The counter that the packet path would raise.
+  public var reason: String
+  public var why: String
+  /// What is wrong with the question; nil when it was answered.
+  public var problem: String?
+}
+
+/// What `skein trace` asks: a frame in hexadecimal, or the fields to make one of.
+public struct TraceRequest: Codable, Sendable {
+  public var frame: String?
+  public var source: String?
+  /// The first cluster address when not said.
+  public var destination: String?
+  /// tcp, udp, icmp, or an IP protocol's number; tcp when not said.
+  public var ipProtocol: String?
+  public var sourcePort: UInt16?
+  public var destinationPort: UInt16?
+
+  public init(
+    frame: String? = nil, source: String? = nil, destination: String? = nil, ipProtocol: String? = nil, sourcePort: UInt16? = nil,
+    destinationPort: UInt16? = nil
+  ) {
+    self.frame = frame
+    self.source = source
+    self.destination = destination
+    self.ipProtocol = ipProtocol
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
+}

@@ -1,0 +1,101 @@
+import CPacketPath
+import Linux
+import PacketPath
+import Wire
+
+/// The packet path as the native build of the same source, on packet sockets: for kernels and interfaces without XDP. The kernel's own
+/// stack is kept from what is for the cluster (`StackGuard`); what this machine takes reaches it by a TAP device.
+final class SocketBackend: PathBackend {
+  let name = "packet-socket"
+  let tables: PacketTables
+  let tablesWereReused = false
+  private let path = NativePacketPath()
+  private let socket: PacketSocket
+  private let tap: TapDevice
+  private let interface: NetworkInterface
+  private let addresses: [InternetAddress]
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var sysctls = SysctlChanges()
+  /// Room for a segment as large as the kernel's offloads make them.
+  private static let bufferByteCount = 1 << 17
+
+  init(_ section: ClusterSection, _ machine: Machine) throws {
+    interface = machine.interface
+    addresses = section.addresses.map(\.address)
+    tables = path.tables
+    buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
+    // What is taken keeps the interface's own MAC address, so the TAP device has the same.
+    tap = try TapDevice(name: "skein\(section.identifier.rawValue)", ethernetAddress: machine.interface.ethernetAddress)
+    socket = try PacketSocket(interface: machine.interface.index)
+    // Loose: the answer leaves by another interface. The kernel takes the larger of this and `all`, so 0 would not do.
+    try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "2")
+    if machine.sharedAddress != machine.interface.ethernetAddress {
+      try socket.join(section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress))
+    }
+    try StackGuard.install(on: interface.name, addresses: addresses)
+  }
+
+  deinit { buffer.deallocate() }
+
+  func start(
+    on poller: Poller, upcall: @escaping (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void
+  ) throws(LinuxError) {
+    try poller.watch(socket.descriptor) { [weak self] _ in
+      guard let self else { return }
+      _ = try? socket.receive { frame in self.process(frame, upcall) }
+    }
+    let tap = self.tap
+    // What the stack answers goes out by its routes, not here; a TAP device that nobody reads fills up.
+    try poller.watch(tap.descriptor) { _ in _ = try? tap.receive { _ in } }
+  }
+
+  private func process(_ frame: ReceivedFrame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
+    guard !frame.isTruncated, frame.vlanTag == nil, frame.bytes.count <= buffer.count else { return }
+    buffer.copyMemory(from: frame.bytes)
+    var length = frame.bytes.count
+    let outcome = path.process(buffer, length: &length, now: BootClock.now().nanoseconds)
+    let result = UnsafeRawBufferPointer(rebasing: buffer[..<length])
+    switch outcome.verdict {
+    case .drop: break
+    case .transmit: try? socket.send(result, offload: frame.offload)
+    case .pass where outcome.counter.isTaken: try? tap.send(result, offload: frame.offload)
+    // Everything else the kernel's stack has received already.
+    case .pass: break
+    case .up: if let reason = outcome.counter.upcallReason { upcall(reason, Int(outcome.unit), interface.index, result) }
+    }
+  }
+
+  func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError) {
+    var failure: LinuxError?
+    frame.withUnsafeBytes { bytes in
+      do throws(LinuxError) { try tap.send(bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  func transmit(_ frame: [UInt8]) throws(LinuxError) { try socket.send(frame) }
+
+  func stop(keeping: Bool) throws(LinuxError) {
+    tables.leaseDeadline = .zero
+    try StackGuard.remove(from: interface.name)
+  }
+}
+
+extension PacketCounter {
+  /// Whether the packet is the cluster's and this machine's to process.
+  fileprivate var isTaken: Bool {
+    switch self {
+    case .taken, .routed, .fragmentTaken: true
+    default: false
+    }
+  }
+
+  fileprivate var upcallReason: skein_upcall_reason? {
+    switch self {
+    case .unassigned: skein_upcall_unassigned
+    case .unacknowledged: skein_upcall_unacknowledged
+    case .fragmentHeld: skein_upcall_fragment
+    default: nil
+    }
+  }
+}

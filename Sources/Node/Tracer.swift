@@ -1,0 +1,70 @@
+import CPacketPath
+import Linux
+import PacketPath
+import Wire
+
+/// Where would this packet go, and why: the native packet path over the running one's tables, counting nothing.
+struct Tracer {
+  let tables: PacketTables
+  let slots: [MemberIdentifier: Int]
+  let shared: EthernetAddress
+  let clusterAddress: InternetAddress
+
+  func trace(_ request: TraceRequest) -> TraceReport {
+    let frame: [UInt8]
+    switch self.frame(request) {
+    case .success(let octets): frame = octets
+    case .failure(let problem):
+      return TraceReport(packet: "", unit: nil, owner: nil, verdict: "", reason: "", why: "", problem: problem.description)
+    }
+    let packet = (try? CapturedFrame(frame[...])).map { "\($0)" } ?? "a frame of \(frame.count) octets that cannot be taken apart"
+    let outcome = NativePacketPath(tables: tables).trace(frame, now: BootClock.now().nanoseconds).outcome
+    let unit = outcome.unit == Outcome.noUnit ? nil : Int(outcome.unit)
+    let owner = unit.flatMap { unit in slots.first { $0.value == Int(tables.units[unit].owner) }.map { Int($0.key.rawValue) } }
+    return TraceReport(
+      packet: packet, unit: unit, owner: owner, verdict: "\(outcome.verdict)", reason: outcome.counter.name,
+      why: outcome.counter.meaning, problem: nil)
+  }
+
+  private func frame(_ request: TraceRequest) -> Result<[UInt8], StartError> {
+    guard let text = request.frame else { return made(request) }
+    guard let octets = Hexadecimal.octets(of: text.filter { !$0.isWhitespace && $0 != ":" }), octets.count >= 14 else {
+      return .failure(StartError("this is not a frame: give at least 14 octets in hexadecimal, the destination MAC address first"))
+    }
+    return .success(octets)
+  }
+
+  private func made(_ request: TraceRequest) -> Result<[UInt8], StartError> {
+    guard let source = request.source.flatMap({ InternetAddress(text: $0) }) else {
+      return .failure(StartError("say whose packet it is: --source ADDRESS, or the whole frame in hexadecimal"))
+    }
+    guard let destination = request.destination.map({ InternetAddress(text: $0) }) ?? clusterAddress else {
+      return .failure(StartError("“\(request.destination ?? "")” is not an address"))
+    }
+    guard source.family == destination.family else {
+      return .failure(StartError("\(source) and \(destination) are not of one family: say --destination"))
+    }
+    guard let (number, payload) = payload(request, source, destination) else {
+      return .failure(StartError("“\(request.ipProtocol ?? "")” is not a protocol: tcp, udp, icmp, esp, gre or a number"))
+    }
+    let packet = InternetPacket.encode(
+      payload, protocolNumber: InternetProtocol(rawValue: number), from: source, to: destination, hopLimit: 64)
+    let header = EthernetHeader(
+      destination: shared, source: EthernetAddress(bits: 0x0200_0000_0001), type: source.family == .ipv4 ? .ipv4 : .ipv6)
+    return .success(header.frame(carrying: packet))
+  }
+
+  private func payload(_ request: TraceRequest, _ source: InternetAddress, _ destination: InternetAddress) -> (UInt8, [UInt8])? {
+    let ports = (request.sourcePort ?? 40000, request.destinationPort ?? 80)
+    switch request.ipProtocol?.lowercased() ?? "tcp" {
+    case "tcp":
+      let header = TcpHeader(sourcePort: ports.0, destinationPort: ports.1, sequence: 1, acknowledgement: 0, flags: .syn, window: 65535)
+      return (6, header.segment(carrying: [], from: source, to: destination))
+    case "udp":
+      return (17, UdpHeader(sourcePort: ports.0, destinationPort: ports.1).datagram(carrying: [], from: source, to: destination))
+    case let name:
+      guard let service = ClusterSection.SourceOnlyService(text: name) else { return nil }
+      return (service.ipProtocol, [8, 0, 0, 0, 0, 0, 0, 0])
+    }
+  }
+}

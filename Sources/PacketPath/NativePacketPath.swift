@@ -1,0 +1,120 @@
+#if !hasFeature(Embedded)
+  import CPacketPath
+
+  /// The packet path in this process: the same sources as the kernel program, over memory of the same layout.
+  ///
+  /// For machines without XDP, for `skein trace`, for tests and simulation. One frame at a time; one thread at a time for each
+  /// `processor`. Nothing is allocated for a packet.
+  public final class NativePacketPath: @unchecked Sendable {
+    /// The tables that it works on.
+    public let tables: PacketTables
+    private let allocation: UnsafeMutableRawPointer?
+
+    /// A packet path over memory that the caller keeps, the kernel program's maps for instance.
+    public init(tables: PacketTables) {
+      self.tables = tables
+      allocation = nil
+    }
+
+    /// A packet path over tables of its own, all zero: switched off, no lease, every unit owned by member 0 and not acknowledged.
+    public init(processorCount: Int = 1) {
+      let sizes = [
+        MemoryLayout<skein_settings>.size, MemoryLayout<skein_lease>.size,
+        MemoryLayout<skein_unit>.stride * Int(skein_unit_count), MemoryLayout<skein_member>.stride * Int(skein_member_count),
+        MemoryLayout<UInt64>.stride * Int(skein_counter_count) * processorCount,
+        MemoryLayout<skein_traffic>.stride * Int(skein_unit_count) * processorCount,
+        MemoryLayout<skein_fragment>.stride * Int(skein_fragment_count),
+      ].map { ($0 + 63) / 64 * 64 }
+      let total = sizes.reduce(0, +)
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
+      memory.initializeMemory(as: UInt8.self, repeating: 0, count: total)
+      let offsets = sizes.indices.map { sizes[..<$0].reduce(0, +) }
+      allocation = memory
+      tables = PacketTables(
+        settings: memory + offsets[0], lease: memory + offsets[1], units: memory + offsets[2], members: memory + offsets[3],
+        counters: memory + offsets[4], traffic: memory + offsets[5], fragments: memory + offsets[6], processorCount: processorCount)
+    }
+
+    deinit { allocation?.deallocate() }
+
+    /// The verdict on the frame in the first `length` octets of `buffer`, which is rewritten in place.
+    ///
+    /// An answer may be eight octets longer than its question, if the buffer has the room; `length` is then the answer's. With verdict
+    /// `up` the frame is the caller's to hold.
+    /// - Parameters:
+    ///   - now: CLOCK_BOOTTIME, nanoseconds.
+    ///   - processor: which share of the counters is raised.
+    public func process(_ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: Int = 0) -> Outcome {
+      precondition(length >= 0 && length <= buffer.count, "a frame of \(length) octets in a buffer of \(buffer.count)")
+      precondition(processor >= 0 && processor < tables.processorCount, "there is no processor \(processor)")
+      return run(buffer, length: &length, now: now, processor: UInt32(processor), isCounted: true)
+    }
+
+    /// The verdict on a frame that cannot grow.
+    public func process(_ frame: UnsafeMutableRawBufferPointer, now: UInt64, processor: Int = 0) -> Outcome {
+      var length = frame.count
+      return process(frame, length: &length, now: now, processor: processor)
+    }
+
+    /// What would become of a frame, and the frame that would result. Counts nothing.
+    public func trace(_ frame: [UInt8], now: UInt64) -> (outcome: Outcome, result: [UInt8]) {
+      var result = frame + [UInt8](repeating: 0, count: 64)
+      var length = frame.count
+      let outcome = result.withUnsafeMutableBytes { run($0, length: &length, now: now, processor: 0, isCounted: false) }
+      return (outcome, Array(result.prefix(length)))
+    }
+
+    private func run(
+      _ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: UInt32, isCounted: Bool
+    ) -> Outcome {
+      guard let base = buffer.baseAddress else { return Outcome(.pass, .malformedPassed) }
+      let start = UInt(bitPattern: base)
+      return withUnsafeMutablePointer(to: &length) { length in
+        let memory = NativeTables(
+          tables: tables, now: now, processor: processor, isCounted: isCounted, capacity: buffer.count, length: length)
+        return PacketPath.process(Packet(start: start, end: start + UInt(length.pointee)), memory)
+      }
+    }
+  }
+
+  /// Memory of this process, as tables.
+  private struct NativeTables: Tables {
+    let tables: PacketTables
+    let now: UInt64
+    let processor: UInt32
+    let isCounted: Bool
+    let capacity: Int
+    let length: UnsafeMutablePointer<Int>
+
+    @inline(__always) var settings: UnsafePointer<skein_settings>? { UnsafePointer(tables.settings) }
+    @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&tables.lease.pointee.deadline) }
+    @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { tables.units + Int(index) }
+    @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { tables.fragments + Int(index) }
+
+    @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>? {
+      index < UInt32(skein_member_count) ? tables.members + Int(index) : nil
+    }
+
+    @inline(__always) func count(_ counter: PacketCounter) {
+      guard isCounted else { return }
+      tables.counters[Int(processor) * Int(skein_counter_count) + Int(counter.rawValue)] &+= 1
+    }
+
+    @inline(__always) func count(octets: UInt64, of unit: UInt32) {
+      guard isCounted else { return }
+      let record = tables.traffic + (Int(processor) * Int(skein_unit_count) + Int(unit))
+      record.pointee.packets &+= 1
+      record.pointee.octets &+= octets
+    }
+
+    /// The caller has the frame already.
+    @inline(__always) func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool { true }
+
+    @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
+      let wanted = Int(frame.length) + Int(octets)
+      guard wanted >= 0 && wanted <= capacity else { return nil }
+      length.pointee = wanted
+      return Packet(start: frame.start, end: frame.start &+ UInt(wanted))
+    }
+  }
+#endif

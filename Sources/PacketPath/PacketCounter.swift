@@ -1,0 +1,119 @@
+/// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in the map `counters`, and
+/// `meaning` says it in words. Each belongs to one verdict.
+///
+/// Numbers are never reused: a daemon may read the counters of an older program that still runs.
+public enum PacketCounter: UInt32, Sendable {
+  case disabled = 0
+  case otherProtocol
+
+  case arpPassed
+  case arpAnswered
+  case arpNotMaster
+  case arpLeaseExpired
+  case duplicateAddress
+  case neighbourPassed
+  case neighbourAnswered
+  case neighbourNotMaster
+  case neighbourLeaseExpired
+  case neighbourInvalid
+  case neighbourUnanswerable
+
+  case taken
+  case routed
+  case notMine
+  case leaseExpired
+  case leftToMember
+  case forwarded
+  case unassigned
+  case unacknowledged
+  case fragmentHeld
+  case fragmentTaken
+  case unassignedDropped
+  case unacknowledgedDropped
+  case fragmentUnknown
+  case ringFull
+  case memberMissing
+
+  case malformed
+  case malformedPassed
+  case headerLimit
+  case headerLimitPassed
+
+  case ownAddress
+  case group
+  case toStack
+  case otherStation
+  case groupFrame
+  case foreign
+
+  case tableMissing
+  case invalidAsker
+}
+
+#if !hasFeature(Embedded)
+  extension PacketCounter: CaseIterable {
+    /// Its name, as metrics and `--json` show it.
+    public var name: String { String(describing: self) }
+
+    /// The verdict of the packets that raise it.
+    public var verdict: Verdict {
+      switch self {
+      case .disabled, .otherProtocol, .arpPassed, .duplicateAddress, .neighbourPassed, .taken, .routed, .fragmentTaken, .malformedPassed,
+        .headerLimitPassed, .ownAddress, .group, .toStack, .otherStation:
+        .pass
+      case .arpAnswered, .neighbourAnswered, .forwarded: .transmit
+      case .unassigned, .unacknowledged, .fragmentHeld: .up
+      case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
+        .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
+        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker:
+        .drop
+      }
+    }
+
+    /// What it counts, in a line.
+    public var meaning: String {
+      switch self {
+      case .disabled: "the packet path is switched off"
+      case .otherProtocol: "neither IP nor ARP"
+      case .arpPassed: "ARP that does not ask for a cluster address"
+      case .arpAnswered: "ARP request for a cluster address, answered by this master"
+      case .arpNotMaster: "ARP request for a cluster address, which the master answers"
+      case .arpLeaseExpired: "ARP request for a cluster address, and this master's lease has run out"
+      case .duplicateAddress: "a stranger claims a cluster address, by ARP or neighbour discovery"
+      case .neighbourPassed: "neighbour discovery that does not ask for a cluster address"
+      case .neighbourAnswered: "neighbour solicitation for a cluster address, answered by this master"
+      case .neighbourNotMaster: "neighbour solicitation for a cluster address, which the master answers"
+      case .neighbourLeaseExpired: "neighbour solicitation for a cluster address, and this master's lease has run out"
+      case .neighbourInvalid: "neighbour solicitation for a cluster address that RFC 4861 refuses: hop limit, checksum, length or code"
+      case .neighbourUnanswerable: "neighbour solicitation for a cluster address that could not be turned into its answer"
+      case .taken: "to the cluster, of a work unit of this machine"
+      case .routed: "router work, of a work unit of this machine"
+      case .notMine: "of another member's work unit"
+      case .leaseExpired: "this machine would have acted on it, but its lease has run out"
+      case .leftToMember: "of a member's acknowledged work unit, seen by this master too"
+      case .forwarded: "forwarded by this master to its member"
+      case .unassigned: "of a work unit without owner, handed to the daemon"
+      case .unacknowledged: "of a work unit that its owner has not acknowledged, handed to the daemon"
+      case .fragmentHeld: "a fragment before its first fragment, handed to the daemon"
+      case .fragmentTaken: "a fragment of unknown work unit, sent by the master to this machine itself"
+      case .unassignedDropped: "of a work unit without owner, and nothing is held"
+      case .unacknowledgedDropped: "of a work unit that its owner has not acknowledged, and nothing is held"
+      case .fragmentUnknown: "a fragment whose first fragment was not seen"
+      case .ringFull: "for the daemon, but the ring to it is full"
+      case .memberMissing: "of a work unit whose owner is not among the members"
+      case .malformed: "to the cluster, malformed or truncated"
+      case .malformedPassed: "malformed or truncated, and not for the cluster"
+      case .headerLimit: "to the cluster, with more IPv6 extension headers than are followed"
+      case .headerLimitPassed: "with more IPv6 extension headers than are followed, and not for the cluster"
+      case .ownAddress: "to an address of this machine"
+      case .group: "to a multicast, broadcast or link-local address"
+      case .toStack: "to this machine's hardware address, and no business of the cluster's"
+      case .otherStation: "to another machine's hardware address"
+      case .groupFrame: "to a cluster address, in a broadcast or multicast frame that is not the cluster's"
+      case .foreign: "to the shared hardware address, but neither for the cluster nor router work"
+      case .tableMissing: "a table of the packet path is missing"
+      case .invalidAsker: "an ARP request that came from a multicast hardware address"
+      }
+    }
+  }
+#endif

@@ -1,0 +1,96 @@
+#if !hasFeature(Embedded)
+  public import CPacketPath
+
+  /// The tables of a packet path in memory: the kernel program's maps, mapped, or an allocation of the same layout.
+  ///
+  /// Pointers only: whoever made the memory keeps it alive. Each `set` is one store that the packet path sees whole, while it runs.
+  public struct PacketTables: @unchecked Sendable {
+    /// One record.
+    public let settings: UnsafeMutablePointer<skein_settings>
+    /// One record.
+    public let lease: UnsafeMutablePointer<skein_lease>
+    /// `skein_unit_count` records.
+    public let units: UnsafeMutablePointer<skein_unit>
+    /// `skein_member_count` records.
+    public let members: UnsafeMutablePointer<skein_member>
+    /// `skein_counter_count` words for each processor.
+    public let counters: UnsafeMutablePointer<UInt64>
+    /// `skein_unit_count` records for each processor.
+    public let traffic: UnsafeMutablePointer<skein_traffic>
+    /// `skein_fragment_count` records.
+    public let fragments: UnsafeMutablePointer<skein_fragment>
+    /// Possible processors, as `counters` and `traffic` are sized for.
+    public let processorCount: Int
+
+    /// Tables in memory that the caller keeps, each at an address that is a multiple of 64 octets.
+    public init(
+      settings: UnsafeMutableRawPointer, lease: UnsafeMutableRawPointer, units: UnsafeMutableRawPointer, members: UnsafeMutableRawPointer,
+      counters: UnsafeMutableRawPointer, traffic: UnsafeMutableRawPointer, fragments: UnsafeMutableRawPointer, processorCount: Int
+    ) {
+      self.settings = settings.assumingMemoryBound(to: skein_settings.self)
+      self.lease = lease.assumingMemoryBound(to: skein_lease.self)
+      self.units = units.assumingMemoryBound(to: skein_unit.self)
+      self.members = members.assumingMemoryBound(to: skein_member.self)
+      self.counters = counters.assumingMemoryBound(to: UInt64.self)
+      self.traffic = traffic.assumingMemoryBound(to: skein_traffic.self)
+      self.fragments = fragments.assumingMemoryBound(to: skein_fragment.self)
+      self.processorCount = processorCount
+    }
+
+    /// A work unit's state. `owner` is an index among the members, nil when it has none.
+    public func setUnit(_ unit: Int, owner: UInt16?, isAcknowledged: Bool, isMine: Bool) {
+      precondition(unit >= 0 && unit < Int(skein_unit_count), "there is no work unit \(unit)")
+      let record = skein_unit(
+        owner: owner ?? UInt16(skein_no_member), acknowledged: isAcknowledged ? 1 : 0, mine: isMine ? 1 : 0, padding: 0)
+      skein_unit_store(units + unit, record)
+    }
+
+    /// A member's hardware address: six octets, the first lowest; nil when it is none any more.
+    public func setMember(_ index: Int, ethernetAddress: UInt64?) {
+      precondition(index >= 0 && index < Int(skein_member_count), "there is no member \(index)")
+      let word = ethernetAddress.map { $0 & 0xffff_ffff_ffff | 1 << 48 } ?? 0
+      UnsafeMutableRawPointer(members + index).withMemoryRebound(to: UInt64.self, capacity: 1) { skein_word_store($0, word) }
+    }
+
+    /// CLOCK_BOOTTIME in nanoseconds from which on this machine processes nothing; 0 ends the lease at once.
+    public func setLease(deadline: UInt64) { skein_word_store(&lease.pointee.deadline, deadline) }
+
+    /// The packet path's switches, `skein_flags`.
+    public func setFlags(_ flags: UInt64) { skein_word_store(&settings.pointee.flags, flags) }
+
+    /// A counter, over all processors.
+    public func total(of counter: PacketCounter) -> UInt64 {
+      (0..<processorCount).reduce(0) { $0 &+ skein_word_load(counters + ($1 * Int(skein_counter_count) + Int(counter.rawValue))) }
+    }
+
+    /// What was taken of a work unit, over all processors.
+    public func traffic(of unit: Int) -> (packets: UInt64, octets: UInt64) {
+      precondition(unit >= 0 && unit < Int(skein_unit_count), "there is no work unit \(unit)")
+      var sum: (packets: UInt64, octets: UInt64) = (0, 0)
+      for processor in 0..<processorCount {
+        let record = traffic + (processor * Int(skein_unit_count) + unit)
+        sum.packets &+= record.pointee.packets
+        sum.octets &+= record.pointee.octets
+      }
+      return sum
+    }
+  }
+
+  extension skein_address {
+    /// From 4 or 16 octets in network order; nil for any other number.
+    public init?(octets: some Collection<UInt8>) {
+      self.init()
+      guard octets.count == 4 || octets.count == 16 else { return nil }
+      let mapped = octets.count == 4 ? [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] + Array(octets) : Array(octets)
+      withUnsafeMutableBytes(of: &self) { $0.copyBytes(from: mapped) }
+    }
+  }
+
+  extension UInt64 {
+    /// A hardware address of six octets as the packet path holds it; nil for any other number of octets.
+    public init?(ethernetOctets octets: some Collection<UInt8>) {
+      guard octets.count == 6 else { return nil }
+      self = octets.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+  }
+#endif

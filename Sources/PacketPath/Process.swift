@@ -1,0 +1,32 @@
+import CPacketPath
+
+/// The whole packet path: one frame, its verdict, and one counter raised. The frame may have been rewritten.
+@inline(__always) func process<Memory: Tables>(_ frame: Packet, _ memory: Memory) -> Outcome {
+  guard let settings = memory.settings else { return Outcome(.drop, .tableMissing) }
+  let path = Path(memory, settings)
+  let outcome = path.has(skein_flag_enabled) ? path.dispatch(frame) : Outcome(.pass, .disabled)
+  memory.count(outcome.counter)
+  return outcome
+}
+
+extension Path {
+  /// By EtherType, behind at most two VLAN tags (802.1Q, 802.1ad).
+  @inline(__always) fileprivate func dispatch(_ frame: Packet) -> Outcome {
+    guard frame.holds(14) else { return Outcome(.pass, .malformedPassed) }
+    var type: UInt16 = frame.load(12)
+    var offset: UInt = 14
+    for _ in 0..<2 {
+      guard type == 0x0081 || type == 0xa888 else { break }
+      let tag = frame.from(offset)
+      guard tag.holds(4) else { return Outcome(.pass, .malformedPassed) }
+      type = tag.load(2)
+      offset = offset &+ 4
+    }
+    let network = frame.from(merging: offset, limit: 31)
+    if type == 0x0608 { return resolve(frame, network) }
+    let isIPv6 = type == 0xdd86
+    guard isIPv6 || type == 0x0008 else { return Outcome(.pass, .otherProtocol) }
+    guard network.holds(isIPv6 ? 40 : 20) else { return Outcome(.pass, .malformedPassed) }
+    return decide(frame, network, offset, isIPv6: isIPv6)
+  }
+}

@@ -1,0 +1,30 @@
+/// What becomes of a packet.
+public enum Verdict: UInt32, Sendable {
+  /// It is dropped.
+  case drop = 1
+  /// It goes to the local stack.
+  case pass = 2
+  /// It goes out by the interface that it came in by, rewritten.
+  case transmit = 3
+  /// It goes up to the daemon.
+  case up = 4
+}
+
+/// What became of a packet, and why.
+public struct Outcome: Equatable, Sendable {
+  /// What becomes of the packet.
+  public var verdict: Verdict
+  /// The reason, which is also the counter that was raised.
+  public var counter: PacketCounter
+  /// The work unit that the packet belongs to; `noUnit` when that question was not reached or has no answer.
+  public var unit: UInt32
+
+  /// No work unit.
+  public static var noUnit: UInt32 { 0xffff }
+
+  @inline(__always) init(_ verdict: Verdict, _ counter: PacketCounter, unit: UInt32 = 0xffff) {
+    self.verdict = verdict
+    self.counter = counter
+    self.unit = unit
+  }
+}

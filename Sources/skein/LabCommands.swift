@@ -1,0 +1,135 @@
+import ArgumentParser
+import Foundation
+import Lab
+
+/// Real machines in miniature: network namespaces with real servers, clients and failures.
+struct LabCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
+    discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
+    subcommands: [
+      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Drain.self, Leave.self,
+    ])
+}
+
+extension AddressFamily: ExpressibleByArgument {}
+extension DeliveryMode: ExpressibleByArgument {}
+extension Failure: ExpressibleByArgument {}
+extension Victim: ExpressibleByArgument {}
+
+/// What all lab commands take.
+struct LabArguments: ParsableArguments {
+  @OptionGroup var output: OutputOptions
+  @Flag(name: .shortAndLong, help: "Show every command that is run.") var verbose = false
+  @Option(help: "How many members.") var members = 3
+  @Option(help: "Where the members' packet path runs: xdp, xdp-generic or packet-socket; each chooses when not said.")
+  var packetPath: String?
+
+  var options: LabOptions {
+    LabOptions(console: Console(verbose: verbose, quiet: output.json), members: members, packetPath: packetPath)
+  }
+
+  /// Runs a lab command, prints what it found, and fails when what it checks does not hold.
+  func perform(_ command: some LabCommand) throws {
+    let report = try command.run()
+    print(output.json ? try report.json() : report.text())
+    if !report.succeeded { throw ExitCode.failure }
+  }
+}
+
+/// A detection interval.
+struct DetectionOption: ParsableArguments {
+  @Option(help: "How long a silent member keeps its work, such as 200ms.", transform: Self.read) var detection = 200
+
+  private static func read(_ text: String) throws -> Int {
+    guard let value = milliseconds(from: text) else { throw ValidationError("“\(text)” is not a time such as 200ms or 2s") }
+    return value
+  }
+}
+
+extension LabCommands {
+  struct Demo: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Three machines behind one address; one dies, and returns.")
+    @OptionGroup var lab: LabArguments
+    func run() throws { try lab.perform(DemoCommand(options: lab.options)) }
+  }
+
+  struct Up: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "A cluster to play with, until Ctrl-C.")
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    func run() throws { try lab.perform(UpCommand(mode: mode, detectionMilliseconds: detection.detection, options: lab.options)) }
+  }
+
+  struct Down: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Removes what interrupted labs left behind.")
+    @OptionGroup var lab: LabArguments
+    func run() throws {
+      let report = try DownCommand(console: lab.options.console).run()
+      print(lab.output.json ? try report.json() : report.text())
+    }
+  }
+
+  struct Delivery: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Is every request answered exactly once, and by whom?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "How many connections.") var requests = 900
+    func run() throws { try lab.perform(DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
+  }
+
+  struct Failover: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "How long are a dead member's clients without service, and does anybody else notice?")
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "member or master.") var victim = Victim.member
+    @Option(help: "kill, stop, daemon, link or partition.") var how = Failure.kill
+    @Option(help: "How many times.") var runs = 10
+    @Option(help: "How many times keepalived is measured beside it; 0 for not at all.") var peerRuns = 3
+    func run() throws {
+      try lab.perform(
+        FailoverCommand(
+          mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
+          peerRuns: peerRuns, options: lab.options))
+    }
+  }
+
+  struct Rejoin: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "A member returns and is balanced into. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.rejoin) }
+  }
+  struct Restart: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Every daemon is reloaded and replaced under load. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.restart) }
+  }
+  struct Drain: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "A member is drained and given work again. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.drain) }
+  }
+  struct Leave: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "A member leaves and comes back. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.leave) }
+  }
+
+  /// What the operations of an ordinary day take.
+  struct MaintenanceArguments: ParsableArguments {
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+
+    func perform(_ operation: Maintenance) throws {
+      try lab.perform(
+        MaintenanceCommand(
+          operation, mode: mode, family: family, detectionMilliseconds: detection.detection, options: lab.options))
+    }
+  }
+}

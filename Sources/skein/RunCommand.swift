@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import Node
+
+/// Where the configuration is.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(name: .shortAndLong, help: "The configuration file.")
+  var config = "/etc/skein/skein.yaml"
+
+  /// Reads it; every problem goes to standard error with its line.
+  func read() throws -> Configuration {
+    do {
+      return try Configuration.read(try text(), file: config)
+    } catch let problems as ConfigurationProblems {
+      FileHandle.standardError.write(Data("\(problems)\n".utf8))
+      throw ExitCode.failure
+    }
+  }
+
+  func text() throws -> String {
+    do {
+      return try String(contentsOfFile: config, encoding: .utf8)
+    } catch {
+      throw ValidationError("cannot read \(config): \(error.localizedDescription) Name another with --config.")
+    }
+  }
+}
+
+/// The daemon.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Runs the daemon until SIGTERM.",
+    discussion: """
+      SIGHUP reads the configuration again. SIGTERM leaves the cluster in order: work units first, then the member. \
+      SIGKILL or a crash leaves the packet path in the kernel, which processes packets until its lease runs out; \
+      a daemon started within that time goes on without losing one.
+      """)
+  @OptionGroup var configuration: ConfigurationOptions
+
+  mutating func run() async throws { try await Daemon.run(configuration.read(), file: configuration.config) }
+}
+
+/// Explains every error and says what would do.
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Checks a configuration file: every error with its line, and what would do.")
+  @OptionGroup var configuration: ConfigurationOptions
+  @OptionGroup var output: OutputOptions
+
+  private struct Report: Codable {
+    var ok: Bool
+    var problems: [ConfigurationProblem]
+    var warnings: [String]
+    var summary: [String]
+  }
+
+  func run() async throws {
+    var report = Report(ok: true, problems: [], warnings: [], summary: [])
+    do {
+      let read = try Configuration.read(try configuration.text(), file: configuration.config)
+      (report.warnings, report.summary) = (read.warnings, read.summary)
+    } catch let problems as ConfigurationProblems {
+      report = Report(ok: false, problems: problems.problems, warnings: [], summary: [])
+    }
+    if output.json { try printJSON(report) } else { show(report) }
+    if !report.ok { throw ExitCode.failure }
+  }
+
+  private func show(_ report: Report) {
+    for problem in report.problems { print("\(Paint.red("error")): \(problem)") }
+    for warning in report.warnings { print("\(Paint.yellow("warning")): \(configuration.config): \(warning)") }
+    guard report.ok else { return }
+    print("\(configuration.config): good. It says:")
+    for line in report.summary { print("  \(line)") }
+  }
+}

@@ -1,0 +1,165 @@
+import ArgumentParser
+import Foundation
+import Node
+
+/// One screen: who is master, who is in, whose units, what moves, why.
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "status", abstract: "The state of this machine and its cluster, on one screen.")
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let status: StatusReport = try await daemon.client.get("/v1/status")
+    if output.json { return try printJSON(status) }
+    print(StatusScreen(status: status).text)
+  }
+}
+
+/// The screen of `skein status`.
+struct StatusScreen {
+  let status: StatusReport
+
+  var text: String {
+    ([headline, ""] + facts + ["", MembersCommand.table(of: status)] + events + warnings).joined(separator: "\n")
+  }
+
+  private var headline: String {
+    let role =
+      switch status.state {
+      case "master": Paint.green("master")
+      case "member": Paint.green("member")
+      default: Paint.yellow(status.state)
+      }
+    let master = status.master.map { $0 == status.member ? "this machine is the master" : "master is member \($0)" } ?? Paint.red("no master")
+    return "\(Paint.bold("cluster \(status.cluster)")) (\(status.clusterIdentifier))  ·  member \(status.member) on \(status.interface): \(role)  ·  \(master)"
+  }
+
+  private var facts: [String] {
+    let units = status.units
+    let all = units.acknowledged == 1024 ? Paint.green("all 1,024 owned") : Paint.yellow("\(1024 - units.acknowledged) of 1,024 without an owner")
+    let lease =
+      status.leaseMilliseconds > 0
+      ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds) : Paint.red("run out: processing nothing")
+    return [
+      "  addresses  \(status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
+      "  units      \(all), \(units.mine) here" + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
+      "  lease      \(lease)",
+      "  keepalive  every \(String(format: "%.1f", status.keepalive.intervalMilliseconds)) ms, \(status.keepalive.toleratedLosses) in a row may be lost, loss \(String(format: "%.2f %%", status.keepalive.loss * 100))",
+      "  daemon     up \(duration(seconds: status.uptimeSeconds)), \(status.residentBytes >> 20) MiB, personality \(status.personalityVersion), partition: \(status.partition)",
+    ]
+  }
+
+  private var events: [String] {
+    guard !status.events.isEmpty else { return [] }
+    return ["", Paint.dim("  latest")] + status.events.suffix(6).map { "  " + EventsCommand.line($0) }
+  }
+
+  private var warnings: [String] {
+    guard !status.warnings.isEmpty else { return [] }
+    return [""] + status.warnings.map { "  " + Paint.red("! ") + $0 }
+  }
+}
+
+/// Who is in.
+struct MembersCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "members", abstract: "The members of the cluster.")
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let status: StatusReport = try await daemon.client.get("/v1/status")
+    if output.json { return try printJSON(["members": status.members]) }
+    print(Self.table(of: status))
+  }
+
+  static func table(of status: StatusReport) -> String {
+    let rows = status.members.map { member in
+      [
+        "\(member.member)\(member.member == status.member ? " ←" : "")", member.address, member.state, "\(member.units)", "\(member.weight)",
+        "\(member.packetsPerSecond)/s", String(format: "%.2f %%", member.loss * 100),
+        member.heardMillisecondsAgo.map { String(format: "%.0f ms ago", $0) } ?? "–",
+      ]
+    }
+    return skein.table([["member", "address", "state", "units", "weight", "packets", "loss", "heard"]] + rows)
+  }
+}
+
+/// The map of the work units.
+struct UnitsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "units", abstract: "Who owns each of the 1,024 work units.")
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let units: UnitsReport = try await daemon.client.get("/v1/units")
+    if output.json { return try printJSON(units) }
+    print(Self.map(units))
+  }
+
+  /// 32 rows of 32, a letter and a colour for each member, small letters for what is not acknowledged yet.
+  static func map(_ units: UnitsReport) -> String {
+    let members = Set(units.owners).subtracting([0]).sorted()
+    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+    func cell(_ unit: Int) -> String {
+      guard let index = members.firstIndex(of: units.owners[unit]) else { return " ·" }
+      let letter = String(letters[index % letters.count])
+      return Paint.cell(" " + (units.acknowledged[unit] ? letter : letter.lowercased()), index)
+    }
+    let rows = (0..<32).map { row in
+      String(format: "  %4d ", row * 32) + (0..<32).map { cell(row * 32 + $0) }.joined()
+    }
+    let legend = members.enumerated().map { index, member in
+      let count = units.owners.count { $0 == member }
+      return "  " + Paint.cell(" \(letters[index % letters.count]) ", index)
+        + " member \(member)\(member == units.member ? " (this machine)" : ""): \(count) units"
+    }
+    let free = units.owners.count { $0 == 0 }
+    return (rows + [""] + legend + (free > 0 ? ["   ·  nobody: \(free) units"] : [])).joined(separator: "\n")
+  }
+}
+
+/// What happened, and why.
+struct EventsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "events", abstract: "Every change of master, membership and units, with its reason.")
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+  @Flag(name: .shortAndLong, help: "Keep waiting for the next event.") var follow = false
+
+  func run() async throws {
+    var after: UInt64 = 0
+    repeat {
+      let report: EventsReport = try await daemon.client.get("/v1/events?after=\(after)&wait=\(follow && after > 0 ? 30 : 0)")
+      if output.json && !follow { return try printJSON(report) }
+      for event in report.events {
+        if output.json { try printJSON(event) } else { print(Self.line(event)) }
+        after = max(after, event.number)
+      }
+      fflush(nil)
+      if follow && report.events.isEmpty && after == 0 { try await Task.sleep(for: .milliseconds(500)) }
+    } while follow
+  }
+
+  static func line(_ event: EventReport) -> String {
+    let date = Date(timeIntervalSince1970: event.time)
+    let formatter = DateFormatter()
+    formatter.dateFormat = "yyyy-MM-dd HH:mm:ss.SSS"
+    return "\(Paint.dim(formatter.string(from: date)))  \(event.kind.padding(toLength: max(10, event.kind.count), withPad: " ", startingAt: 0))  \(event.text)"
+  }
+}
+
+/// A counter for each reason something was refused.
+struct CountersCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "counters", abstract: "Packets by verdict, and a counter for each reason a packet or message was refused.")
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+  @Flag(help: "Show those at zero too.") var all = false
+
+  func run() async throws {
+    let report: CountersReport = try await daemon.client.get("/v1/counters")
+    if output.json { return try printJSON(report) }
+    let shown = report.counters.filter { all || $0.value > 0 }
+    print(table([["group", "counter", "value", "meaning"]] + shown.map { [$0.group, $0.name, "\($0.value)", $0.meaning] }))
+  }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#include "CPacketPathTestSupport.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+struct skein_rig {
+  struct bpf_object *object;
+  struct ring_buffer *ring;
+  struct skein_upcall *waiting;
+  int has_upcall;
+};
+
+static __thread char *log_text;
+static __thread size_t log_room;
+
+static int keep_log(enum libbpf_print_level level, const char *format, va_list values) {
+  if (level != LIBBPF_WARN || log_text == NULL) return 0;
+  int written = vsnprintf(log_text, log_room, format, values);
+  if (written > 0) {
+    size_t step = (size_t)written < log_room ? (size_t)written : log_room - 1;
+    log_text += step;
+    log_room -= step;
+  }
+  return written;
+}
+
+static int take_upcall(void *context, void *data, size_t size) {
+  struct skein_rig *rig = context;
+  memcpy(rig->waiting, data, size < sizeof *rig->waiting ? size : sizeof *rig->waiting);
+  rig->has_upcall = 1;
+  return -1; /* stop: one at a time */
+}
+
+static int resize(struct bpf_object *object, const char *name, uint32_t entries) {
+  struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+  return map == NULL ? -1 : bpf_map__set_max_entries(map, entries);
+}
+
+struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, size_t log_length) {
+  log[0] = 0;
+  log_text = log;
+  log_room = log_length;
+  libbpf_set_print(keep_log);
+  struct skein_rig *rig = calloc(1, sizeof *rig);
+  uint32_t processors = (uint32_t)skein_rig_processor_count();
+  rig->waiting = calloc(1, sizeof *rig->waiting);
+  rig->object = bpf_object__open_mem(object, length, NULL);
+  int ok = rig->object != NULL && resize(rig->object, "counters", processors * skein_counter_count) == 0 &&
+           resize(rig->object, "traffic", processors * skein_unit_count) == 0 && bpf_object__load(rig->object) == 0;
+  if (ok) {
+    rig->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(rig->object, "upcalls"), take_upcall, rig, NULL);
+    ok = rig->ring != NULL;
+  }
+  log_text = NULL;
+  if (ok) return rig;
+  skein_rig_close(rig);
+  return NULL;
+}
+
+void skein_rig_close(struct skein_rig *rig) {
+  ring_buffer__free(rig->ring);
+  bpf_object__close(rig->object);
+  free(rig->waiting);
+  free(rig);
+}
+
+void *skein_rig_map(struct skein_rig *rig, const char *name) {
+  struct bpf_map *map = bpf_object__find_map_by_name(rig->object, name);
+  if (map == NULL) return NULL;
+  size_t octets = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+  void *memory = mmap(NULL, (octets + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+int skein_rig_processor_count(void) { return libbpf_num_possible_cpus(); }
+
+uint64_t skein_rig_boot_time(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct skein_rig_result skein_rig_run(
+    struct skein_rig *rig, const char *program, const void *frame, size_t length, void *result, size_t capacity, uint32_t repetitions) {
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = frame, .data_size_in = (uint32_t)length, .data_out = result, .data_size_out = (uint32_t)capacity,
+      .repeat = (int)repetitions);
+  struct bpf_program *found = bpf_object__find_program_by_name(rig->object, program);
+  int error = found == NULL ? -1 : bpf_prog_test_run_opts(bpf_program__fd(found), &options);
+  return (struct skein_rig_result){error, options.retval, options.data_size_out, options.duration};
+}
+
+int skein_rig_next_upcall(struct skein_rig *rig, struct skein_upcall *upcall) {
+  rig->has_upcall = 0;
+  ring_buffer__consume(rig->ring);
+  if (rig->has_upcall) *upcall = *rig->waiting;
+  return rig->has_upcall;
+}

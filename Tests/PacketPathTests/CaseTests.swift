@@ -1,0 +1,81 @@
+import CPacketPath
+import PacketPath
+import PacketPathCases
+import Testing
+
+/// The tables of packet in, verdict and packet out; natively, in the kernel, and both compared to the octet.
+@Suite(.serialized) struct CaseTests {
+  static let rig = try? Rig()
+
+  @Test(arguments: PacketPathCase.all)
+  func native(_ test: PacketPathCase) throws {
+    try check(test, NativeDoer())
+  }
+
+  @Test(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF"), arguments: PacketPathCase.all)
+  func kernel(_ test: PacketPathCase) throws {
+    try check(test, KernelDoer(rig: try #require(Self.rig)))
+  }
+
+  @Test(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF"), arguments: PacketPathCase.all)
+  func bothAgree(_ test: PacketPathCase) throws {
+    let native = NativeDoer()
+    let kernel = KernelDoer(rig: try #require(Self.rig))
+    test.world.apply(to: native.tables)
+    test.world.apply(to: kernel.tables)
+    let before = kernel.tables.taken
+    for step in test.steps {
+      #expect(try native.perform(step.frame) == kernel.perform(step.frame))
+    }
+    #expect(zip(kernel.tables.taken, before).map { $0 &- $1 } == native.tables.taken)
+  }
+
+  private func check(_ test: PacketPathCase, _ doer: some Doer) throws {
+    test.world.apply(to: doer.tables)
+    for step in test.steps {
+      let deed = try doer.perform(step.frame)
+      #expect(deed.verdict == step.counter.verdict)
+      #expect(deed.counted.compactMap { PacketCounter(rawValue: UInt32($0)) } == [step.counter])
+      #expect(deed.result == step.result)
+      #expect((deed.upcall != nil) == (step.counter.verdict == .up))
+    }
+  }
+
+  @Test func everyCounterIsReachedByACase() {
+    // What remains needs a table that is missing, a full ring, or the switch off; tests of their own have the latter two.
+    let reached = Set(PacketPathCase.all.flatMap(\.steps).map(\.counter))
+    let unreached = Set(PacketCounter.allCases).subtracting(reached)
+    #expect(unreached == [.disabled, .ringFull, .tableMissing])
+  }
+
+  @Test func counterNumbersAreDense() {
+    #expect(PacketCounter.allCases.map(\.rawValue) == Array(0..<UInt32(PacketCounter.allCases.count)))
+    #expect(Set(PacketCounter.allCases.map(\.meaning)).count == PacketCounter.allCases.count)
+  }
+
+  @Test func switchedOffEverythingPasses() throws {
+    var doers: [any Doer] = [NativeDoer()]
+    if let rig = Self.rig { doers.append(KernelDoer(rig: rig)) }
+    for doer in doers {
+      World().apply(to: doer.tables)
+      doer.tables.setFlags(0)
+      let frame = Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))
+      let deed = try doer.perform(frame)
+      #expect(deed == Deed(verdict: .pass, result: frame, counted: [Int(PacketCounter.disabled.rawValue)]))
+    }
+  }
+
+  @Test(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF"))
+  func aFullRingIsCounted() throws {
+    let rig = try Rig()
+    World(flags: World.master(skein_flag_hold), units: .unassigned).apply(to: rig.tables)
+    let frame = Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))
+    for _ in 0..<1000 { #expect(try rig.run(frame).code == Verdict.drop.rawValue) }
+    let up = rig.tables.total(of: .unassigned)
+    #expect(up > 400 && up < 600)
+    #expect(rig.tables.total(of: .ringFull) == 1000 - up)
+    var drained: UInt64 = 0
+    while rig.nextUpcall() != nil { drained += 1 }
+    #expect(drained == up)
+  }
+}
