@@ -2,13 +2,19 @@
 // Skein: a few ordinary Linux machines as one network appliance. DESIGN.md draws the floors.
 import PackageDescription
 
-/// Every Swift target: Swift 6 mode, explicit existentials, imports where they are used, no warning left standing.
+/// Every Swift target: Swift 6 mode, explicit existentials, imports where they are used, no warning left standing. Tests see into the
+/// rooms in release builds too, so that one build serves the program, the simulator at full speed, and the tests.
 let house: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .treatAllWarnings(as: .error),
+  .unsafeFlags(["-enable-testing"]),
 ]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 
 let package = Package(
   name: "skein",
@@ -25,25 +31,23 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
+    // The packet path: the same sources natively and, by the plugin, for the kernel.
     .target(name: "CPacketPath", exclude: ["maps.bpf.c"]),
     .target(name: "PacketPath", dependencies: ["CPacketPath"], swiftSettings: house),
+    .target(name: "PacketPathCases", dependencies: ["CPacketPath", "PacketPath"], swiftSettings: house),
     .executableTarget(name: "bpfc", path: "Tools/bpfc", swiftSettings: house),
     .plugin(name: "CompileKernelProgram", capability: .buildTool(), dependencies: ["bpfc"]),
     .target(name: "KernelProgram", exclude: ["Kernel"], swiftSettings: house, plugins: ["CompileKernelProgram"]),
+
+    // Protocols, decision makers, simulation: values without clocks, sockets or randomness of their own.
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Simulation", dependencies: ["Cluster", "Wire"], swiftSettings: house),
-    .target(
-      name: "Credentials",
-      dependencies: [
-        "Wire",
-        .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "SwiftASN1", package: "swift-asn1"),
-        .product(name: "X509", package: "swift-certificates"),
-      ], swiftSettings: house),
+    .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
+
+    // The machine.
     .target(name: "CLinux", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
     .target(name: "Linux", dependencies: ["CLinux", "CPacketPath", "Wire"], swiftSettings: house),
-    .target(name: "Lab", dependencies: ["Linux", "Wire"], swiftSettings: house),
     .target(
       name: "Node",
       dependencies: [
@@ -56,19 +60,28 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: house),
+    .target(name: "CLab"),
+    .target(name: "Lab", dependencies: ["CLab"], swiftSettings: house),
     .executableTarget(
       name: "skein",
       dependencies: [
-        "Cluster", "Credentials", "Lab", "Linux", "Node", "PacketPath", "Simulation", "Wire",
+        "Cluster", "Credentials", "Lab", "Linux", "Node", "Simulation", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: house),
+
+    .target(
+      name: "CPacketPathTestSupport", dependencies: ["CPacketPath"], path: "Tests/CPacketPathTestSupport",
+      linkerSettings: [.linkedLibrary("bpf")]),
     .testTarget(name: "HouseTests", swiftSettings: house),
+    .testTarget(
+      name: "PacketPathTests",
+      dependencies: ["CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "CPacketPathTestSupport"], swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Simulation", "Wire"], swiftSettings: house),
-    .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire"], swiftSettings: house),
-    .testTarget(name: "LinuxTests", dependencies: ["CLinux", "Linux", "Wire"], swiftSettings: house),
-    .testTarget(name: "LabTests", dependencies: ["Lab", "Wire"], swiftSettings: house),
+    .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
+    .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
+    .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
     .testTarget(name: "NodeTests", dependencies: ["Node", "Wire"], swiftSettings: house),
   ]
 )

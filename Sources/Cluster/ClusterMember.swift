@@ -3,23 +3,353 @@ import Wire
 /// One member of an IP cluster: the decision maker of WO 00/31945, figures 6 and 8A to 8I. A value: it is fed events, and answers with
 /// actions; it has no clock, no randomness, no sockets.
 public struct ClusterMember: Sendable {
-  public let configuration: Configuration
-  public private(set) var counters = Counters()
+  private var state = State.unstarted
+  private var shared: Shared
 
   /// A member that waits for `Event.start`.
-  public init(configuration: Configuration) { self.configuration = configuration }
+  public init(configuration: Configuration) { shared = Shared(configuration) }
+
+  public var configuration: Configuration { shared.configuration }
+  public var counters: Counters { shared.counters }
 
   /// When `Event.timer` is due; nil when nothing is waited for.
-  public var nextDeadline: Instant? { nil }
+  public var nextDeadline: Instant? {
+    switch state {
+    case .unstarted, .left, .down: nil
+    case .joining(let joining): orLapse(joining.nextDeadline)
+    case .offering(let offering): orLapse(offering.nextDeadline)
+    case .resting(let resting): resting.until
+    case .following(let following): orLapse(following.nextDeadline(shared))
+    case .orphaned(let orphaned): orLapse(orphaned.nextDeadline(shared))
+    case .candidate(let candidate): orLapse(candidate.nextDeadline)
+    case .reigning(let master): master.nextDeadline(shared)
+    }
+  }
 
-  /// Feeds an event and answers what to do about it.
-  public mutating func handle(_ event: Event, at now: Instant, using generator: inout some RandomNumberGenerator) -> [Action] { [] }
+  private func orLapse(_ deadline: Instant) -> Instant {
+    shared.holdings.lease == .zero ? deadline : min(deadline, shared.holdings.lease)
+  }
 
+  /// Feeds an event and answers what to do about it, in order.
+  public mutating func handle(_ event: Event, at now: Instant, using generator: inout some RandomNumberGenerator) -> [Action] {
+    shared.now = now
+    shared.dice.refill(from: &generator)
+    noticeLapse()
+    dispatch(event)
+    pursue()
+    var actions: [Action] = []
+    swap(&actions, &shared.actions)
+    return actions
+  }
+
+  /// A master that was stopped for too long finds that it is none, whatever it is about to hear.
+  private mutating func noticeLapse() {
+    let hadLease = shared.holdings.lease != .zero
+    shared.noticeLapse()
+    guard hadLease, shared.holdings.lease == .zero, case .reigning(var master) = state else { return }
+    state = master.stepDown(.leaseLapsed, &shared)
+  }
+
+  private mutating func dispatch(_ event: Event) {
+    switch event {
+    case .start(let claims, let leaseDeadline): start(claims, leaseDeadline)
+    case .received(let message, let envelope): if admits(message, envelope) { receive(message, from: envelope) }
+    case .undecipherable: hearStranger()
+    case .timer: timer()
+    case .packetForUnassigned(let unit): hearTraffic { $0.packetArrived(for: unit, &$1) }
+    case .heardTraffic: hearTraffic { $0.renewAlone(&$1) }
+    case .applicationsAnswered(let nonce, let refusal): reign { $0.applicationsAnswered(nonce: nonce, refusal: refusal, &$1) }
+    case .stateComplete(let serial): acknowledge(shared.completeArrival(serial: serial), serial)
+    case .stateHandedOver(let serial): acknowledge(shared.holdings.completeParting(serial: serial) ?? UnitSet(), serial)
+    case .drain(let isWanted): drain(isWanted)
+    case .leave: leave()
+    case .expel(let member): reign { $0.expel(member, .expelled, &$1) }
+    case .revoked(let members): revoke(members)
+    case .setWeight(let weight): change { $0.profile.weight = max(1, weight) }
+    case .personality(let version, let digest): takePersonality(version, digest)
+    case .load(let loads, let packetsPerSecond): report(loads, packetsPerSecond)
+    case .carrierLost: loseCarrier()
+    case .carrierFound: findCarrier()
+    }
+  }
+
+  // MARK: Messages
+
+  /// Rule 4: what is not authentic, or not protected as it must be, changes nothing and is counted.
+  private mutating func admits(_ message: ClusterMessage, _ envelope: Envelope) -> Bool {
+    shared.counters.received += 1
+    guard envelope.sender != shared.identifier || envelope.incarnation != shared.profile.incarnation else {
+      shared.counters.fromMyself += 1
+      return false
+    }
+    guard envelope.isAuthentic || !shared.configuration.safetyRules.contains(.authentication) else {
+      shared.counters.notAuthentic += 1
+      if case .joinRequest(let request) = message, let reason = envelope.refusal {
+        reign { $0.refuseUnauthentic(request, reason, envelope, &$1) }
+      }
+      return false
+    }
+    guard message.allows(envelope.protection) else {
+      shared.counters.wrongProtection += 1
+      return false
+    }
+    shared.heard = shared.now
+    return true
+  }
+
+  private mutating func receive(_ message: ClusterMessage, from envelope: Envelope) {
+    advance { state, shared in
+      switch state {
+      case .joining(var joining): state = joining.receive(message, from: envelope, &shared) ?? .joining(joining)
+      case .offering(var offering): state = offering.receive(message, from: envelope, &shared) ?? .offering(offering)
+      case .following(var following): state = following.receive(message, from: envelope, &shared) ?? .following(following)
+      case .orphaned(var orphaned): state = orphaned.receive(message, from: envelope, &shared) ?? .orphaned(orphaned)
+      case .candidate(var candidate): state = candidate.receive(message, from: envelope, &shared) ?? .candidate(candidate)
+      case .reigning(var master):
+        state = .unstarted
+        state = master.receive(message, from: envelope, &shared) ?? .reigning(master)
+      case .unstarted, .resting, .left, .down: shared.counters.unexpected += 1
+      }
+    }
+  }
+
+  private mutating func timer() {
+    advance { state, shared in
+      switch state {
+      case .joining(var joining): state = joining.timer(&shared) ?? .joining(joining)
+      case .offering(var offering): state = offering.timer(&shared) ?? .offering(offering)
+      case .resting(let resting): if shared.now >= resting.until { state = .joining(Joining(&shared)) }
+      case .following(var following): state = following.timer(&shared) ?? .following(following)
+      case .orphaned(var orphaned): state = orphaned.timer(&shared) ?? .orphaned(orphaned)
+      case .candidate(var candidate): state = candidate.timer(&shared) ?? .candidate(candidate)
+      case .unstarted, .reigning, .left, .down: break
+      }
+    }
+  }
+
+  /// A change of state: the states' own functions say to which.
+  private mutating func advance(_ body: (inout State, inout Shared) -> Void) { body(&state, &shared) }
+
+  /// Does something as the master, if this machine is that.
+  private mutating func reign(_ body: (inout Master, inout Shared) -> Void) {
+    guard case .reigning(var master) = state else { return }
+    state = .unstarted
+    body(&master, &shared)
+    state = .reigning(master)
+  }
+
+  /// After each event a master does what has become due.
+  private mutating func pursue() {
+    guard case .reigning(var master) = state else { return }
+    state = .unstarted
+    state = master.pursue(&shared) ?? .reigning(master)
+  }
+
+  private mutating func hearStranger() {
+    shared.counters.undecipherable += 1
+    shared.strangerHeard = shared.now
+    reign { $0.challengeStranger(&$1) }
+  }
+
+  private mutating func hearTraffic(_ body: (inout Master, inout Shared) -> Void) {
+    shared.traffic = shared.now
+    shared.heard = shared.now
+    reign(body)
+  }
+
+  private mutating func acknowledge(_ units: UnitSet, _ serial: UInt32) {
+    guard !units.isEmpty else { return }
+    if case .following(let following) = state { following.acknowledge(units, serial: serial, &shared) }
+    reign { $0.acknowledgeOwn(units, serial, &$1) }
+  }
+
+  // MARK: What the operator and the machine do
+
+  private mutating func start(_ claims: UnitSet, _ leaseDeadline: Instant) {
+    guard case .unstarted = state else { return }
+    shared.quietUntil = shared.now + shared.timing.promise
+    if leaseDeadline > shared.now, !claims.isEmpty {
+      shared.holdings.own(claims)
+      shared.holdings.lease = leaseDeadline
+    } else {
+      shared.act(.setLease(.zero))
+      shared.act(.setUnits(.all, owner: nil, acknowledged: false))
+    }
+    shared.act(.setMembers([shared.profile]))
+    state = .joining(Joining(&shared))
+  }
+
+  private mutating func drain(_ isWanted: Bool) {
+    shared.isDraining = isWanted
+    change { _ in }
+  }
+
+  private mutating func leave() {
+    shared.isLeaving = true
+    switch state {
+    case .unstarted, .joining, .offering, .resting, .down:
+      shared.stopEverything()
+      shared.act(.stopped)
+      state = .left
+    case .following, .reigning: change { _ in }
+    case .orphaned, .candidate, .left: break
+    }
+  }
+
+  private mutating func revoke(_ members: Set<MemberIdentifier>) {
+    shared.revoked = members
+    reign { master, shared in
+      for member in members.sorted() { master.expel(member, .revoked, &shared) }
+    }
+  }
+
+  /// Something about this member that the others, or its own balancing, must know.
+  private mutating func change(_ body: (inout Shared) -> Void) {
+    let before = shared.profile
+    body(&shared)
+    if case .following(var following) = state {
+      if shared.profile != before { following.sendProfile(&shared) } else { following.sendKeepalive(&shared) }
+      state = .following(following)
+    }
+    reign { master, shared in
+      master.isBalancing = true
+      master.listChanged(&shared)
+    }
+  }
+
+  private mutating func takePersonality(_ version: UInt64, _ digest: UInt64) {
+    shared.personalityVersion = version
+    shared.settingsDigest = digest
+    if case .following(var following) = state {
+      following.sendProfile(&shared)
+      state = .following(following)
+    }
+    if case .resting(let resting) = state, resting.needsPersonality { state = .joining(Joining(&shared)) }
+    reign { master, shared in
+      master.announceReason = .configuration
+      master.announceAt = shared.now
+    }
+  }
+
+  private mutating func report(_ loads: [LoadReport.UnitLoad], _ packetsPerSecond: UInt32) {
+    shared.packetsPerSecond = packetsPerSecond
+    shared.unitLoads = Array(loads.prefix(ClusterLimits.loadEntryCount))
+    guard case .following(let following) = state, !loads.isEmpty else { return }
+    shared.send(.loadReport(LoadReport(term: following.term, loads: shared.unitLoads)), to: following.master)
+  }
+
+  private mutating func loseCarrier() {
+    switch state {
+    case .unstarted, .left, .down: return
+    case .reigning(var master): master.end(.carrierLost, &shared)
+    case .joining, .offering, .resting, .following, .orphaned, .candidate: shared.stopEverything()
+    }
+    shared.report(.carrierLost)
+    state = .down
+  }
+
+  private mutating func findCarrier() {
+    guard case .down = state else { return }
+    shared.report(.carrierFound)
+    state = .joining(Joining(&shared))
+  }
+}
+
+extension ClusterMessage {
+  /// Signed before there is a group key, sealed ever after; a few may be either.
+  func allows(_ protection: Protection) -> Bool {
+    switch self {
+    case .joinRequest, .joinOk, .offerMaster, .otherMasterExists, .exitCluster: true
+    case .nak, .personalityRequest, .personalityPart: protection == .signed
+    case .masterKeepalive, .memberList, .assignmentTable, .assignmentQuery, .clientKeepalive, .assign, .deassign, .acknowledge, .loadReport,
+      .stateTransfer, .groupKey:
+      protection == .sealed
+    }
+  }
+}
+
+extension ClusterMember {
   /// What an operator may see.
   public func snapshot(at now: Instant) -> Snapshot {
-    Snapshot(
-      phase: .starting, term: .none, master: nil, leaseDeadline: .zero, members: [],
-      units: Array(repeating: .init(owner: nil, isAcknowledged: false), count: UnitSet.unitCount), ownUnits: UnitSet(),
-      keepaliveInterval: .zero, toleratedLosses: 2, lossAverage: 0, epoch: 0, isDraining: false, isDrained: false, isLeaving: false)
+    var result = Snapshot(
+      phase: phase, term: .none, master: nil, leaseDeadline: shared.holdings.lease, members: [],
+      units: shared.table.map { .init(owner: $0, isAcknowledged: $0 != nil) }, ownUnits: shared.holdings.owned, keepaliveInterval: .zero,
+      toleratedLosses: LossAverage.toleratedLosses.lowerBound, lossAverage: 0, epoch: shared.epoch ?? 0, isDraining: shared.isDraining,
+      isDrained: shared.isDraining && shared.holdings.owned.isEmpty && shared.holdings.arriving.isEmpty, isLeaving: shared.isLeaving)
+    switch state {
+    case .unstarted, .joining, .offering, .resting, .left, .down: result.units = ownUnits
+    case .following(let following): describe(following, &result)
+    case .orphaned(let orphaned): describe(orphaned.following, &result)
+    case .candidate(let candidate): describe(candidate.orphaned.following, &result)
+    case .reigning(let master): describe(master, &result)
+    }
+    return result
+  }
+
+  private var phase: Phase {
+    switch state {
+    case .unstarted: .starting
+    case .joining: .joining
+    case .offering: .offering
+    case .resting: .waiting
+    case .following: .member
+    case .orphaned, .candidate: .electing
+    case .reigning: .master
+    case .left: .left
+    case .down: .down
+    }
+  }
+
+  private var ownUnits: [Snapshot.Unit] {
+    (0..<UnitSet.unitCount).map {
+      let isOwn = shared.holdings.owned.contains($0)
+      return .init(owner: isOwn ? shared.identifier : nil, isAcknowledged: isOwn)
+    }
+  }
+
+  private func describe(_ following: Following, _ result: inout Snapshot) {
+    result.term = following.term
+    result.master = following.master.identifier
+    result.keepaliveInterval = following.interval
+    result.toleratedLosses = following.toleratedLosses
+    result.lossAverage = following.loss
+    for unit in result.units.indices {
+      if shared.holdings.owned.contains(unit) {
+        result.units[unit] = .init(owner: shared.identifier, isAcknowledged: true)
+      } else if result.units[unit].owner == shared.identifier {
+        result.units[unit] = .init(owner: nil, isAcknowledged: false)
+      }
+    }
+    var counts: [MemberIdentifier: Int] = [:]
+    for unit in result.units { if let owner = unit.owner { counts[owner, default: 0] += 1 } }
+    result.members = shared.known.members.map { member in
+      let identifier = member.profile.identifier
+      return Snapshot.Member(
+        profile: member.profile, unitCount: counts[identifier] ?? 0,
+        lossAverage: identifier == shared.identifier ? following.loss : 0, lastHeard: nil, isDraining: member.isDraining,
+        packetsPerSecond: identifier == shared.identifier ? shared.packetsPerSecond : 0)
+    }
+  }
+
+  private func describe(_ master: Master, _ result: inout Snapshot) {
+    result.term = master.term
+    result.master = shared.identifier
+    result.keepaliveInterval = shared.timing.keepaliveInterval(toleratedLosses: master.toleratedLosses)
+    result.toleratedLosses = master.toleratedLosses
+    result.lossAverage = master.worstLoss
+    for unit in result.units.indices {
+      let standing = master.units[unit]
+      result.units[unit] = .init(owner: standing.holder ?? standing.heir, isAcknowledged: standing.holder != nil)
+    }
+    let own = Snapshot.Member(
+      profile: shared.profile, unitCount: shared.holdings.owned.count, lossAverage: 0, lastHeard: nil,
+      isDraining: shared.isDraining || shared.isLeaving, packetsPerSecond: shared.packetsPerSecond)
+    result.members =
+      [own]
+      + master.peers.map { peer in
+        Snapshot.Member(
+          profile: peer.profile, unitCount: peer.unitCount, lossAverage: peer.loss.value, lastHeard: peer.lastHeard,
+          isDraining: peer.wantsNone, packetsPerSecond: peer.packetsPerSecond)
+      }
   }
 }

@@ -49,6 +49,9 @@ extension ClusterMember {
     public var protection: Protection
     /// The group key's epoch, of a sealed message.
     public var epoch: UInt32
+    /// The header's sequence number, which grows with every datagram of the incarnation: what a master sent before its JOIN OK is not meant
+    /// for the member that the JOIN OK made.
+    public var sequence: UInt64
     public var sourceAddress: InternetAddress
     /// The seal opened and was not replayed, or the certificate chain and the signature hold. If not: why, for JOIN REQUESTs that
     /// deserve an answer.
@@ -57,13 +60,14 @@ extension ClusterMember {
     public var refusal: RefusalReason?
 
     public init(
-      sender: MemberIdentifier, incarnation: UInt64, protection: Protection, epoch: UInt32, sourceAddress: InternetAddress,
-      isAuthentic: Bool, refusal: RefusalReason? = nil
+      sender: MemberIdentifier, incarnation: UInt64, protection: Protection, epoch: UInt32, sequence: UInt64,
+      sourceAddress: InternetAddress, isAuthentic: Bool, refusal: RefusalReason? = nil
     ) {
       self.sender = sender
       self.incarnation = incarnation
       self.protection = protection
       self.epoch = epoch
+      self.sequence = sequence
       self.sourceAddress = sourceAddress
       self.isAuthentic = isAuthentic
       self.refusal = refusal

@@ -1,6 +1,7 @@
-import Node
 import Testing
 import Wire
+
+@testable import Node
 
 @Suite struct ConfigurationTests {
   static let least = """

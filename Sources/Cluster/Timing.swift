@@ -1,0 +1,37 @@
+import Wire
+
+/// Every interval of the protocol, from the one that is configured.
+struct Timing: Sendable {
+  /// D: the lease of a unit's owner.
+  let lease: Interval
+  /// P: the lease of a master.
+  let authority: Interval
+  /// Added to each wait for the deadline of another machine's clock.
+  let guardInterval: Interval
+
+  init(_ configuration: ClusterMember.Configuration) {
+    lease = configuration.detectionInterval
+    authority = configuration.authorityInterval
+    guardInterval = configuration.guardInterval
+  }
+
+  /// A member's watchdog on its master (figure 8I), and its promise to echo no other.
+  var promise: Interval { authority + guardInterval }
+  /// The master's watchdog on a member (figure 8E): by then the member's lease has run out, on its own clock too.
+  var silence: Interval { lease + guardInterval }
+  /// How long candidates of neighbouring rank keep apart.
+  var stagger: Interval { authority / 8 }
+  /// How long a candidate waits for those who have not answered yet.
+  var collecting: Interval { authority / 4 }
+  /// How soon a message is repeated that was not answered.
+  var retry: Interval { authority / 16 }
+  /// How long a joiner waits for a first answer; the seed does not say.
+  var joinWait: Interval { max(authority, .milliseconds(50)) }
+  /// Figure 6, step 619: 100 ms of silence make a master.
+  var offerSilence: Interval { max(authority, .milliseconds(100)) }
+  /// How long a lone master asks whether there is really nobody before it takes the units.
+  var probe: Interval { authority / 4 }
+
+  /// So many keepalives in a row may be lost before the watchdog, which has the guard interval to spare, expires.
+  func keepaliveInterval(toleratedLosses: Int) -> Interval { authority / UInt64(toleratedLosses + 1) }
+}
