@@ -142,12 +142,19 @@ extension ClusterCertificate {
         Critical(constraints)
         Critical(isAuthority ? KeyUsage(keyCertSign: true) : KeyUsage(digitalSignature: true))
         SubjectAlternativeNames([.uniformResourceIdentifier(draft.owner.text)])
+        AuthorityKeyIdentifier(keyIdentifier: identifier(of: key.publicKey))
+        if isAuthority { SubjectKeyIdentifier(keyIdentifier: identifier(of: draft.key)) }
       },
       issuerPrivateKey: Certificate.PrivateKey(key))
   }
 
   /// The distinguished name that is nothing but a common name.
   static func subject(_ name: String) throws -> DistinguishedName { try DistinguishedName { CommonName(name) } }
+
+  /// RFC 7093, 2, method 1. Nobody here looks at it; RFC 5280, 4.2.1 wants it there.
+  private static func identifier(of key: Curve25519.Signing.PublicKey) -> ArraySlice<UInt8> {
+    ArraySlice(SHA256.hash(data: key.rawRepresentation).prefix(20))
+  }
 
   /// Sixteen octets, positive and without a leading zero, so that they stand in DER as they are.
   private static func newSerial() -> [UInt8] {

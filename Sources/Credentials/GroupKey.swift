@@ -26,30 +26,43 @@ struct GroupKey {
   }
 }
 
-/// The group key in use, and for a while the one before it, so that what was under way when it changed is not lost.
+/// The group keys that open, one of which seals: more than one only while a new one is on its way to the members.
 struct GroupKeyRing {
-  private(set) var current: GroupKey?
-  private(set) var previous: GroupKey?
-  private var previousEnds = Instant.zero
+  /// What opens at most: the key in use, the one before it and the one to come.
+  static let limit = 3
+  private var keys: [GroupKey] = []
+  private var sealingEpoch: UInt32?
 
-  /// Puts a key into use; the one before it stays good for opening for `grace`.
-  mutating func install(_ key: GroupKey, grace: Interval, at now: Instant) {
-    if let current, current.epoch != key.epoch {
-      previous = current
-      previousEnds = now + grace
-    }
-    if previous?.epoch == key.epoch { previous = nil }
-    current = key
+  var count: Int { keys.count }
+  /// The key that seals.
+  var current: GroupKey? { keys.first { $0.epoch == sealingEpoch } }
+  /// The key that is handed to the members.
+  var newest: GroupKey? { keys.max { $1.isNewer(than: $0) } }
+  /// What seals a hand-over of the newest key: one that its receiver has already.
+  var beforeNewest: GroupKey? {
+    guard let current, let newest else { return nil }
+    return current.epoch != newest.epoch ? current : keys.last { $0.epoch != newest.epoch } ?? current
   }
 
   /// The key that opens what is sealed in an epoch.
-  func key(of epoch: UInt32, at now: Instant) -> GroupKey? {
-    if let current, current.epoch == epoch { return current }
-    if let previous, previous.epoch == epoch, now < previousEnds { return previous }
-    return nil
+  func key(of epoch: UInt32) -> GroupKey? { keys.first { $0.epoch == epoch } }
+
+  /// From now on the key opens.
+  mutating func add(_ key: GroupKey) {
+    keys.removeAll { $0.epoch == key.epoch }
+    if keys.count == Self.limit, let oldest = keys.firstIndex(where: { $0.epoch != sealingEpoch }) { keys.remove(at: oldest) }
+    keys.append(key)
   }
 
-  mutating func dropPrevious() { previous = nil }
+  /// From now on the key of this epoch seals. False when there is none.
+  mutating func use(_ epoch: UInt32) -> Bool {
+    guard key(of: epoch) != nil else { return false }
+    sealingEpoch = epoch
+    return true
+  }
+
+  /// Only the key of this epoch is left.
+  mutating func retire(except epoch: UInt32) { keys.removeAll { $0.epoch != epoch } }
 }
 
 extension [UInt8] {

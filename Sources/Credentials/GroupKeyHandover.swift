@@ -35,25 +35,31 @@ struct JoinRequests {
 }
 
 extension SecurityLayer {
-  /// Draws a new group key for an epoch and puts it into use. The one before it, if any, seals the messages that hand over the new
-  /// one, and opens what is under way for `SecurityLimits.previousKeyGrace`. For a new master, and on expelling a member.
-  public mutating func newGroupKey(epoch: UInt32, term: Term, at now: Instant) {
-    let key = GroupKey(
-      epoch: epoch, key: SymmetricKey(size: .bits256), term: term, generation: (keys.current?.generation ?? 0) + 1)
-    install(key, at: now)
+  /// Draws a group key for an epoch, which opens from now on and is what GROUP KEY hands over. It seals after `useGroupKey`.
+  public mutating func newGroupKey(epoch: UInt32, term: Term) {
+    add(GroupKey(epoch: epoch, key: SymmetricKey(size: .bits256), term: term, generation: (keys.newest?.generation ?? 0) + 1))
   }
 
-  /// Ends the grace of the group key before the present one: nothing sealed under it is opened from now on.
-  public mutating func dropPreviousGroupKey() { keys.dropPrevious() }
+  /// The group key of this epoch that the last JOIN OK or GROUP KEY brought opens from now on. False when none was brought.
+  public mutating func adoptGroupKey(epoch: UInt32) -> Bool {
+    guard let key = offeredKey, key.epoch == epoch else { return keys.key(of: epoch) != nil }
+    offeredKey = nil
+    requests.answered()
+    add(key)
+    return true
+  }
 
-  /// Forgets every group key: this member has left.
-  public mutating func dropGroupKeys() {
-    keys = GroupKeyRing()
+  /// Seals under this epoch from now on. False when its key is not there; then nothing changes.
+  public mutating func useGroupKey(epoch: UInt32) -> Bool { keys.use(epoch) }
+
+  /// Forgets every group key but this epoch's: nothing sealed under the others is opened from now on.
+  public mutating func retireGroupKeys(except epoch: UInt32) {
+    keys.retire(except: epoch)
     forgetSubkeys()
   }
 
-  private mutating func install(_ key: GroupKey, at now: Instant) {
-    keys.install(key, grace: limits.previousKeyGrace, at: now)
+  private mutating func add(_ key: GroupKey) {
+    keys.add(key)
     forgetSubkeys()
   }
 
@@ -92,13 +98,13 @@ extension SecurityLayer {
     return .joinOk(answer)
   }
 
-  /// A GROUP KEY gets the present key for its member, which must be expected.
-  func completed(_ message: GroupKeyHandover, _ current: GroupKey) throws(ProtectionError) -> GroupKeyHandover {
+  /// A GROUP KEY gets the newest key for its member, which must be expected.
+  func completed(_ message: GroupKeyHandover, _ newest: GroupKey) throws(ProtectionError) -> GroupKeyHandover {
     guard let recipient = peers.agreementKey(of: message.member) else { throw .noAgreementKey }
     var message = message
-    message.epoch = current.epoch
+    message.epoch = newest.epoch
     message.sealedGroupKey = try sealedKey(
-      current, handover(from: member, to: message.member, term: message.term, epoch: current.epoch, nonce: 0), to: recipient)
+      newest, handover(from: member, to: message.member, term: message.term, epoch: newest.epoch, nonce: 0), to: recipient)
     return message
   }
 
@@ -112,14 +118,11 @@ extension SecurityLayer {
 // Receiving.
 extension SecurityLayer {
   /// A signed JOIN OK to a request of this run brings the group key; one to somebody else's is passed on as it is.
-  mutating func takeGroupKey(
-    fromSigned message: ClusterMessage, _ header: ClusterHeader, at now: Instant
-  ) throws(SecurityRefusal) -> Bool {
+  mutating func takeGroupKey(fromSigned message: ClusterMessage, _ header: ClusterHeader) throws(SecurityRefusal) -> Bool {
     guard case .joinOk(let answer) = message, requests.awaits(answer.nonce) else { return false }
     let handover = handover(from: header.sender, to: member, term: answer.term, epoch: answer.epoch, nonce: answer.nonce)
     guard let content = handover.open(answer.sealedGroupKey, with: agreement, from: answer.master.agreementKey) else { throw .badSeal }
-    install(GroupKey(epoch: answer.epoch, key: content.key, term: answer.term, generation: content.generation), at: now)
-    requests.answered()
+    offeredKey = GroupKey(epoch: answer.epoch, key: content.key, term: answer.term, generation: content.generation)
     expect(answer.master)
     // What the master sealed before this answer was not for this run.
     senders.refuse(upTo: header.sequence, of: SenderRun(member: header.sender, incarnation: header.incarnation))
@@ -127,18 +130,16 @@ extension SecurityLayer {
   }
 
   /// A sealed GROUP KEY to this member brings the next group key, if it is newer than the one in use.
-  mutating func takeGroupKey(
-    fromSealed message: ClusterMessage, _ header: ClusterHeader, at now: Instant
-  ) throws(SecurityRefusal) -> Bool {
+  mutating func takeGroupKey(fromSealed message: ClusterMessage, _ header: ClusterHeader) throws(SecurityRefusal) -> Bool {
     guard case .groupKey(let answer) = message, answer.member == member else { return false }
     let run = SenderRun(member: header.sender, incarnation: header.incarnation)
-    guard master ?? header.sender == header.sender, let theirs = peers.agreementKey(of: run) else { throw .staleGroupKey }
+    guard let theirs = peers.agreementKey(of: run) else { throw .staleGroupKey }
     let handover = handover(from: header.sender, to: member, term: answer.term, epoch: answer.epoch, nonce: 0)
     guard let content = handover.open(answer.sealedGroupKey, with: agreement, from: theirs) else { throw .badSeal }
     let key = GroupKey(epoch: answer.epoch, key: content.key, term: answer.term, generation: content.generation)
     guard let current = keys.current, key.epoch != current.epoch else { return false }
     guard key.isNewer(than: current) else { throw .staleGroupKey }
-    install(key, at: now)
+    offeredKey = key
     return true
   }
 }

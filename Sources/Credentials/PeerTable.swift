@@ -12,7 +12,6 @@ struct PeerTable {
     mutating func end() {
       ended.append(incarnation)
       if ended.count > PeerTable.endedLimit { ended.removeFirst() }
-      agreementKey = []
     }
   }
 
@@ -41,9 +40,6 @@ struct PeerTable {
     peers[member] = peer
   }
 
-  /// The present run of the member is over, and there is no other yet.
-  mutating func expel(_ member: MemberIdentifier) { peers[member]?.end() }
-
   /// Whether the run is known to be over.
   func hasEnded(_ run: SenderRun) -> Bool { peers[run.member]?.ended.contains(run.incarnation) ?? false }
 
@@ -58,9 +54,7 @@ struct PeerTable {
   }
 
   /// Nil for a member that is not expected.
-  func agreementKey(of member: MemberIdentifier) -> [UInt8]? {
-    peers[member].flatMap { $0.agreementKey.isEmpty ? nil : $0.agreementKey }
-  }
+  func agreementKey(of member: MemberIdentifier) -> [UInt8]? { peers[member]?.agreementKey }
 
   private mutating func makeRoom() {
     guard peers.count >= limit, let oldest = peers.min(by: { $0.value.lastUse < $1.value.lastUse }) else { return }

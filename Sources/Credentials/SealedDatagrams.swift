@@ -10,9 +10,8 @@ typealias SealCipher = AES.GCM
 extension SecurityLayer {
   mutating func sealed(_ message: ClusterMessage) throws(ProtectionError) -> [UInt8] {
     guard let current = keys.current else { throw .noGroupKey }
-    // Who is to get the present key has only the one before it.
-    if case .groupKey(let handover) = message {
-      return try sealed(.groupKey(try completed(handover, current)), under: keys.previous ?? current)
+    if case .groupKey(let handover) = message, let newest = keys.newest, let before = keys.beforeNewest {
+      return try sealed(.groupKey(try completed(handover, newest)), under: before)
     }
     return try sealed(message, under: current)
   }
@@ -40,14 +39,14 @@ extension SecurityLayer {
   }
 
   mutating func openSealed(
-    _ datagram: ArraySlice<UInt8>, _ header: ClusterHeader, at now: Instant
+    _ datagram: ArraySlice<UInt8>, _ header: ClusterHeader
   ) throws(SecurityRefusal) -> ClusterMessage {
     let trailer: SealedTrailer
     do { trailer = try SealedTrailer(splitting: datagram, header: header) } catch { throw SecurityRefusal(error) }
     let run = SenderRun(member: header.sender, incarnation: header.incarnation)
     guard !peers.isOld(run), run.member != member else { throw .oldIncarnation }
     try refuseReplay(senders.verdict(on: header.sequence, of: run))
-    guard let group = keys.key(of: header.epoch, at: now) else { throw .unknownEpoch }
+    guard let group = keys.key(of: header.epoch) else { throw .unknownEpoch }
     let key =
       senders.subkey(of: run, epoch: group.epoch)
       ?? group.subkey(cluster: credentials.cluster, sender: run.member, incarnation: run.incarnation)

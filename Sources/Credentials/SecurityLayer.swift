@@ -8,7 +8,8 @@ import Wire
 //
 // - Signed (`SignedDatagrams.swift`): Ed25519 by the sender's certificate, which travels along. Before the sender has the group key.
 // - Sealed (`SealedDatagrams.swift`): AEAD under a subkey of the group key that is the sender's and its run's alone.
-// - The group key (`GroupKeyHandover.swift`): drawn by a master, handed to each member under what their agreement keys share.
+// - The group key (`GroupKeyHandover.swift`): drawn by a master, handed to each member under what their agreement keys share. When one is
+//   drawn, taken up, used and retired is the decision maker's to say.
 //
 // Freshness. Each run of a daemon draws its incarnation and agreement key, and numbers its datagrams; a replay window per run takes each
 // number once. A run that is known to be over is refused. That a *signed* message answers what was asked is for the decision maker to see, by
@@ -27,8 +28,6 @@ public struct SecurityLimits: Hashable, Sendable {
   public var senderCount = 512
   public var peerCount = 512
   public var requestCount = 256
-  /// How long the group key before the present one opens what was under way.
-  public var previousKeyGrace = Interval.seconds(2)
 
   /// The defaults.
   public init() {}
@@ -40,8 +39,8 @@ public struct OpenedMessage: Sendable {
   public let message: ClusterMessage
   /// What stood before it; now authentic.
   public let header: ClusterHeader
-  /// Whether a group key came with it and is in use now.
-  public let installedGroupKey: Bool
+  /// Whether a group key came with it, for `adoptGroupKey` to take.
+  public let bringsGroupKey: Bool
 }
 
 /// A datagram that was refused.
@@ -85,11 +84,9 @@ public struct SecurityLayer {
   /// How often which.
   public internal(set) var counters = SecurityCounters()
 
-  /// The member whose GROUP KEYs are taken: the master that is followed. Nil takes those of any expected member.
-  public var master: MemberIdentifier?
-
   var lastSequence: UInt64 = 0
   var keys = GroupKeyRing()
+  var offeredKey: GroupKey?
   var ownSubkey: (epoch: UInt32, key: SymmetricKey)?
   var certificates: VerifiedCertificates
   var knownSignatures: TokenBucket
@@ -147,10 +144,6 @@ public struct SecurityLayer {
   public mutating func expect(_ profile: MemberProfile) {
     peers.expect(profile.identifier, incarnation: profile.incarnation, agreementKey: profile.agreementKey)
   }
-
-  /// The member has been expelled: nothing of its present run is opened any more, and no group key goes to it. It may come back with a new
-  /// run. To be followed by `newGroupKey` and, once the others have that, `dropPreviousGroupKey`.
-  public mutating func expel(_ member: MemberIdentifier) { peers.expel(member) }
 }
 
 extension SecurityLayer {
@@ -201,15 +194,15 @@ extension SecurityLayer {
     case .signed:
       let message = try openSigned(datagram, header, at: now, wallClock: seconds)
       noteReceived(message)
-      let installed = try takeGroupKey(fromSigned: message, header, at: now)
+      let bringsKey = try takeGroupKey(fromSigned: message, header)
       counters.signedOpened += 1
-      return OpenedMessage(message: message, header: header, installedGroupKey: installed)
+      return OpenedMessage(message: message, header: header, bringsGroupKey: bringsKey)
     case .sealed:
-      let message = try openSealed(datagram, header, at: now)
+      let message = try openSealed(datagram, header)
       noteReceived(message)
-      let installed = try takeGroupKey(fromSealed: message, header, at: now)
+      let bringsKey = try takeGroupKey(fromSealed: message, header)
       counters.sealedOpened += 1
-      return OpenedMessage(message: message, header: header, installedGroupKey: installed)
+      return OpenedMessage(message: message, header: header, bringsGroupKey: bringsKey)
     }
   }
 

@@ -41,10 +41,11 @@ extension Daemon {
     case .handOverState(let serial, _, _): handle(.stateHandedOver(serial: serial))
     case .abandonState, .deliverState: break
     case .newGroupKey(let epoch):
-      security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term, at: BootClock.now())
-    // `SecurityLayer.open` has taken the key out of the message that brought it, seals under the newest and lets the one before lapse.
-    case .adoptGroupKey(let epoch, _, let sender): checkGroupKey(epoch, from: sender)
-    case .useGroupKey, .retireGroupKeys: break
+      security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
+    // `SecurityLayer.open` has taken the key out of the message that brought it.
+    case .adoptGroupKey(let epoch, _, let sender): expectGroupKey(security.adoptGroupKey(epoch: epoch), epoch, from: sender)
+    case .useGroupKey(let epoch): expectGroupKey(security.useGroupKey(epoch: epoch), epoch, from: nil)
+    case .retireGroupKeys(let epoch): security.retireGroupKeys(except: epoch)
     case .fetchPersonality(let sender, let address, let version):
       fetchPersonality(from: sender, address, version: version)
     case .report(let report): note(report)
@@ -64,9 +65,10 @@ extension Daemon {
     } catch { logger.warning("a message could not be protected: \(error)") }
   }
 
-  private func checkGroupKey(_ epoch: UInt32, from sender: MemberIdentifier) {
-    guard security.epoch != epoch else { return }
-    logger.warning("the group key of epoch \(epoch) from member \(sender.rawValue) is not in use")
+  private func expectGroupKey(_ isThere: Bool, _ epoch: UInt32, from sender: MemberIdentifier?) {
+    guard !isThere else { return }
+    let origin = sender.map { " from member \($0.rawValue)" } ?? ""
+    logger.warning("there is no group key of epoch \(epoch)\(origin)")
   }
 
   // MARK: the packet path's tables

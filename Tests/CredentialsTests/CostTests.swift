@@ -54,7 +54,7 @@ import Wire
       var fresh = master
       for datagram in datagrams.dropFirst() { _ = fresh.open(datagram[...], at: bootClock, wallClock: wallClock) }
     }
-    _ = master.newGroupKey(term: Term(rawValue: 1), at: bootClock)
+    _ = master.newGroupKey(term: 1)
     try report("answer a join with the group key", count: count) {
       for _ in 0..<count { _ = try master.protect(master.joinOk(nonce: 1, term: 1), protection: .signed) }
     }

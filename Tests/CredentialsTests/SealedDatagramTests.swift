@@ -94,9 +94,9 @@ import Wire
 
   @Test mutating func messageOfAnotherGroupIsOfAnUnknownEpoch() throws {
     var other = try cluster.layer(5)
-    _ = other.newGroupKey(term: Term(rawValue: 9), at: bootClock)
+    _ = other.newGroupKey(term: 9)
     #expect(master.refusal(of: try other.protect(keepalive(1), protection: .sealed)) == .unknownEpoch)
-    master.dropGroupKeys()
+    master.retireGroupKeys(except: 0)
     #expect(master.refusal(of: try fromMember()) == .unknownEpoch)
   }
 

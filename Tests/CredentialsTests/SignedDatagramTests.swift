@@ -26,7 +26,7 @@ import X509
     #expect(opened.message == joiner.joinRequest(nonce: 9, claims: .all))
     #expect(opened.header.sender == joiner.member)
     #expect(opened.header.incarnation == joiner.incarnation)
-    #expect(!opened.installedGroupKey)
+    #expect(!opened.bringsGroupKey)
     #expect(datagram.count <= ClusterLimits.datagramByteCount)
     #expect(master.counters.signedOpened == 1 && master.counters.offered == 1)
   }

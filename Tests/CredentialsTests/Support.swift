@@ -42,7 +42,7 @@ final class TestCluster {
   func group(_ count: UInt16, limits: SecurityLimits = SecurityLimits()) throws -> [SecurityLayer] {
     var layers = try (1...count).map { try layer($0, limits: limits) }
     var master = layers[0]
-    _ = master.newGroupKey(term: Term(rawValue: 1), at: bootClock)
+    _ = master.newGroupKey(term: 1)
     for index in layers.indices.dropFirst() { try join(&layers[index], to: &master) }
     layers[0] = master
     let profiles = layers.map(\.profile)
@@ -62,7 +62,7 @@ func join(_ joiner: inout SecurityLayer, to master: inout SecurityLayer, term: U
   let request = try joiner.protect(joiner.joinRequest(nonce: nonce), protection: .signed)
   guard master.message(in: request) != nil else { throw Unprepared() }
   let answer = try master.protect(master.joinOk(nonce: nonce, term: term), protection: .signed)
-  guard joiner.opened(answer)?.installedGroupKey == true else { throw Unprepared() }
+  guard let opened = joiner.opened(answer), joiner.takeUp(opened) else { throw Unprepared() }
 }
 
 extension SecurityLayer {
@@ -146,10 +146,26 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 extension SecurityLayer {
-  /// Puts a new group key of any epoch into use, and says which.
-  mutating func newGroupKey(term: Term, at now: Instant) -> UInt32 {
+  /// Draws a new group key of any epoch, uses it if it is the first, and says which.
+  mutating func newGroupKey(term: UInt64) -> UInt32 {
     let epoch = UInt32.random(in: 1 ... .max)
-    newGroupKey(epoch: epoch, term: term, at: now)
+    newGroupKey(epoch: epoch, term: Term(rawValue: term))
+    if self.epoch == nil { _ = useGroupKey(epoch: epoch) }
     return epoch
+  }
+
+  /// Adopts and uses the group key that a message brought; false when it brought none.
+  mutating func takeUp(_ opened: OpenedMessage) -> Bool {
+    switch opened.message {
+    case .joinOk(let answer) where opened.bringsGroupKey: adoptGroupKey(epoch: answer.epoch) && useGroupKey(epoch: answer.epoch)
+    case .groupKey(let answer) where opened.bringsGroupKey: adoptGroupKey(epoch: answer.epoch) && useGroupKey(epoch: answer.epoch)
+    default: false
+    }
+  }
+
+  /// Opens a datagram and takes up the group key in it; false when there is none.
+  mutating func takeUpKey(in datagram: [UInt8]) -> Bool {
+    guard let opened = opened(datagram) else { return false }
+    return takeUp(opened)
   }
 }
