@@ -52,7 +52,9 @@ public enum Frames {
   }
 
   /// A frame that holds an IP packet of either version.
-  @inline(never) public static func ip(to destination: [UInt8] = sharedMAC, from source: [UInt8] = clientMAC, tags: [UInt16] = [], _ packet: [UInt8])
+  @inline(never) public static func ip(
+    to destination: [UInt8] = sharedMAC, from source: [UInt8] = clientMAC, tags: [UInt16] = [], _ packet: [UInt8]
+  )
     -> [UInt8]
   {
     ethernet(to: destination, from: source, tags: tags, type: (packet.first ?? 0) >> 4 == 6 ? 0x86dd : 0x0800, packet)
@@ -96,7 +98,9 @@ public enum Frames {
   }
 
   /// An authentication header (RFC 4302) with a check value of 12 octets.
-  @inline(never) public static func authenticationHeader() -> (kind: UInt8, octets: [UInt8]) { (51, [0, 4] + [UInt8](repeating: 0x5a, count: 22)) }
+  @inline(never) public static func authenticationHeader() -> (kind: UInt8, octets: [UInt8]) {
+    (51, [0, 4] + [UInt8](repeating: 0x5a, count: 22))
+  }
 
   /// A TCP segment; its checksum is left alone.
   @inline(never) public static func tcp(from source: UInt16 = 40000, to destination: UInt16 = 80, _ payload: [UInt8] = []) -> [UInt8] {
@@ -104,7 +108,9 @@ public enum Frames {
   }
 
   /// A UDP datagram.
-  @inline(never) public static func udp(from source: UInt16 = 40000, to destination: UInt16 = 53, _ payload: [UInt8] = [1, 2, 3, 4]) -> [UInt8] {
+  @inline(never) public static func udp(from source: UInt16 = 40000, to destination: UInt16 = 53, _ payload: [UInt8] = [1, 2, 3, 4])
+    -> [UInt8]
+  {
     big(source) + big(destination) + big(UInt16(8 + payload.count)) + [0, 0] + payload
   }
 
