@@ -41,7 +41,7 @@ public enum Frames {
   public static let unspecified6 = [UInt8](repeating: 0, count: 16)
 
   /// A frame. `tags` are the identifiers of VLANs, outermost first.
-  public static func ethernet(
+  @inline(never) public static func ethernet(
     to destination: [UInt8], from source: [UInt8] = clientMAC, tags: [UInt16] = [], type: UInt16, _ payload: [UInt8]
   )
     -> [UInt8]
@@ -52,14 +52,16 @@ public enum Frames {
   }
 
   /// A frame that holds an IP packet of either version.
-  public static func ip(to destination: [UInt8] = sharedMAC, from source: [UInt8] = clientMAC, tags: [UInt16] = [], _ packet: [UInt8])
+  @inline(never) public static func ip(
+    to destination: [UInt8] = sharedMAC, from source: [UInt8] = clientMAC, tags: [UInt16] = [], _ packet: [UInt8]
+  )
     -> [UInt8]
   {
     ethernet(to: destination, from: source, tags: tags, type: (packet.first ?? 0) >> 4 == 6 ? 0x86dd : 0x0800, packet)
   }
 
   /// An IPv4 packet. `fragment` is the field of flags and offset.
-  public static func ipv4(
+  @inline(never) public static func ipv4(
     from source: [UInt8] = client4, to destination: [UInt8] = cluster4, protocol number: UInt8, options: [UInt8] = [],
     identification: UInt16 = 0x1234, fragment: UInt16 = 0x4000, _ payload: [UInt8]
   ) -> [UInt8] {
@@ -73,7 +75,7 @@ public enum Frames {
   }
 
   /// An IPv6 packet. `extensions` are headers of the named kind, whose first octet is filled in here.
-  public static func ipv6(
+  @inline(never) public static func ipv6(
     from source: [UInt8] = client6, to destination: [UInt8] = cluster6, protocol number: UInt8,
     extensions: [(kind: UInt8, octets: [UInt8])] = [], hopLimit: UInt8 = 64, _ payload: [UInt8]
   ) -> [UInt8] {
@@ -86,43 +88,47 @@ public enum Frames {
   }
 
   /// An IPv6 fragment header (RFC 8200, 4.5). `offset` in units of eight octets.
-  public static func fragmentHeader(offset: UInt16, more: Bool, identification: UInt32) -> (kind: UInt8, octets: [UInt8]) {
+  @inline(never) public static func fragmentHeader(offset: UInt16, more: Bool, identification: UInt32) -> (kind: UInt8, octets: [UInt8]) {
     (44, [0, 0] + big(offset << 3 | (more ? 1 : 0)) + big(UInt16(identification >> 16)) + big(UInt16(identification & 0xffff)))
   }
 
   /// Options for hops (0), the destination (60), or a routing header (43), all padding.
-  public static func optionsHeader(_ kind: UInt8, units: UInt8 = 0) -> (kind: UInt8, octets: [UInt8]) {
+  @inline(never) public static func optionsHeader(_ kind: UInt8, units: UInt8 = 0) -> (kind: UInt8, octets: [UInt8]) {
     (kind, [0, units, 1, 4] + [UInt8](repeating: 0, count: 4 + Int(units) * 8))
   }
 
   /// An authentication header (RFC 4302) with a check value of 12 octets.
-  public static func authenticationHeader() -> (kind: UInt8, octets: [UInt8]) { (51, [0, 4] + [UInt8](repeating: 0x5a, count: 22)) }
+  @inline(never) public static func authenticationHeader() -> (kind: UInt8, octets: [UInt8]) {
+    (51, [0, 4] + [UInt8](repeating: 0x5a, count: 22))
+  }
 
   /// A TCP segment; its checksum is left alone.
-  public static func tcp(from source: UInt16 = 40000, to destination: UInt16 = 80, _ payload: [UInt8] = []) -> [UInt8] {
+  @inline(never) public static func tcp(from source: UInt16 = 40000, to destination: UInt16 = 80, _ payload: [UInt8] = []) -> [UInt8] {
     big(source) + big(destination) + [0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0] + payload
   }
 
   /// A UDP datagram.
-  public static func udp(from source: UInt16 = 40000, to destination: UInt16 = 53, _ payload: [UInt8] = [1, 2, 3, 4]) -> [UInt8] {
+  @inline(never) public static func udp(from source: UInt16 = 40000, to destination: UInt16 = 53, _ payload: [UInt8] = [1, 2, 3, 4])
+    -> [UInt8]
+  {
     big(source) + big(destination) + big(UInt16(8 + payload.count)) + [0, 0] + payload
   }
 
   /// An ICMP or ICMPv6 message.
-  public static func icmp(type: UInt8, code: UInt8 = 0, _ payload: [UInt8] = [0x12, 0x34, 0, 1]) -> [UInt8] {
+  @inline(never) public static func icmp(type: UInt8, code: UInt8 = 0, _ payload: [UInt8] = [0x12, 0x34, 0, 1]) -> [UInt8] {
     let message = [type, code, 0, 0] + payload
     let sum = checksum(message)
     return [type, code, UInt8(sum >> 8), UInt8(sum & 0xff)] + payload
   }
 
   /// L2TP version 2 (RFC 2661, 3.1) in UDP, with or without the length field.
-  public static func l2tp(from source: UInt16 = 1701, tunnel: UInt16, session: UInt16, withLength: Bool = true) -> [UInt8] {
+  @inline(never) public static func l2tp(from source: UInt16 = 1701, tunnel: UInt16, session: UInt16, withLength: Bool = true) -> [UInt8] {
     let bits: UInt16 = withLength ? 0x4002 : 0x0002
     return udp(from: source, to: 1701, big(bits) + (withLength ? big(12) : []) + big(tunnel) + big(session) + [0, 0, 0, 0])
   }
 
   /// An ARP packet; `operation` is 1 to ask, 2 to answer.
-  public static func arp(
+  @inline(never) public static func arp(
     operation: UInt16 = 1, sender: [UInt8] = clientMAC, senderAddress: [UInt8] = client4, target: [UInt8] = [0, 0, 0, 0, 0, 0],
     targetAddress: [UInt8] = cluster4, to destination: [UInt8] = broadcastMAC, from source: [UInt8]? = nil, tags: [UInt16] = []
   ) -> [UInt8] {
@@ -131,7 +137,7 @@ public enum Frames {
   }
 
   /// A neighbour solicitation (type 135) or advertisement (136), with a right checksum; `flags` is the octet behind the checksum.
-  public static func neighbour(
+  @inline(never) public static func neighbour(
     type: UInt8 = 135, code: UInt8 = 0, from source: [UInt8] = client6, to destination: [UInt8] = solicited6, target: [UInt8] = cluster6,
     options: [UInt8] = [1, 1] + clientMAC, flags: UInt8 = 0, hopLimit: UInt8 = 255
   ) -> [UInt8] {
@@ -144,10 +150,10 @@ public enum Frames {
   }
 
   /// Two octets in network order.
-  public static func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
+  @inline(never) public static func big(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
 
   /// RFC 1071; an odd octet counts as if zero followed.
-  public static func checksum(_ octets: [UInt8]) -> UInt16 {
+  @inline(never) public static func checksum(_ octets: [UInt8]) -> UInt16 {
     var sum: UInt32 = 0
     for (index, octet) in octets.enumerated() { sum += index % 2 == 0 ? UInt32(octet) << 8 : UInt32(octet) }
     while sum > 0xffff { sum = (sum & 0xffff) + (sum >> 16) }
@@ -155,7 +161,7 @@ public enum Frames {
   }
 
   /// The frame, to another station.
-  public static func readdressed(_ frame: [UInt8], to destination: [UInt8], from source: [UInt8]? = nil) -> [UInt8] {
+  @inline(never) public static func readdressed(_ frame: [UInt8], to destination: [UInt8], from source: [UInt8]? = nil) -> [UInt8] {
     destination + (source ?? Array(frame[6..<12])) + frame[12...]
   }
 }

@@ -12,7 +12,7 @@ public struct PacketPathCase: Sendable {
     public var result: [UInt8]
 
     /// A frame that comes out as it came in, unless `result` says otherwise.
-    public init(_ frame: [UInt8], _ counter: PacketCounter, result: [UInt8]? = nil) {
+    @inline(never) public init(_ frame: [UInt8], _ counter: PacketCounter, result: [UInt8]? = nil) {
       self.frame = frame
       self.counter = counter
       self.result = result ?? frame
@@ -27,14 +27,14 @@ public struct PacketPathCase: Sendable {
   public var steps: [Step]
 
   /// A case of several packets.
-  public init(_ name: String, _ world: World, _ steps: [Step]) {
+  @inline(never) public init(_ name: String, _ world: World, _ steps: [Step]) {
     self.name = name
     self.world = world
     self.steps = steps
   }
 
   /// A case of one packet.
-  public init(_ name: String, _ world: World, _ frame: [UInt8], _ counter: PacketCounter, result: [UInt8]? = nil) {
+  @inline(never) public init(_ name: String, _ world: World, _ frame: [UInt8], _ counter: PacketCounter, result: [UInt8]? = nil) {
     self.init(name, world, [Step(frame, counter, result: result)])
   }
 }

@@ -24,7 +24,7 @@ public struct World: Sendable {
   public var memberMAC: [UInt8]
 
   /// A member with its lease, in multicast mode, that owns all units.
-  public init(
+  @inline(never) public init(
     flags: UInt32 = 0, units: Units = .mine, hasLease: Bool = true, isForwarding: Bool = false,
     services: [(protocol: UInt8, port: UInt16)] = [], seed: UInt64 = 7, memberMAC: [UInt8] = Frames.memberMAC
   ) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 struct skein_rig {
   struct bpf_object *object;
@@ -36,6 +37,13 @@ static int take_upcall(void *context, void *data, size_t size) {
   memcpy(rig->waiting, data, size < sizeof *rig->waiting ? size : sizeof *rig->waiting);
   rig->has_upcall = 1;
   return -1; /* stop: one at a time */
+}
+
+int skein_rig_is_permitted(void) {
+  struct bpf_insn nothing[] = {{.code = 0xb7, .imm = 2}, {.code = 0x95}}; /* r0 = XDP_PASS; exit */
+  int program = bpf_prog_load(BPF_PROG_TYPE_XDP, "permitted", "GPL", nothing, 2, NULL);
+  if (program >= 0) close(program);
+  return program >= 0;
 }
 
 static int resize(struct bpf_object *object, const char *name, uint32_t entries) {

@@ -5,7 +5,7 @@ import Testing
 
 /// The tables of packet in, verdict and packet out; natively, in the kernel, and both compared to the octet.
 @Suite(.serialized) struct CaseTests {
-  static let rig = try? Rig()
+  static let rig = Result { try Rig() }
 
   @Test(arguments: PacketPathCase.all)
   func native(_ test: PacketPathCase) throws {
@@ -14,13 +14,13 @@ import Testing
 
   @Test(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF"), arguments: PacketPathCase.all)
   func kernel(_ test: PacketPathCase) throws {
-    try check(test, KernelDoer(rig: try #require(Self.rig)))
+    try check(test, KernelDoer(rig: try Self.rig.get()))
   }
 
   @Test(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF"), arguments: PacketPathCase.all)
   func bothAgree(_ test: PacketPathCase) throws {
     let native = NativeDoer()
-    let kernel = KernelDoer(rig: try #require(Self.rig))
+    let kernel = KernelDoer(rig: try Self.rig.get())
     test.world.apply(to: native.tables)
     test.world.apply(to: kernel.tables)
     let before = kernel.tables.taken
@@ -55,7 +55,7 @@ import Testing
 
   @Test func switchedOffEverythingPasses() throws {
     var doers: [any Doer] = [NativeDoer()]
-    if let rig = Self.rig { doers.append(KernelDoer(rig: rig)) }
+    if Rig.isAvailable { doers.append(KernelDoer(rig: try Self.rig.get())) }
     for doer in doers {
       World().apply(to: doer.tables)
       doer.tables.setFlags(0)

@@ -97,9 +97,7 @@ struct BPFCompiler {
   private func checkLayout(of code: IntermediateCode) throws {
     try "".write(toFile: path("empty.c"), atomically: true, encoding: .utf8)
     try run(arguments.clang, ["-target", "bpfel", "-S", "-emit-llvm", path("empty.c"), "-o", path("empty.ll")])
-    let ours = try code.layout()
-    let theirs = try IntermediateCode(text: try String(contentsOfFile: path("empty.ll"), encoding: .utf8)).layout()
-    guard ours == theirs else { throw IntermediateCode.Failure.otherLayout(ours: ours, theirs: theirs) }
+    try code.checkLayout(isThatOf: IntermediateCode(text: try String(contentsOfFile: path("empty.ll"), encoding: .utf8)))
   }
 
   private func assemble() throws {

@@ -29,6 +29,13 @@ struct IntermediateCode {
     return String(line)
   }
 
+  /// Fails unless the layouts are one.
+  func checkLayout(isThatOf other: IntermediateCode) throws {
+    let ours = try layout()
+    let theirs = try other.layout()
+    guard ours == theirs else { throw Failure.otherLayout(ours: ours, theirs: theirs) }
+  }
+
   private var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
   /// The same code for BPF. `entries` are the names that stay visible, each in `section`; all else is inlined into them or dropped.

@@ -8,6 +8,9 @@
 
 struct skein_rig;
 
+/* Whether this process may load XDP programs at all; says nothing of ours. */
+int skein_rig_is_permitted(void);
+
 /* NULL when the kernel refuses; `log`, of `log_length` octets, then says why. */
 struct skein_rig *_Nullable skein_rig_open(const void *_Nonnull object, size_t length, char *_Nonnull log, size_t log_length);
 void skein_rig_close(struct skein_rig *_Nonnull rig);
