@@ -18,7 +18,8 @@ public struct DeliveryCommand: LabCommand {
       options.console.say("\(requests) connections from \(Plan.clientAddressCount) client addresses to \(WebServer.url(family))")
       let clients = WebClients(family: family)
       let web = try cluster.topology.plan.clientNamespace.enter { try clients.request(count: requests) }
-      options.console.say("and as many datagram flows")
+      guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
+      options.console.say("and as many flows of datagrams")
       let datagrams = try probe(cluster.topology.plan)
       return DeliveryReport(command: self, web: web, datagrams: datagrams)
     }

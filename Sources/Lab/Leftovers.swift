@@ -42,7 +42,7 @@ struct Leftovers {
     for namespace in namespaces {
       for process in namespace.processes { kill(process, SIGKILL) }
     }
-    Self.removePins { $0.contains(run) }
+    Self.removePins { $0.hasPrefix("\(run)-") }
     let directory = "\(Plan.parentDirectory)/\(run)"
     unmount(beneath: directory)
     if !namespaces.isEmpty {

@@ -10,6 +10,7 @@ public struct UpCommand: LabCommand {
     self.mode = mode
     self.detectionMilliseconds = detectionMilliseconds
     self.options = options
+    self.options.console.narrates = true
   }
 
   public func run() throws -> UpReport {
@@ -29,19 +30,20 @@ public struct UpCommand: LabCommand {
     let plan = cluster.topology.plan
     let member = try cluster.victim(.member, owners: [])
     let client = "ip netns exec \(plan.clientNamespace.name)"
+    let skein = Launcher.quoted(cluster.program)
     return """
 
       It runs. In another terminal:
 
         ask once             \(client) curl \(WebServer.url(.four))
         ask often            \(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c
-        who is who           skein status --api \(cluster.api(try cluster.master()))
-        whose is what        skein units --api \(cluster.api(member))
-        what happens         skein events --follow --api \(cluster.api(member))
+        who is who           \(skein) status --api \(cluster.api(try cluster.master()))
+        whose is what        \(skein) units --api \(cluster.api(member))
+        what happens         \(skein) events --follow --api \(cluster.api(member))
         kill member \(member)'s daemon     kill -9 \(try cluster.daemon(member).processIdentifier)
         cut its wire         ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down
         mend it              ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up
-        start it again       ip netns exec \(plan.namespace(ofMember: member).name) skein run --config \(plan.directory)/m\(member).yaml
+        start it again       ip netns exec \(plan.namespace(ofMember: member).name) \(skein) run --config \(plan.directory)/m\(member).yaml
         what it says         tail -f \(plan.directory)/skein-m*.log
 
       Ctrl-C removes everything.
