@@ -6,6 +6,8 @@ struct FailoverRun: Sendable {
   var silenceMilliseconds: Double
   /// How long the clients of the others heard nothing: the worst of them. About the probes' interval if nobody noticed.
   var survivorsSilenceMilliseconds: Double
+  /// How long after its failure the failed member still answered: the lease at work, where its kernel lives.
+  var stillAnsweredMilliseconds: Double
   /// Probes, of whichever flow, that were answered more than once, from beginning to end.
   var answeredTwice: Int
   /// Probes of the others' flows that nobody answered, from the failure to the repair.
@@ -32,6 +34,7 @@ extension FailoverRun {
     let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
     silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
     survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
+    stillAnsweredMilliseconds = Self.milliseconds(ledger.lastQuestion(answeredBy: victim, sentIn: window).map { $0 - failedAt })
     answeredTwice = ledger.answeredTwice
     lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
     lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in

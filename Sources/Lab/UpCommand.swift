@@ -61,7 +61,7 @@ public struct UpReport: LabReport, Equatable {
   }
 }
 
-/// `skein lab down`: removes what labs have left behind, and ends those that run.
+/// `skein lab down`: removes what interrupted labs have left behind, and ends those that `skein lab up` keeps.
 public struct DownCommand: LabCommand {
   public var console: Console
 
@@ -73,7 +73,7 @@ public struct DownCommand: LabCommand {
     addSystemToolsToPath()
     let leftovers = Leftovers(console: console)
     let removed = leftovers.removeOrphans()
-    return DownReport(removed: removed, ended: try leftovers.endOthers(withinSeconds: 20))
+    return DownReport(removed: removed, ended: try leftovers.endPlaygrounds(withinSeconds: 20))
   }
 }
 
@@ -81,7 +81,7 @@ public struct DownCommand: LabCommand {
 public struct DownReport: LabReport, Equatable {
   /// Leftovers of labs whose process was gone.
   public var removed: Int
-  /// Labs that ran and were asked to end.
+  /// Labs that `skein lab up` kept and that were asked to end.
   public var ended: Int
   public var succeeded: Bool { true }
 

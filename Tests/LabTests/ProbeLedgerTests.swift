@@ -55,6 +55,12 @@ import Testing
     #expect(ledger.longestSilence(flow: 0, in: 115..<131) == .init(nanoseconds: 20, endedAt: 121))
   }
 
+  @Test func memberThatStillAnswersIsFoundByWhatItWasAsked() {
+    let ledger = ledger([[(2, 101)], [(2, 999)], [(1, 121), (2, 122)]])
+    #expect(ledger.lastQuestion(answeredBy: 2, sentIn: 105..<200) == 110)
+    #expect(ledger.lastQuestion(answeredBy: 2, sentIn: 115..<200) == nil)
+  }
+
   @Test func flowThatNobodyAnswersIsSilentToTheEnd() {
     let ledger = ledger([[], [], []])
     #expect(ledger.longestSilence(flow: 0, in: 100..<200) == .init(nanoseconds: 100, endedAt: nil))
@@ -96,6 +102,7 @@ import Testing
     #expect(run.lostOnReturn == 0)
     #expect(run.neverRecovered == 0)
     #expect(run.probes == 50)
+    #expect(run.stillAnsweredMilliseconds == 0)
   }
 
   @Test func eachKindOfLossIsCountedApart() throws {

@@ -57,7 +57,8 @@ import Testing
   }
 
   private static let clean = FailoverRun(
-    silenceMilliseconds: 150, survivorsSilenceMilliseconds: 2.5, answeredTwice: 0, lostOnSurvivors: 0, lostAfterRecovery: 0,
+    silenceMilliseconds: 150, survivorsSilenceMilliseconds: 2.5, stillAnsweredMilliseconds: 120, answeredTwice: 0, lostOnSurvivors: 0,
+    lostAfterRecovery: 0,
     lostOnReturn: 0,
     neverRecovered: 0, probes: 1000)
 
@@ -90,6 +91,7 @@ import Testing
     #expect(!failover { $0.lostAfterRecovery = 1 }.succeeded)
     #expect(!failover { $0.lostOnReturn = 1 }.succeeded)
     #expect(!failover { $0.neverRecovered = 1 }.succeeded)
+    #expect(!failover { $0.stillAnsweredMilliseconds = 200.1 }.succeeded)
   }
 
   @Test func forwardingMasterMaySilenceEverybodyAndSaysForHowLong() {
