@@ -29,7 +29,7 @@ public struct UpCommand: LabCommand {
   private static func instructions(_ cluster: SkeinCluster) throws -> String {
     let plan = cluster.topology.plan
     let member = try cluster.victim(.member, owners: [])
-    let client = "ip netns exec \(plan.clientNamespace.name)"
+    let client = "ip netns exec \(plan.clientNamespace(.near).name)"
     let skein = Launcher.quoted(cluster.program)
     return """
 
@@ -37,6 +37,7 @@ public struct UpCommand: LabCommand {
 
         ask once             \(client) curl \(WebServer.url(.four))
         ask often            \(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c
+        ask from afar        ip netns exec \(plan.clientNamespace(.far).name) curl \(WebServer.url(.four))
         who is who           \(skein) status --api \(cluster.api(try cluster.master()))
         whose is what        \(skein) units --api \(cluster.api(member))
         what happens         \(skein) events --follow --api \(cluster.api(member))
