@@ -72,12 +72,15 @@ public struct PeerReport: Codable, Equatable, Sendable {
   public var advertSeconds: Double
   public var silenceMilliseconds: Figures
   public var answeredTwice: Int
+  /// The most live machines that held the address at once. It is one machine's; with two, who gets a packet is chance.
+  public var addressHolders: Int
 
   init(name: String, advertSeconds: Double, runs: [FailoverRun]) {
     self.name = name
     self.advertSeconds = advertSeconds
     silenceMilliseconds = Figures(runs.map(\.silenceMilliseconds))
     answeredTwice = runs.reduce(0) { $0 + $1.answeredTwice }
+    addressHolders = runs.compactMap(\.addressHolders).max() ?? 1
   }
 
   static func interval(_ seconds: Double) -> String {
@@ -153,7 +156,10 @@ public struct FailoverReport: LabReport, Equatable {
     print("  silence of its clients  \(silenceMilliseconds.text)", to: &output)
     for peer in peers {
       let name = "\(peer.name), \(PeerReport.interval(peer.advertSeconds))"
-      print("    \(name.padding(20))  \(peer.silenceMilliseconds.text); answered twice: \(peer.answeredTwice)", to: &output)
+      print("    \(name.padding(20))  \(peer.silenceMilliseconds.text)", to: &output)
+      if peer.addressHolders > 1 {
+        print("    \("".padding(20))  but \(peer.addressHolders) machines held the address: who answers is chance", to: &output)
+      }
     }
     if let gap = masterGapMilliseconds { print("  silence of everybody    \(gap.text): forwarding needs the master", to: &output) }
     print("", to: &output)

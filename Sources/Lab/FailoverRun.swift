@@ -19,6 +19,8 @@ struct FailoverRun: Sendable {
   /// Flows of the failed member's that were never answered again before the repair.
   var neverRecovered: Int
   var probes: Int
+  /// How many live machines held the address while the failure lasted, where one is meant to.
+  var addressHolders: Int?
 }
 
 extension FailoverRun {
@@ -68,10 +70,12 @@ extension ClusterUnderTest {
     while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
     try pause(milliseconds: 500)
 
+    let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
     let healedAt = BootClock.nanoseconds
     try heal(victim, after: failure)
     try waitUntilSettled()
-    let run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    run.addressHolders = holders
     console.say(
       "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
         + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")

@@ -209,6 +209,8 @@ extension SkeinCluster {
     try topology.inflict(failure, on: member, daemon: daemon(member))
   }
 
+  func addressHolders(dead: Set<Int>) throws -> Int? { nil }
+
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon { try daemon(member).end() }
     if failure == .kill { try forgetKernelState(of: member) }
