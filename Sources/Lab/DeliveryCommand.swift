@@ -3,11 +3,13 @@ public struct DeliveryCommand: LabCommand {
   public var mode: DeliveryMode
   public var family: AddressFamily
   public var requests: Int
+  public var site: ClientSite
   public var options: LabOptions
 
-  public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, options: LabOptions) {
+  public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
     self.mode = mode
     self.family = family
+    self.site = site
     self.requests = requests
     self.options = options
   }
@@ -15,10 +17,11 @@ public struct DeliveryCommand: LabCommand {
   public func run() throws -> DeliveryReport {
     guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
     return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
-      options.console.say("\(requests) connections from \(Plan.clientAddressCount) client addresses to \(WebServer.url(family))")
-      let clients = WebClients(family: family)
-      let web = try cluster.topology.plan.clientNamespace.enter { try clients.request(count: requests) }
-      options.console.say("and as many datagram flows")
+      options.console.say(
+        "\(requests) connections from \(Plan.clientAddressCount) \(site.rawValue) client addresses to \(WebServer.url(family))")
+      let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)
+      guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
+      options.console.say("and as many flows of datagrams")
       let datagrams = try probe(cluster.topology.plan)
       return DeliveryReport(command: self, web: web, datagrams: datagrams)
     }
@@ -27,7 +30,8 @@ public struct DeliveryCommand: LabCommand {
   /// Some questions on each of up to a thousand UDP flows.
   private func probe(_ plan: Plan) throws -> ProbeLedger {
     let count = min(requests, 1000)
-    let settings = Prober.Settings(family: family, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000)
+    let settings = Prober.Settings(
+      family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000)
     let prober = try Prober(plan: plan, settings: settings)
     try pause(milliseconds: 450)
     return try prober.finish()
@@ -38,6 +42,8 @@ public struct DeliveryCommand: LabCommand {
 public struct DeliveryReport: LabReport, Equatable {
   public var mode: DeliveryMode
   public var family: AddressFamily
+  /// Where the clients are: in the cluster's network, or behind a router.
+  public var from: ClientSite
   public var members: Int
   public var requests: Int
   /// Connections with one complete answer.
@@ -55,6 +61,7 @@ public struct DeliveryReport: LabReport, Equatable {
   init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger) {
     mode = command.mode
     family = command.family
+    from = command.site
     members = command.options.members
     requests = command.requests
     answered = web.answered
@@ -70,7 +77,9 @@ public struct DeliveryReport: LabReport, Equatable {
   }
 
   public func render(to output: inout some TextOutputStream) {
-    print("\(requests) connections to one IPv\(family.rawValue) address, \(members) members, delivery by \(mode.rawValue):", to: &output)
+    let clients = from == .near ? "in the same network" : "behind a router"
+    print("\(requests) connections to one IPv\(family.rawValue) address from clients \(clients)", to: &output)
+    print("\(members) members, delivery by \(mode.rawValue)", to: &output)
     print(verdict(answered == requests, "answered: \(answered)"), to: &output)
     for (reason, count) in failures.sorted(by: { $0.key < $1.key }) { print("          \(count) × \(reason)", to: &output) }
     print(verdict(datagramsAnswered == datagrams, "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)

@@ -69,7 +69,7 @@ public struct DemoCommand: LabCommand {
       curl --silent --show-error --max-time 5 --interface 10.77.0.$((200 + i % \(last + 1))) \(WebServer.url(.four)); done
       """
     options.console.say("   $ \(script) | sort | uniq -c")
-    let lines = try cluster.topology.launcher.run(["sh", "-c", script], in: cluster.topology.plan.clientNamespace)
+    let lines = try cluster.topology.launcher.run(["sh", "-c", script], in: cluster.topology.plan.clientNamespace(.near))
     let answers = lines.split(separator: "\n").reduce(into: [String: Int]()) { $0[String($1), default: 0] += 1 }
     for (name, count) in answers.sorted(by: { $0.key < $1.key }) {
       options.console.say("   \(String(count).leftPadded(7)) \(name)   \(String(repeating: "█", count: count / 5))")

@@ -6,6 +6,8 @@ struct FailoverRun: Sendable {
   var silenceMilliseconds: Double
   /// How long the clients of the others heard nothing: the worst of them. About the probes' interval if nobody noticed.
   var survivorsSilenceMilliseconds: Double
+  /// How long after its failure the failed member still answered: the lease at work, where its kernel lives.
+  var stillAnsweredMilliseconds: Double
   /// Probes, of whichever flow, that were answered more than once, from beginning to end.
   var answeredTwice: Int
   /// Probes of the others' flows that nobody answered, from the failure to the repair.
@@ -17,6 +19,8 @@ struct FailoverRun: Sendable {
   /// Flows of the failed member's that were never answered again before the repair.
   var neverRecovered: Int
   var probes: Int
+  /// How many live machines held the address while the failure lasted, where one is meant to.
+  var addressHolders: Int?
 }
 
 extension FailoverRun {
@@ -32,6 +36,7 @@ extension FailoverRun {
     let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
     silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
     survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
+    stillAnsweredMilliseconds = Self.milliseconds(ledger.lastQuestion(answeredBy: victim, sentIn: window).map { $0 - failedAt })
     answeredTwice = ledger.answeredTwice
     lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
     lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in
@@ -65,10 +70,12 @@ extension ClusterUnderTest {
     while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
     try pause(milliseconds: 500)
 
+    let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
     let healedAt = BootClock.nanoseconds
     try heal(victim, after: failure)
     try waitUntilSettled()
-    let run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    run.addressHolders = holders
     console.say(
       "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
         + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")

@@ -24,6 +24,14 @@ public enum Failure: String, CaseIterable, Codable, Sendable {
     }
   }
 
+  /// Whether the machine is off the network.
+  var cutsWire: Bool {
+    switch self {
+    case .kill, .link, .partition: true
+    case .stop, .daemon: false
+    }
+  }
+
   /// Whether the daemon has to be started again afterwards.
   var endsDaemon: Bool {
     switch self {
@@ -73,6 +81,8 @@ protocol ClusterUnderTest {
   func victim(_ wish: Victim, owners: [Int]) throws -> Int
   /// Lets the member fail.
   func fail(_ member: Int, by failure: Failure) throws
+  /// How many live machines hold the shared address at the moment, where one alone is meant to; nil where all of them are.
+  func addressHolders(dead: Set<Int>) throws -> Int?
   /// Repairs the member and begins its way back.
   func heal(_ member: Int, after failure: Failure) throws
   /// Waits until everybody has their part again.

@@ -65,6 +65,13 @@ final class KeepalivedCluster: ClusterUnderTest {
     try topology.inflict(failure, on: member, daemon: daemon(member))
   }
 
+  func addressHolders(dead: Set<Int>) throws -> Int? {
+    try topology.plan.members.filter { !dead.contains($0) }.count { member in
+      let namespace = topology.plan.namespace(ofMember: member).name
+      return try !topology.launcher.run(["ip", "-n", namespace, "-oneline", "address", "show", "to", Plan.clusterAddress(.four)]).isEmpty
+    }
+  }
+
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon {
       try daemon(member).end()

@@ -20,20 +20,22 @@ struct Leftovers {
     return orphans.count
   }
 
-  /// Asks the runs that are still at work to end, and waits until they have removed themselves.
+  /// Asks the labs that `skein lab up` keeps to end, and waits until they have removed themselves. A measurement is left to finish.
   /// - Returns: how many there were.
-  func endOthers(withinSeconds seconds: Double) throws -> Int {
-    let others = runs.filter { $0 != getpid() && Self.isLab($0) }
-    for other in others { kill(other, SIGTERM) }
-    try wait(for: "running labs to take themselves down", seconds: seconds) { !runs.contains(where: others.contains) }
-    return others.count
+  func endPlaygrounds(withinSeconds seconds: Double) throws -> Int {
+    let playgrounds = runs.filter { $0 != getpid() && Self.words($0).starts(with: ["lab", "up"]) }
+    for playground in playgrounds { kill(playground, SIGTERM) }
+    try wait(for: "running labs to take themselves down", seconds: seconds) { !runs.contains(where: playgrounds.contains) }
+    return playgrounds.count
   }
 
   /// Whether the process is a lab, and not some other to which the number has passed.
-  private static func isLab(_ process: pid_t) -> Bool {
-    if process == getpid() { return true }
-    let words = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
-    return words.split(separator: "\0").contains("lab") || words.contains("LabTests")
+  private static func isLab(_ process: pid_t) -> Bool { process == getpid() || words(process).first == "lab" }
+
+  /// The words behind the program's name on its command line.
+  private static func words(_ process: pid_t) -> [String] {
+    let line = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
+    return line.split(separator: "\0").dropFirst().map(String.init)
   }
 
   /// Never throws and never looks at interruptions: this is what runs when all else has failed.
@@ -42,7 +44,7 @@ struct Leftovers {
     for namespace in namespaces {
       for process in namespace.processes { kill(process, SIGKILL) }
     }
-    Self.removePins { $0.contains(run) }
+    Self.removePins { $0.hasPrefix("\(run)-") }
     let directory = "\(Plan.parentDirectory)/\(run)"
     unmount(beneath: directory)
     if !namespaces.isEmpty {

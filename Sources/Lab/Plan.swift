@@ -4,6 +4,14 @@ public enum AddressFamily: String, CaseIterable, Codable, Sendable {
   case six = "6"
 }
 
+/// Where a client sits.
+public enum ClientSite: String, CaseIterable, Codable, Sendable {
+  /// In the cluster's own network.
+  case near
+  /// In another network, behind a router.
+  case far
+}
+
 /// The lab on paper: who is there, what everything is called and which address it has. Nothing here touches the system.
 struct Plan: Hashable, Sendable {
   /// Every name of a run begins with it, so that runs beside each other do not meet.
@@ -31,16 +39,23 @@ struct Plan: Hashable, Sendable {
 
   var members: ClosedRange<Int> { 1...memberCount }
   var switchNamespace: Namespace { Namespace(name: "\(run)-switch") }
-  var clientNamespace: Namespace { Namespace(name: "\(run)-client") }
+  var routerNamespace: Namespace { Namespace(name: "\(run)-router") }
+  func clientNamespace(_ site: ClientSite) -> Namespace { Namespace(name: site == .near ? "\(run)-client" : "\(run)-far") }
+  /// Where what members send to a client can be seen as they sent it, their own Ethernet addresses included.
+  func tapNamespace(_ site: ClientSite) -> Namespace { site == .near ? clientNamespace(.near) : routerNamespace }
   func namespace(ofMember member: Int) -> Namespace { Namespace(name: "\(run)-m\(member)") }
   var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(ofMember: $0)) }) }
-  var namespaces: [Namespace] { [switchNamespace, clientNamespace] + members.map(namespace(ofMember:)) }
+  var namespaces: [Namespace] {
+    [switchNamespace, routerNamespace] + ClientSite.allCases.map(clientNamespace) + members.map(namespace(ofMember:))
+  }
 
   /// The switch's port to a member.
   func port(ofMember member: Int) -> String { "m\(member)" }
-  static let clientPort = "client"
+  var ports: [String] { ["client", "router"] + members.map(port(ofMember:)) }
   static let bridge = "switch"
   static let interface = "eth0"
+  /// The router's other interface, towards the far clients.
+  static let farInterface = "eth1"
 
   /// Where the run keeps its files. Short, because a Unix socket's path is at most 107 octets.
   var directory: String { "\(Self.parentDirectory)/\(run)" }
@@ -55,41 +70,64 @@ extension Plan {
     family == .four ? "10.77.0.\(10 + member)" : "fd77::\(10 + member)"
   }
 
-  static func clientAddress(_ index: Int, _ family: AddressFamily) -> String {
-    family == .four ? "10.77.0.\(200 + index)" : "fd77::\(200 + index)"
+  static func clientAddress(_ index: Int, _ family: AddressFamily, _ site: ClientSite = .near) -> String {
+    "\(network(family, site))\(200 + index)"
+  }
+
+  static func routerAddress(_ family: AddressFamily, _ site: ClientSite) -> String { "\(network(family, site))1" }
+
+  private static func network(_ family: AddressFamily, _ site: ClientSite) -> String {
+    switch (family, site) {
+    case (.four, .near): "10.77.0."
+    case (.four, .far): "10.78.0."
+    case (.six, .near): "fd77::"
+    case (.six, .far): "fd78::"
+    }
   }
 }
 
 extension Plan {
-  /// `ip -batch` lines: the switch and a wire from it to everybody.
+  /// `ip -batch` lines for the switch's namespace: the switch, a wire from it to everybody, and the one behind the router.
   var wiring: [String] {
-    let links = [Self.clientPort] + members.map(port(ofMember:))
-    let ends = [clientNamespace] + members.map(namespace(ofMember:))
+    let ends = [clientNamespace(.near), routerNamespace] + members.map(namespace(ofMember:))
     return ["link add \(Self.bridge) type bridge stp_state 0 mcast_snooping 0", "link set \(Self.bridge) up"]
-      + zip(links, ends).flatMap { port, end in
+      + zip(ports, ends).flatMap { port, end in
         [
           "link add \(port) type veth peer name \(Self.interface) netns \(end.name)",
           "link set \(port) master \(Self.bridge) up",
         ]
-      }
+      } + [
+        "link add \(Self.farInterface) netns \(routerNamespace.name) type veth peer name \(Self.interface) netns \(clientNamespace(.far).name)"
+      ]
   }
 
   /// `ip -batch` lines for a member's own namespace.
   func addressing(ofMember member: Int) -> [String] {
-    addressing(AddressFamily.allCases.map { "\(address(ofMember: member, $0))/\(Self.prefixLength($0))" })
+    Self.addressing(Self.interface) { [address(ofMember: member, $0)] } + Self.defaultRoutes(.near)
   }
 
-  /// `ip -batch` lines for the client's namespace: as many addresses as there are clients to play.
-  var clientAddressing: [String] {
-    addressing(
-      AddressFamily.allCases.flatMap { family in
-        (0..<Self.clientAddressCount).map { "\(Self.clientAddress($0, family))/\(Self.prefixLength(family))" }
-      })
+  /// `ip -batch` lines for a client's namespace: as many addresses as there are clients to play.
+  func addressing(ofClients site: ClientSite) -> [String] {
+    Self.addressing(Self.interface) { family in (0..<Self.clientAddressCount).map { Self.clientAddress($0, family, site) } }
+      + Self.defaultRoutes(site)
   }
 
-  private func addressing(_ addresses: [String]) -> [String] {
-    ["link set lo up"] + addresses.map { "address add \($0) dev \(Self.interface)\($0.contains(":") ? " nodad" : "")" }
-      + ["link set \(Self.interface) up"]
+  /// `ip -batch` lines for the router's namespace.
+  var routerAddressing: [String] {
+    [(Self.interface, ClientSite.near), (Self.farInterface, .far)].flatMap { interface, site in
+      Self.addressing(interface) { [Self.routerAddress($0, site)] }
+    }
+  }
+
+  private static func addressing(_ interface: String, _ addresses: (AddressFamily) -> [String]) -> [String] {
+    ["link set lo up"]
+      + AddressFamily.allCases.flatMap { family in
+        addresses(family).map { "address add \($0)/\(prefixLength(family)) dev \(interface)\(family == .six ? " nodad" : "")" }
+      } + ["link set \(interface) up"]
+  }
+
+  private static func defaultRoutes(_ site: ClientSite) -> [String] {
+    AddressFamily.allCases.map { "route add default via \(routerAddress($0, site))" }
   }
 }
 
@@ -102,20 +140,23 @@ extension Plan {
       let lines = isCut ? ["…", "\(memberCount - 3) more", "", ""] : memberLines(member)
       return lines.map { $0.centred(width) }
     }
-    let inside = width * columns.count
-    let rule = String(repeating: "─", count: inside)
-    func row(_ line: Int) -> String { columns.map { $0[line] }.joined() }
-    let title = "switch: a bridge in a namespace of its own"
+    let half = max(52, width * columns.count) / 2
+    let inside = half * 2
+    func halves(_ left: String, _ right: String, with filler: Character = " ") -> String {
+      left.centred(half, with: filler) + right.centred(half, with: filler)
+    }
     let lines =
       [
-        "client: 30 addresses".centred(inside + 2),
-        "10.77.0.200 … 229, fd77::200 … 229".centred(inside + 2),
-        "│".centred(inside + 2),
-        "┌" + "┴".centred(inside, with: "─") + "┐",
-        "│" + (title.count <= inside ? title : "switch").centred(inside) + "│",
-        "└" + columns.map { _ in "┬".centred(width, with: "─") }.joined() + "┘",
-        " " + columns.map { _ in "│".centred(width) }.joined(),
-      ] + (0..<4).map { " " + row($0) } + [" " + rule, " " + "all of them answer as \(Self.clusterAddress(.four))".centred(inside)]
+        " " + halves("client: 30 addresses", "router 10.77.0.1"),
+        " " + halves("10.77.0.200 … 229", "far client: 10.78.0.200 …"),
+        " " + halves("│", "│"),
+        "┌" + halves("┴", "┴", with: "─") + "┐",
+        "│" + "switch: a bridge in a namespace of its own".centred(inside) + "│",
+        "└" + columns.map { _ in "┬".centred(width, with: "─") }.joined().centred(inside, with: "─") + "┘",
+        " " + columns.map { _ in "│".centred(width) }.joined().centred(inside),
+      ] + (0..<4).map { line in " " + columns.map { $0[line] }.joined().centred(inside) } + [
+        " " + String(repeating: "─", count: inside), " " + "all of them answer as \(Self.clusterAddress(.four))".centred(inside),
+      ]
     return lines.map { "  " + $0.trimmingTrailingSpaces }.joined(separator: "\n")
   }
 

@@ -49,6 +49,11 @@ extension ProbeLedger {
     flows.indices.filter { owner(ofFlow: $0, before: time) == member }
   }
 
+  /// When the last probe was sent that this member answered first. Judged by the question: the answer may have waited in a queue.
+  func lastQuestion(answeredBy member: Int, sentIn window: Range<UInt64>) -> UInt64? {
+    flows.compactMap { probes in probes.last { $0.answers > 0 && $0.member == member && window.contains($0.sentAt) }?.sentAt }.max()
+  }
+
   /// Probes sent in this time that nobody has answered.
   func lost(flows which: [Int], sentIn window: Range<UInt64>) -> Int {
     which.reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }

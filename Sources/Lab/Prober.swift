@@ -9,6 +9,7 @@ import Synchronization
 final class Prober: Sendable {
   struct Settings: Sendable {
     var family = AddressFamily.four
+    var site = ClientSite.near
     var flowsPerMember = 8
     var candidateCount = 96
     var intervalMicroseconds = 2000
@@ -27,7 +28,8 @@ final class Prober: Sendable {
     worker = Worker(isUrgent: true) { [state] in
       defer { state.learned.signal() }
       do {
-        let asker = try plan.clientNamespace.enter { try Asker(settings: settings) }
+        let tap = try plan.tapNamespace(settings.site).enter { try WireTap(interface: Plan.interface) }
+        let asker = try plan.clientNamespace(settings.site).enter { try Asker(settings: settings, tap: tap) }
         try asker.learn()
         state.begin(flowCount: asker.flowCount)
         state.learned.signal()
@@ -73,12 +75,12 @@ private final class Asker {
   var flowCount: Int { sockets.count }
 
   /// To be called in the client's namespace.
-  init(settings: Prober.Settings) throws {
+  init(settings: Prober.Settings, tap: WireTap) throws {
     self.settings = settings
-    tap = try WireTap(interface: Plan.interface)
+    self.tap = tap
     sockets = try (0..<settings.candidateCount).map { index in
       try openUDP(
-        from: Plan.clientAddress(index % Plan.clientAddressCount, settings.family), to: Plan.clusterAddress(settings.family),
+        from: Plan.clientAddress(index % Plan.clientAddressCount, settings.family, settings.site), to: Plan.clusterAddress(settings.family),
         port: ProbeMessage.port)
     }
   }

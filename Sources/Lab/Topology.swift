@@ -1,3 +1,22 @@
+// The lab: real clusters in network namespaces, real clients and servers, real failures, and figures taken from outside.
+//
+// It starts the built program as an operator would and knows it only by its commands, its configuration file and what it does on the
+// wire. The checker shares no code with what it checks: frames are taken apart here by eighty lines of the lab's own.
+//
+//   Plan, Topology, Leftovers          names and addresses; building and removing
+//   Namespace, Processes, Worker       entering namespaces, starting programs, threads
+//   Fault                              five ways to fail, and what can fail: ClusterUnderTest
+//   SkeinCluster, Keepalived           the two clusters that are put to the test
+//   WebServer, Responder               what runs on the members: nginx, and a UDP echo that says who it is
+//   WebClients, Prober                 who asks: connections, and numbered datagrams every two milliseconds
+//   WireTap, AnswerFrame               the answers, seen on the wire with the kernel's time
+//   ProbeLedger, FailoverRun           what became of each probe; what that means
+//   …Command, Report                   one file for each `skein lab …`, and what it prints
+//
+// Two oddities. A thread, not a process, enters a namespace: sockets and children made meanwhile stay there, so one process plays
+// every client, and daemons see this machine's mounts (what they pin outlives them). And everything is timed on CLOCK_BOOTTIME, the
+// clock of the lease, the kernel's receive stamps moved over to it.
+
 import Foundation
 
 /// The lab's machines and wires: network namespaces, a bridge, veth pairs. Built in about a tenth of a second and always removed.
@@ -40,8 +59,9 @@ final class Topology {
     try prepareSwitch()
     try batch(plan.wiring, in: plan.switchNamespace)
     for member in plan.members { try prepareMember(member) }
-    try prepareClient()
-    for port in plan.members.map(plan.port(ofMember:)) + [Plan.clientPort] {
+    try prepareRouter()
+    for site in ClientSite.allCases { try prepareClients(site) }
+    for port in plan.ports {
       // With GRO on, the far end of a veth has a poller of its own, and frames that a member's XDP program sends back get through.
       try launcher.run(["ethtool", "-K", port, "gro", "on"], in: plan.switchNamespace)
     }
@@ -61,11 +81,23 @@ final class Topology {
     try batch(plan.addressing(ofMember: member), in: namespace)
   }
 
-  private func prepareClient() throws {
-    try set(Self.withoutWaiting, in: plan.clientNamespace)
-    try batch(plan.clientAddressing, in: plan.clientNamespace)
-    // A checksum left to the hardware would never be filled in: there is none.
-    try launcher.run(["ethtool", "-K", Plan.interface, "tx", "off"], in: plan.clientNamespace)
+  private func prepareRouter() throws {
+    let routing = [("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1"), ("net/ipv4/conf/all/send_redirects", "0")]
+    try set(Self.withoutWaiting + routing, in: plan.routerNamespace)
+    try batch(plan.routerAddressing, in: plan.routerNamespace)
+    for interface in [Plan.interface, Plan.farInterface] { try fillChecksums(interface, in: plan.routerNamespace) }
+  }
+
+  private func prepareClients(_ site: ClientSite) throws {
+    let namespace = plan.clientNamespace(site)
+    try set(Self.withoutWaiting, in: namespace)
+    try batch(plan.addressing(ofClients: site), in: namespace)
+    try fillChecksums(Plan.interface, in: namespace)
+  }
+
+  /// A checksum left to the hardware would never be filled in: there is none.
+  private func fillChecksums(_ interface: String, in namespace: Namespace) throws {
+    try launcher.run(["ethtool", "-K", interface, "tx", "off"], in: namespace)
   }
 
   /// Addresses that can be used at once: no detection of duplicates, no router advertisements.

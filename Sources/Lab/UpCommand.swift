@@ -10,6 +10,7 @@ public struct UpCommand: LabCommand {
     self.mode = mode
     self.detectionMilliseconds = detectionMilliseconds
     self.options = options
+    self.options.console.narrates = true
   }
 
   public func run() throws -> UpReport {
@@ -28,20 +29,22 @@ public struct UpCommand: LabCommand {
   private static func instructions(_ cluster: SkeinCluster) throws -> String {
     let plan = cluster.topology.plan
     let member = try cluster.victim(.member, owners: [])
-    let client = "ip netns exec \(plan.clientNamespace.name)"
+    let client = "ip netns exec \(plan.clientNamespace(.near).name)"
+    let skein = Launcher.quoted(cluster.program)
     return """
 
       It runs. In another terminal:
 
         ask once             \(client) curl \(WebServer.url(.four))
         ask often            \(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c
-        who is who           skein status --api \(cluster.api(try cluster.master()))
-        whose is what        skein units --api \(cluster.api(member))
-        what happens         skein events --follow --api \(cluster.api(member))
+        ask from afar        ip netns exec \(plan.clientNamespace(.far).name) curl \(WebServer.url(.four))
+        who is who           \(skein) status --api \(cluster.api(try cluster.master()))
+        whose is what        \(skein) units --api \(cluster.api(member))
+        what happens         \(skein) events --follow --api \(cluster.api(member))
         kill member \(member)'s daemon     kill -9 \(try cluster.daemon(member).processIdentifier)
         cut its wire         ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down
         mend it              ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up
-        start it again       ip netns exec \(plan.namespace(ofMember: member).name) skein run --config \(plan.directory)/m\(member).yaml
+        start it again       ip netns exec \(plan.namespace(ofMember: member).name) \(skein) run --config \(plan.directory)/m\(member).yaml
         what it says         tail -f \(plan.directory)/skein-m*.log
 
       Ctrl-C removes everything.
@@ -59,7 +62,7 @@ public struct UpReport: LabReport, Equatable {
   }
 }
 
-/// `skein lab down`: removes what labs have left behind, and ends those that run.
+/// `skein lab down`: removes what interrupted labs have left behind, and ends those that `skein lab up` keeps.
 public struct DownCommand: LabCommand {
   public var console: Console
 
@@ -71,7 +74,7 @@ public struct DownCommand: LabCommand {
     addSystemToolsToPath()
     let leftovers = Leftovers(console: console)
     let removed = leftovers.removeOrphans()
-    return DownReport(removed: removed, ended: try leftovers.endOthers(withinSeconds: 20))
+    return DownReport(removed: removed, ended: try leftovers.endPlaygrounds(withinSeconds: 20))
   }
 }
 
@@ -79,7 +82,7 @@ public struct DownCommand: LabCommand {
 public struct DownReport: LabReport, Equatable {
   /// Leftovers of labs whose process was gone.
   public var removed: Int
-  /// Labs that ran and were asked to end.
+  /// Labs that `skein lab up` kept and that were asked to end.
   public var ended: Int
   public var succeeded: Bool { true }
 

@@ -12,13 +12,19 @@ struct WebClients {
     var answeredTwice = 0
   }
 
+  let plan: Plan
   let family: AddressFamily
+  let site: ClientSite
   private static let concurrency = 30
   private static let patienceNanoseconds: UInt64 = 5_000_000_000
 
-  /// Makes the connections, thirty at a time. To be called in the client's namespace.
+  /// Makes the connections, thirty at a time.
   func request(count: Int) throws -> Result {
-    let tap = try WireTap(interface: Plan.interface)
+    let tap = try plan.tapNamespace(site).enter { try WireTap(interface: Plan.interface) }
+    return try plan.clientNamespace(site).enter { try request(count: count, tap) }
+  }
+
+  private func request(count: Int, _ tap: WireTap) throws -> Result {
     var result = Result()
     var wire = WireAnswers()
     var waiting = Array(0..<count)[...]
@@ -26,7 +32,7 @@ struct WebClients {
     while !waiting.isEmpty || !open.isEmpty {
       try Interruption.check()
       while open.count < Self.concurrency, let index = waiting.popFirst() {
-        open.append(try WebRequest(from: Plan.clientAddress(index % Plan.clientAddressCount, family), family: family))
+        open.append(try WebRequest(from: Plan.clientAddress(index % Plan.clientAddressCount, family, site), family: family))
       }
       var polled = open.map { pollfd(fd: $0.socket.number, events: $0.events, revents: 0) }
       poll(&polled, nfds_t(polled.count), 50)

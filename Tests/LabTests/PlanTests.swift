@@ -5,7 +5,7 @@ import Testing
 @Suite struct PlanTests {
   @Test func namesOfARunTellItsProcess() throws {
     let plan = try Plan(processIdentifier: 4711, memberCount: 3)
-    #expect(plan.namespaces.map { Plan.owner(ofNamespace: $0.name) } == Array(repeating: 4711, count: 5))
+    #expect(plan.namespaces.map { Plan.owner(ofNamespace: $0.name) } == Array(repeating: 4711, count: 7))
     #expect(Plan.owner(ofNamespace: "sknx-m1") == nil)
     #expect(Plan.owner(ofNamespace: "other") == nil)
   }
@@ -14,8 +14,10 @@ import Testing
     let plan = try Plan(processIdentifier: 1, memberCount: Plan.memberLimit)
     for family in AddressFamily.allCases {
       let members = plan.members.map { plan.address(ofMember: $0, family) }
-      let clients = (0..<Plan.clientAddressCount).map { Plan.clientAddress($0, family) }
-      let all = members + clients + [Plan.clusterAddress(family)]
+      let sites = ClientSite.allCases.flatMap { site in
+        (0..<Plan.clientAddressCount).map { Plan.clientAddress($0, family, site) } + [Plan.routerAddress(family, site)]
+      }
+      let all = members + sites + [Plan.clusterAddress(family)]
       #expect(Set(all).count == all.count)
       #expect(all.allSatisfy { SocketAddress($0, port: 1) != nil })
     }
