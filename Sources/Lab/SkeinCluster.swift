@@ -62,11 +62,11 @@ final class SkeinCluster: ClusterUnderTest {
 
   private func issueCertificates() throws {
     let authority = "\(plan.directory)/authority"
-    try topology.launcher.run([program, "certificate", "authority", "--directory", authority, "--name", "lab"])
+    try topology.launcher.run([program, "certificate", "authority", "--directory", authority, "--cluster", "\(Self.clusterIdentifier)"])
     for member in members {
       try topology.launcher.run([
-        program, "certificate", "issue", "--directory", authority, "--cluster", "\(Self.clusterIdentifier)", "--member", "\(member)",
-        "--name", WebServer.name(member), "--out", file(member, "pem"),
+        program, "certificate", "issue", "--directory", authority, "--member", "\(member)", "--name", WebServer.name(member),
+        "--out", file(member, "pem"),
       ])
     }
   }

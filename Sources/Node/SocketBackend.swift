@@ -29,6 +29,9 @@ final class SocketBackend: PathBackend {
     socket = try PacketSocket(interface: machine.interface.index)
     // Loose: the answer leaves by another interface. The kernel takes the larger of this and `all`, so 0 would not do.
     try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "2")
+    // Without an address of its own even a loose check of the source refuses what comes in (fib_validate_source).
+    let routes = try RouteSocket()
+    for address in addresses where address.ipv4 != nil { try routes.addAddress(address, prefixLength: 32, to: tap.interface) }
     if machine.sharedAddress != machine.interface.ethernetAddress {
       try socket.join(section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress))
     }
