@@ -37,9 +37,10 @@ extension Daemon {
     case .announce(let reason): announce(reason)
     case .askApplications(let nonce, let profile): ask(nonce, profile)
     case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
-    case .awaitState(let serial, _, _): handle(.stateComplete(serial: serial))
-    case .handOverState(let serial, _, _): handle(.stateHandedOver(serial: serial))
-    case .abandonState, .deliverState: break
+    case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
+    case .handOverState(let serial, let units, let target): handOverPackets(of: units, serial, to: target)
+    case .abandonState(let serial): abandonPackets(serial)
+    case .deliverState(let transfer, let sender): takeTransfer(transfer, from: sender)
     case .newGroupKey(let epoch):
       security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
     // `SecurityLayer.open` has taken the key out of the message that brought it.
@@ -55,7 +56,7 @@ extension Daemon {
 
   // MARK: messages
 
-  private func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
+  func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
     do {
       let datagram = try security.protect(message, protection: protection)
       switch destination {
@@ -73,7 +74,7 @@ extension Daemon {
 
   // MARK: the packet path's tables
 
-  private func slot(of identifier: MemberIdentifier) -> Int? {
+  func slot(of identifier: MemberIdentifier) -> Int? {
     if let slot = slots[identifier] { return slot }
     let used = Set(slots.values)
     guard let free = (0..<Int(skein_member_count)).first(where: { !used.contains($0) }) else { return nil }
@@ -83,6 +84,7 @@ extension Daemon {
 
   private func set(members profiles: [MemberProfile]) {
     let present = Set(profiles.map(\.identifier))
+    knownProfiles = Dictionary(profiles.map { ($0.identifier, $0) }) { $1 }
     for (identifier, index) in slots where !present.contains(identifier) {
       backend.tables.set(member: index, nil)
       slots[identifier] = nil
@@ -97,8 +99,13 @@ extension Daemon {
 
   private func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
     let index = owner.flatMap { slot(of: $0) }
-    let mine = acknowledged && owner == profile.identifier
-    for unit in units { backend.tables.setUnit(unit, owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: mine) }
+    let state = UnitState(owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && owner == profile.identifier)
+    for unit in units where !keepsHolding(unit, before: state) { write(state, unit) }
+  }
+
+  func write(_ state: UnitState, _ unit: Int) {
+    backend.tables.setUnit(unit, owner: state.owner, isAcknowledged: state.isAcknowledged, isMine: state.isMine)
+    if state.isMine { open(unit) }
   }
 
   // MARK: held packets
@@ -106,7 +113,14 @@ extension Daemon {
   private func release(_ units: UnitSet, to owner: MemberIdentifier) {
     guard !held.isEmpty else { return }
     let now = BootClock.now()
-    for unit in units { for packet in held.release(unit, at: now) { rerun(packet) } }
+    for unit in units {
+      // In the other modes the owner has seen the packets itself, or asked for them (`Daemon+Handover.swift`).
+      if configuration.cluster.delivery == .forwarding || owner == profile.identifier {
+        for packet in held.release(unit, at: now) { rerun(packet) }
+      } else {
+        held.forget(unit)
+      }
+    }
   }
 
   /// Runs a held packet through the packet path once more. The native build decides, with the master's right to forward in every mode of

@@ -70,8 +70,10 @@ extension Daemon {
       return
     }
     held.hold(frame, unit: unit, interface: interface, at: now)
-    // The owner may have acknowledged since the packet was sent up; then nothing would release it.
-    if backend.tables.units[unit].acknowledged == 1 {
+    // The unit may have been opened since the packet was sent up; then nothing would release it.
+    if backend.tables.units[unit].mine == UInt8(skein_mine) {
+      open(unit)
+    } else if backend.tables.units[unit].acknowledged == 1, configuration.cluster.delivery == .forwarding {
       for packet in held.release(unit, at: now) { rerun(packet) }
     } else if reason == skein_upcall_unassigned {
       handle(.packetForUnassigned(unit: unit))
@@ -94,9 +96,10 @@ extension Daemon {
   /// Once a second, and shortly after a fragment was held: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
+    pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     if now >= nextMinorRound { minorRound(at: now) }
-    housekeeping?.deadline = held.hasFragments ? now + Self.fragmentPatience : nextMinorRound
+    housekeeping?.deadline = held.hasFragments || !arrivals.isEmpty || !partings.isEmpty ? now + Self.fragmentPatience : nextMinorRound
   }
 
   private func minorRound(at now: Instant) {

@@ -7,6 +7,7 @@
 //
 //   Daemon.swift           the actor: its parts, its start and stop
 //   Daemon+Actions.swift   carrying out what the decision maker wants
+//   Daemon+Handover.swift  the packets in flight while a unit moves
 //   Daemon+Input.swift     datagrams, packets sent up, time, signals
 //   Daemon+Reports.swift   what the API shows
 //   Machine.swift          addresses, filters and kernel variables, set and taken back
@@ -49,6 +50,10 @@ public actor Daemon {
   var load = LoadMeter()
   var personality: PersonalityExchange
 
+  /// Units on their way to and from this machine, with the packets that arrive meanwhile.
+  var arrivals: [UInt32: Arrival] = [:]
+  var partings: [Int: Parting] = [:]
+  var knownProfiles: [MemberIdentifier: MemberProfile] = [:]
   /// The packet path's index of each member.
   var slots: [MemberIdentifier: Int] = [:]
   var heardAt = Instant.zero
@@ -124,13 +129,14 @@ public actor Daemon {
 
   private func start() throws {
     if configuration.realtime { askForPriority() }
-    try machine.prepare(configuration.cluster)
     try writeSettings()
     backend.tables.set(flag: skein_flag_master, false)
+    backend.tables.set(flag: skein_flag_enabled, true)
     try backend.start(on: poller) { reason, unit, interface, frame in
       self.sentUp(reason, unit: unit, interface: interface, frame)
     }
-    backend.tables.set(flag: skein_flag_enabled, true)
+    // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
+    try machine.prepare(configuration.cluster)
     try watchInputs()
     serveControl()
     begin()
@@ -174,13 +180,13 @@ public actor Daemon {
 
   /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
+    if !keeping {
+      for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
+    }
     do {
       try ServiceManager.stopping()
       try backend.stop(keeping: keeping)
     } catch { logger.error("the packet path could not be taken down: \(error)") }
-    if !keeping {
-      for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
-    }
     unlink(configuration.api)
     poller.stop()
   }
@@ -196,6 +202,8 @@ extension ClusterSection {
     result.assignsEagerly = eager
     result.balance = balance == .traffic ? .measuredTraffic : .unitCount
     result.asksApplications = hooks.join != nil
+    // The packets that arrive while a unit moves are its state.
+    result.hasApplicationState = true
     return result
   }
 

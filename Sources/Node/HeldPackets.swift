@@ -10,7 +10,7 @@ struct HeldPackets {
   }
 
   var limits: ClusterSection.Hold
-  private var byUnit: [Int: [Packet]] = [:]
+  private var byUnit: [Int: Queue] = [:]
   private var fragments: [Packet] = []
   private(set) var packetCount = 0
   private(set) var byteCount = 0
@@ -20,6 +20,15 @@ struct HeldPackets {
   private(set) var expired: UInt64 = 0
   /// Packets sent on to their member.
   private(set) var released: UInt64 = 0
+
+  /// Copies of packets that were held already: two machines held the same one.
+  private(set) var duplicates: UInt64 = 0
+
+  /// What waits for one unit, and what it is recognised by.
+  private struct Queue {
+    var packets: [Packet] = []
+    var digests: Set<UInt64> = []
+  }
 
   init(limits: ClusterSection.Hold) { self.limits = limits }
 
@@ -32,15 +41,31 @@ struct HeldPackets {
       overflowed += 1
       return false
     }
-    byUnit[unit, default: []].append(Packet(frame: Array(frame), interface: interface, expires: now + limits.duration))
+    guard byUnit[unit, default: Queue()].digests.insert(Self.digest(frame)).inserted else {
+      duplicates += 1
+      return false
+    }
+    byUnit[unit]?.packets.append(Packet(frame: Array(frame), interface: interface, expires: now + limits.duration))
     packetCount += 1
     byteCount += frame.count
     return true
   }
 
+  /// What is above Ethernet, folded (FNV-1a): the same for each machine that saw the packet, whatever MAC address it came to.
+  private static func digest(_ frame: UnsafeRawBufferPointer) -> UInt64 {
+    frame.dropFirst(14).reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+
+  /// Drops the packets of a unit: another machine has them too.
+  mutating func forget(_ unit: Int) {
+    guard let packets = byUnit.removeValue(forKey: unit)?.packets else { return }
+    packetCount -= packets.count
+    byteCount -= packets.reduce(0) { $0 + $1.frame.count }
+  }
+
   /// Takes out the packets of a unit, oldest first.
   mutating func release(_ unit: Int, at now: Instant) -> [Packet] {
-    guard let packets = byUnit.removeValue(forKey: unit) else { return [] }
+    guard let packets = byUnit.removeValue(forKey: unit)?.packets else { return [] }
     packetCount -= packets.count
     byteCount -= packets.reduce(0) { $0 + $1.frame.count }
     let fresh = packets.filter { $0.expires > now }
@@ -51,12 +76,13 @@ struct HeldPackets {
 
   /// Drops what has waited too long.
   mutating func expire(at now: Instant) {
-    for (unit, packets) in byUnit where packets.contains(where: { $0.expires <= now }) {
+    for (unit, queue) in byUnit where queue.packets.contains(where: { $0.expires <= now }) {
+      let packets = queue.packets
       let kept = packets.filter { $0.expires > now }
       expired += UInt64(packets.count - kept.count)
       packetCount -= packets.count - kept.count
       byteCount -= packets.reduce(0) { $0 + $1.frame.count } - kept.reduce(0) { $0 + $1.frame.count }
-      byUnit[unit] = kept.isEmpty ? nil : kept
+      byUnit[unit] = kept.isEmpty ? nil : Queue(packets: kept, digests: queue.digests)
     }
   }
 

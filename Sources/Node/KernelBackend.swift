@@ -15,6 +15,7 @@ final class KernelBackend: PathBackend {
   private let instance: String
   private let requested: XDPMode
   private(set) var name: String
+  private var upcall: ((skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void)?
   let tables: PacketTables
 
   var tablesWereReused: Bool { program.mapsWereReused }
@@ -42,10 +43,13 @@ final class KernelBackend: PathBackend {
   ) throws(LinuxError) {
     let mode = try program.attach(to: interface.name, mode: requested)
     name = mode == .native ? "xdp" : "xdp-generic"
-    let ring = self.ring
-    try poller.watch(ring.descriptor) { _ in
-      _ = try? ring.consume { record in Self.read(record, upcall) }
-    }
+    self.upcall = upcall
+    try poller.watch(ring.descriptor) { [weak self] _ in self?.drain() }
+  }
+
+  func drain() {
+    guard let upcall else { return }
+    _ = try? ring.consume(limit: .max) { record in Self.read(record, upcall) }
   }
 
   /// Takes an upcall apart: the header, then as much of the frame as was copied.

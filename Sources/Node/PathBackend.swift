@@ -13,6 +13,8 @@ protocol PathBackend: AnyObject {
   /// Starts handing up packets that need a decision; `upcall` gets the record's header and the frame.
   func start(on poller: Poller, upcall: @escaping (skein_upcall_reason, _ unit: Int, _ interface: UInt32, _ frame: UnsafeRawBufferPointer) -> Void)
     throws(LinuxError)
+  /// Hands up, now, all that has been sent up so far.
+  func drain()
   /// Runs a held frame through the packet path as if it had just arrived, so that this machine takes it.
   func deliver(_ frame: [UInt8], interface: UInt32) throws(LinuxError)
   /// Sends a frame out of the interface.

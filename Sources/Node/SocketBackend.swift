@@ -16,6 +16,7 @@ final class SocketBackend: PathBackend {
   private let addresses: [InternetAddress]
   private let buffer: UnsafeMutableRawBufferPointer
   private var sysctls = SysctlChanges()
+  private var upcall: ((skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void)?
   /// Room for a segment as large as the kernel's offloads make them.
   private static let bufferByteCount = 1 << 17
 
@@ -43,13 +44,18 @@ final class SocketBackend: PathBackend {
   func start(
     on poller: Poller, upcall: @escaping (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void
   ) throws(LinuxError) {
-    try poller.watch(socket.descriptor) { [weak self] _ in
-      guard let self else { return }
-      _ = try? socket.receive { frame in self.process(frame, upcall) }
-    }
+    self.upcall = upcall
+    try poller.watch(socket.descriptor) { [weak self] _ in self?.receive(limit: 64) }
     let tap = self.tap
     // What the stack answers goes out by its routes, not here; a TAP device that nobody reads fills up.
     try poller.watch(tap.descriptor) { _ in _ = try? tap.receive { _ in } }
+  }
+
+  func drain() { receive(limit: 1024) }
+
+  private func receive(limit: Int) {
+    guard let upcall else { return }
+    _ = try? socket.receive(limit: limit) { frame in process(frame, upcall) }
   }
 
   private func process(_ frame: ReceivedFrame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {

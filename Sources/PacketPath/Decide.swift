@@ -89,16 +89,16 @@ extension Path {
     let isAcknowledged = state.acknowledged != 0 && state.owner != settings.pointee.own_member && !isUnassigned
     if state.mine == 0 && isAcknowledged && !has(skein_flag_forwarding) { return Outcome(.drop, .leftToMember, unit: unit) }
     guard leaseIsValid else { return Outcome(.drop, .leaseExpired, unit: unit) }
-    if state.mine != 0 {
+    if state.mine == UInt8(skein_mine) {
       take(frame)
       memory.count(octets: UInt64(frame.length), of: unit)
       return Outcome(.pass, taken, unit: unit)
     }
-    if isAcknowledged { return forward(frame, unit, to: state.owner) }
+    if isAcknowledged && state.mine == 0 { return forward(frame, unit, to: state.owner) }
     guard has(skein_flag_hold) else {
       return Outcome(.drop, isUnassigned ? .unassignedDropped : .unacknowledgedDropped, unit: unit)
     }
-    return isUnassigned
+    return isUnassigned && state.mine == 0
       ? hold(frame, unit, skein_upcall_unassigned, .unassigned) : hold(frame, unit, skein_upcall_unacknowledged, .unacknowledged)
   }
 

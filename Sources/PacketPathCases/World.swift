@@ -5,7 +5,7 @@ public import PacketPath
 public struct World: Sendable {
   /// The state of all work units.
   public enum Units: Sendable {
-    case mine, acknowledged, unacknowledged, unassigned, comingToMe, ofNobodyKnown
+    case mine, acknowledged, unacknowledged, unassigned, comingToMe, moving, ofNobodyKnown
   }
 
   /// `skein_flags`, besides "enabled".
@@ -77,6 +77,7 @@ public struct World: Sendable {
     case .unacknowledged: tables.setUnit(unit, owner: 1, isAcknowledged: false, isMine: false)
     case .unassigned: tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false)
     case .comingToMe: tables.setUnit(unit, owner: 0, isAcknowledged: true, isMine: false)
+    case .moving: tables.setUnit(unit, owner: 1, isAcknowledged: true, isMine: false, isMoving: true)
     case .ofNobodyKnown: tables.setUnit(unit, owner: 2, isAcknowledged: true, isMine: false)
     }
   }

@@ -19,8 +19,15 @@ enum {
 struct skein_unit {
   uint16_t owner;      /* index into members, skein_no_member when unassigned */
   uint8_t acknowledged; /* the owner has acknowledged: it processes */
-  uint8_t mine;        /* this machine owns it (acknowledged, state in) */
+  uint8_t mine;        /* skein_mine: this machine owns it (acknowledged, state in); skein_mine_moving; skein_not_mine */
   uint32_t padding;
+};
+
+enum {
+  skein_not_mine = 0,
+  skein_mine = 1,
+  /* On its way to or from this machine: its packets go up and are held, on every member, until the next owner has them all. */
+  skein_mine_moving = 2,
 };
 
 /* One member, by its index in this daemon's own table. */
