@@ -7,7 +7,7 @@ extension Doctor {
   func examineNetwork(_ interface: NetworkInterface, _ own: [InterfaceAddress]) -> [Finding] {
     guard let section = configuration?.cluster, interface.isUp, interface.hasCarrier else { return [] }
     do {
-      var heard = HeardOnTheWire(section, interface)
+      var heard = HeardOnTheWire(section, own: interface.ethernetAddress)
       try heard.listen(on: interface, asking: Self.questions(section, interface, own), for: Self.listeningTime(section))
       return [heard.owners, heard.sharedSource, heard.members, heard.masters, heard.namesakes].compactMap(\.self)
     } catch {
@@ -60,9 +60,9 @@ struct HeardOnTheWire {
   /// Members that spoke as master.
   private(set) var masterSenders: Set<MemberIdentifier> = []
 
-  init(_ section: ClusterSection, _ interface: NetworkInterface) {
+  init(_ section: ClusterSection, own: EthernetAddress) {
     self.section = section
-    own = interface.ethernetAddress
+    self.own = own
     addresses = Set(section.addresses.map(\.address))
     shared =
       section.delivery == .forwarding
