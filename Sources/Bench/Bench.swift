@@ -9,8 +9,9 @@
 //   IdleBenchmark.swift        what the daemon takes while nothing happens
 //   SimulationBenchmark.swift  hours of a cluster of 64 in a second
 //   Generator.swift            frames by the million, made by the kernel
-//   Isolation.swift            threads in network namespaces of their own; nothing is left behind
-//   EmbeddedPrograms.swift     the kernel programs, loaded
+//   Isolation.swift            threads in network namespaces of their own, and a cable in them
+//   LoadedPrograms.swift       the kernel programs, loaded
+//   Leftovers.swift            what is pinned and written, and its removal
 
 /// The benchmarks of `skein bench`. All but the simulation need root.
 public enum Bench {}

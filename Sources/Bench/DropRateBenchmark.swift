@@ -126,6 +126,7 @@ private final class DropRateBenchmark {
   }
 
   private func burst(over pair: VirtualPair, into bursts: inout Bursts) throws {
+    try Interruption.check()
     bursts.generated.append(
       try nanosecondsEach(of: Self.generatedCount, at: pair.far) {
         Double(try generator.send(frame, count: Self.generatedCount, by: pair.nearIndex)) * Double(Self.generatedCount)

@@ -33,8 +33,8 @@ extension Bench {
   ///   - seconds: how long; the kernel counts in hundredths of a second.
   public static func idle(program: String? = nil, seconds: Int = 10) throws -> IdleReport {
     let program = try program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    Leftovers.remove()
-    defer { Leftovers.remove(ofThisProcess: true) }
+    Leftovers.prepare()
+    defer { Leftovers.removeOwn() }
     return try inNewNamespace {
       let daemon = try LoneDaemon(program: program)
       defer { daemon.end() }
@@ -57,16 +57,15 @@ extension IdleReport: Tabular {
 /// A daemon of this benchmark's own, with a directory for all that it writes.
 private final class LoneDaemon {
   private let process = Process()
-  private let directory: URL
+  private let directory = Leftovers.directory
   private let program: String
   private static let cluster = 77
   /// A lone machine waits out a lease before it owns anything; this is many of them.
   private static let startLimit = Interval.seconds(20)
-  private static let settling: UInt32 = 2
+  private static let settling = Interval.seconds(2)
 
   init(program: String) throws {
     self.program = program
-    directory = FileManager.default.temporaryDirectory.appending(path: "skein-\(Leftovers.prefix)\(getpid())")
     do {
       try start()
     } catch {
@@ -126,10 +125,9 @@ private final class LoneDaemon {
       guard process.isRunning else { throw BenchError("the daemon ended: \(log)") }
       last = state()
       if last == "master" {
-        sleep(Self.settling)
-        return
+        return try Interruption.sleep(Self.settling)
       }
-      usleep(200_000)
+      try Interruption.sleep(.milliseconds(200))
     }
     throw BenchError("after \(Self.startLimit.inMilliseconds / 1000) s the daemon is \(last ?? "not answering"): \(log)")
   }
@@ -141,7 +139,7 @@ private final class LoneDaemon {
 
   func watch(for seconds: Int) throws -> IdleReport {
     let (start, before) = (BootClock.now(), try processorSeconds())
-    sleep(UInt32(seconds))
+    try Interruption.sleep(.seconds(UInt64(seconds)))
     let elapsed = Double((BootClock.now() - start).nanoseconds) / 1_000_000_000
     let percent = (try processorSeconds() - before) / elapsed * 100
     let resident = try memory("VmRSS")
@@ -172,14 +170,12 @@ private final class LoneDaemon {
     return kibibytes << 10
   }
 
-  /// In order if it can, by force if it must; then whatever it wrote.
+  /// In order if it can, by force if it must. What it wrote goes with the process's other leftovers.
   func end() {
-    if process.isRunning {
-      process.terminate()
-      for _ in 0..<50 where process.isRunning { usleep(100_000) }
-      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-      process.waitUntilExit()
-    }
-    try? FileManager.default.removeItem(at: directory)
+    guard process.isRunning else { return }
+    process.terminate()
+    for _ in 0..<50 where process.isRunning { usleep(100_000) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
   }
 }

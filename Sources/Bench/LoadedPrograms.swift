@@ -1,5 +1,4 @@
 import CPacketPath
-import Foundation
 import Glibc
 import Linux
 import PacketPath
@@ -14,13 +13,13 @@ final class LoadedPrograms {
   private let maps: [AnyObject]
 
   init() throws(LinuxError) {
-    Leftovers.remove()
+    Leftovers.prepare()
     path = try Self.load(EmbeddedPrograms.path, "path")
     empty = try Self.load(EmbeddedPrograms.empty, "empty")
     (tables, maps) = try Self.map(path)
   }
 
-  deinit { Leftovers.remove(ofThisProcess: true) }
+  deinit { Leftovers.removeOwn() }
 
   private static func load(_ program: String, _ suffix: String) throws(LinuxError) -> KernelProgram {
     try KernelProgram(
@@ -40,20 +39,5 @@ final class LoadedPrograms {
       settings: settings.pointer, lease: lease.pointer, units: units.pointer, members: members.pointer, counters: counters.pointer,
       traffic: traffic.pointer, fragments: fragments.pointer, processorCount: KernelProgram.possibleProcessorCount)
     return (tables, [settings, lease, units, members, counters, traffic, fragments])
-  }
-}
-
-/// What benchmarks pin in the BPF file system, each under the number of its process.
-enum Leftovers {
-  static let prefix = "bench-"
-  private static let directory = "/sys/fs/bpf/skein"
-
-  /// Removes what benchmarks left that were killed; and what this one has pinned, when asked.
-  static func remove(ofThisProcess own: Bool = false) {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    for name in names where name.hasPrefix(prefix) {
-      guard let process = pid_t(name.dropFirst(prefix.count).prefix { $0.isNumber }) else { continue }
-      if process == getpid() ? own : kill(process, 0) != 0 { try? KernelProgram.removeAll(instance: name) }
-    }
   }
 }

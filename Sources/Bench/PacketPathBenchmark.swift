@@ -80,6 +80,7 @@ private final class PacketPathBenchmark {
 
   func measureOnce() throws {
     for (index, subject) in subjects.enumerated() {
+      try Interruption.check()
       subject.world.apply(to: programs.tables)
       samples[index].empty.append(try time(programs.empty, subject))
       samples[index].path.append(try time(programs.path, subject))

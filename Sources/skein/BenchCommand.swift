@@ -37,9 +37,10 @@ private struct IdleBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "idle", abstract: "Share of a core and memory of a daemon that is alone and has nothing to do.")
   @Option(help: "How long it is watched.") var seconds = 10
+  @Option(help: "The program to watch, instead of this one.") var program: String?
   @OptionGroup var output: OutputOptions
 
-  func run() throws { try show(try Bench.idle(seconds: seconds), output) }
+  func run() throws { try show(try Bench.idle(program: program, seconds: seconds), output) }
 }
 
 /// Simulated time.
