@@ -49,7 +49,7 @@ extension Doctor {
     guard configuration?.packetPath != .packetSocket else { return [] }
     let driver = try? Ethtool.driver(of: interface.name)
     var findings = [attaching(interface, driver)]
-    if driver == "veth" { findings.append(Self.virtualPair(interface.name)) }
+    if driver == "veth", configuration?.packetPath == .xdp { findings.append(Self.virtualPair(interface.name)) }
     var flags: UInt32 = 0
     let largeReceive: UInt32 = 1 << 15  // ETH_FLAG_LRO
     if skein_ethtool_get(interface.name, UInt32(ETHTOOL_GFLAGS), &flags) == 0 {
@@ -74,8 +74,10 @@ extension Doctor {
 
   private func attaching(_ interface: NetworkInterface, _ driver: String?) -> Finding {
     let name = "xdp-mode"
-    let generic = configuration?.packetPath == .xdpGeneric
-    if generic { return Finding(name, .ok, "Generic XDP, as configured, works with every driver.") }
+    if configuration?.packetPath == .xdpGeneric { return Finding(name, .ok, "Generic XDP, as configured, works with every driver.") }
+    if configuration?.packetPath == .automatic, driver == "veth" {
+      return Finding(name, .ok, "\(interface.name) is one end of a virtual pair, where the packet path runs as generic XDP.")
+    }
     let wanted: Finding.State = configuration?.packetPath == .xdp ? .problem : .warning
     let advice = "The packet path runs as generic XDP there: the same behaviour, at a fraction of the speed."
     guard triesXDP || driver.map(Self.unharmedDrivers.contains) == true else {
@@ -91,12 +93,12 @@ extension Doctor {
 
   private static let tryIt = "`skein doctor --try-xdp` tries; some drivers restart the interface for that."
 
-  /// Nobody can see the other end from here.
+  /// `automatic` knows this and takes generic XDP there.
   private static func virtualPair(_ name: String) -> Finding {
     Finding(
-      "veth-peer", .unknown,
-      "\(name) is one end of a virtual pair, and what the packet path sends arrives only if XDP is on the other too.",
-      advice: "Have a program there that lets everything pass, or set packetPath: xdp-generic.")
+      "veth-peer", .warning,
+      "\(name) is one end of a virtual pair: native XDP there sends only to an end with XDP, and TCP refuses what came by a shared address.",
+      advice: "Leave packetPath out or set it to xdp-generic, which has neither trouble.")
   }
 
   // MARK: Kernel variables
