@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ int skein_enter_network_namespace(const char *path) {
   return result;
 }
 
+int skein_new_network_namespace(void) { return unshare(CLONE_NEWNET) < 0 ? -errno : 0; }
+
 int skein_open(const char *path, int flags, uint32_t mode) {
   int fd = open(path, flags | O_CLOEXEC, mode);
   return fd < 0 ? -errno : fd;
@@ -99,6 +102,14 @@ int skein_mount_bpf(const char *path) { return mount("bpf", path, "bpf", 0, "mod
 int skein_round_robin(int priority) {
   struct sched_param parameter = {.sched_priority = priority};
   return sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameter) < 0 ? -errno : 0;
+}
+
+int skein_clock_state(int64_t *largest_error) {
+  struct timex state = {.modes = 0};
+  int result = adjtimex(&state);
+  if (result < 0) return -errno;
+  *largest_error = state.maxerror;
+  return result != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
 /* Pages are locked as they are touched: locking every thread's whole stack would cost megabytes for nothing. */

@@ -66,4 +66,10 @@ public enum NetworkNamespace {
   public static func enter(path: String) throws(LinuxError) {
     try check(skein_enter_network_namespace(path), "enter the network namespace \(path)")
   }
+
+  /// Moves the calling thread, and what it starts from now on, into a new namespace with nothing in it but `lo`, switched off.
+  /// It has no name, and ends, with every interface in it, when the last thread, process or socket in it does.
+  public static func enterNew() throws(LinuxError) {
+    try check(skein_new_network_namespace(), "make a network namespace", advice: "run as root, or grant CAP_SYS_ADMIN")
+  }
 }

@@ -120,11 +120,15 @@ int skein_ethtool_driver(const char *interface, char *name, size_t capacity);
 int skein_notify(const char *text);
 /* The calling thread into the network namespace at `path`. */
 int skein_enter_network_namespace(const char *path);
+/* The calling thread into a new, empty network namespace, which ends with the last that is in it. */
+int skein_new_network_namespace(void);
 int skein_open(const char *path, int flags, uint32_t mode);
 int skein_mount_bpf(const char *path);
 int skein_is_bpf_mount(const char *path);
 int skein_round_robin(int priority);
 int skein_lock_memory(void);
+/* Whether the system clock is synchronised: 1 or 0; its largest error in microseconds as the kernel estimates it. */
+int skein_clock_state(int64_t *largest_error);
 /* The calling thread's name, cut at 15 octets. */
 void skein_name_thread(const char *name);
 

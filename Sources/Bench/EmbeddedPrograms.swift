@@ -1,0 +1,8 @@
+import KernelProgram
+
+/// The embedded object under names that do not meet those of `Linux`.
+enum EmbeddedPrograms {
+  static let path = KernelProgram.pathProgram
+  static let empty = KernelProgram.emptyProgram
+  static func object() -> [UInt8] { KernelProgram.object() }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Bench
+
+/// What Skein costs, beside what nothing costs.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
+    discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
+    subcommands: [PacketPathBench.self, DropRateBench.self, IdleBench.self, SimulationBench.self, AllBench.self])
+}
+
+/// Nanoseconds a packet.
+private struct PacketPathBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "packet-path", abstract: "Nanoseconds a packet, by kind, beside an empty program and the native build.")
+  @Option(help: "How often each is measured.") var rounds = 9
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let figures = try Bench.packetPath(rounds: rounds)
+    if output.json { try printJSON(figures) } else { print(table(figures.rows)) }
+  }
+}
+
+/// Packets a second.
+private struct DropRateBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drop-rate", abstract: "Packets a second on a virtual pair that Skein drops, beside a bare XDP_DROP.")
+  @Option(help: "How many bursts of each, some 40 ms a burst.") var rounds = 40
+  @OptionGroup var output: OutputOptions
+
+  func run() throws { try show(try Bench.dropRate(rounds: rounds), output) }
+}
+
+/// An idle daemon.
+private struct IdleBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "idle", abstract: "Share of a core and memory of a daemon that is alone and has nothing to do.")
+  @Option(help: "How long it is watched.") var seconds = 10
+  @Option(help: "The program to watch, instead of this one.") var program: String?
+  @OptionGroup var output: OutputOptions
+
+  func run() throws { try show(try Bench.idle(program: program, seconds: seconds), output) }
+}
+
+/// Simulated time.
+private struct SimulationBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulation", abstract: "How much time of a cluster of 64 is simulated in a second.")
+  @OptionGroup var output: OutputOptions
+
+  func run() throws { try show(Bench.simulation(), output) }
+}
+
+/// All of them.
+private struct AllBench: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "all", abstract: "All of these, one after the other.")
+  @OptionGroup var output: OutputOptions
+
+  private struct Report: Encodable {
+    let packetPath: [PacketPathFigure]
+    let dropRate: DropRateReport
+    let idle: IdleReport
+    let simulation: SimulationReport
+  }
+
+  func run() throws {
+    let figures = try Bench.packetPath()
+    if !output.json { print(table(figures.rows) + "\n") }
+    let dropRate = shown(try Bench.dropRate())
+    let idle = shown(try Bench.idle())
+    let simulation = shown(Bench.simulation())
+    if output.json { try printJSON(Report(packetPath: figures, dropRate: dropRate, idle: idle, simulation: simulation)) }
+  }
+
+  /// For people, each as soon as it is there.
+  private func shown<Report: Tabular>(_ report: Report) -> Report {
+    if !output.json { print(table(report.rows) + "\n") }
+    return report
+  }
+}
+
+private func show(_ report: some Tabular & Encodable, _ output: OutputOptions) throws {
+  if output.json { try printJSON(report) } else { print(table(report.rows)) }
+}
