@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "Node",
       dependencies: [
-        "Cluster", "Credentials", "CPacketPath", "KernelProgram", "Linux", "PacketPath", "Wire",
+        "CLinux", "Cluster", "Credentials", "CPacketPath", "KernelProgram", "Linux", "PacketPath", "Wire",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
@@ -60,18 +60,23 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: house),
+    .target(
+      name: "Bench",
+      dependencies: ["CLinux", "CPacketPath", "KernelProgram", "Linux", "PacketPath", "PacketPathCases", "Simulation", "Wire"],
+      swiftSettings: house),
     .target(name: "CLab"),
     .target(name: "Lab", dependencies: ["CLab"], swiftSettings: house),
     .executableTarget(
       name: "skein",
       dependencies: [
-        "Cluster", "Credentials", "Lab", "Linux", "Node", "Simulation", "Wire",
+        "Bench", "Cluster", "Credentials", "Lab", "Linux", "Node", "Simulation", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: house),
 
     .target(
       name: "CPacketPathTestSupport", dependencies: ["CPacketPath"], path: "Tests/CPacketPathTestSupport",
       linkerSettings: [.linkedLibrary("bpf")]),
+    .testTarget(name: "bpfcTests", dependencies: ["bpfc"], swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
     .testTarget(
       name: "PacketPathTests",
@@ -82,6 +87,7 @@ let package = Package(
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
-    .testTarget(name: "NodeTests", dependencies: ["Node", "Wire"], swiftSettings: house),
+    .testTarget(name: "NodeTests", dependencies: ["Credentials", "Linux", "Node", "Wire"], swiftSettings: house),
+    .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]
 )

@@ -15,6 +15,10 @@ import Testing
     ("Simulation", ["Wire", "Cluster"]),
     ("CLinux", []),
     ("Linux", ["Wire", "CPacketPath", "CLinux"]),
+    (
+      "Bench",
+      ["Wire", "CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "Cluster", "Simulation", "CLinux", "Linux"]
+    ),
     ("CLab", []),
     ("Lab", ["CLab"]),
     ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Credentials", "Linux", "CLinux"]),
@@ -22,7 +26,7 @@ import Testing
       "skein",
       [
         "Wire", "CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "Cluster", "Credentials", "Simulation", "Linux",
-        "Lab", "Node",
+        "Lab", "Node", "Bench",
       ]
     ),
   ]
