@@ -199,7 +199,7 @@ struct Following: Sendable {
 
   /// Somebody else's watchdog expired. If this one's does too, it gets this member's vote; if not, an objection.
   mutating func receive(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster else { return }
+    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: master, term: term) }
     if envelope.protection == .sealed { shared.note(offer.term) }
     if let pendingOffer, pendingOffer.offer.term > offer.term { return }
     pendingOffer = PendingOffer(offer: offer, envelope: envelope)
@@ -260,6 +260,21 @@ struct Following: Sendable {
 }
 
 extension Shared {
+  /// A lone master that serves nothing asks whether there is anybody. There is: this machine, whose master may be silent just now.
+  mutating func objectToProbe(
+    _ offer: OfferMaster, from envelope: ClusterMember.Envelope, master: MemberProfile, term: Term
+  ) {
+    guard offer.memberCount == 0, hasLease else { return }
+    guard probeAnswers.take(at: now) else {
+      counters.rateLimited += 1
+      return
+    }
+    let objection = OtherMasterExists(
+      answering: offer.nonce, term: term, master: master.identifier, address: master.address, memberCount: UInt16(known.members.count),
+      personalityVersion: personalityVersion)
+    send(.otherMasterExists(objection), to: .member(envelope.sender, envelope.sourceAddress), envelope.protection)
+  }
+
   /// Stops, then says so: the others need not wait for the lease.
   mutating func sayFarewell(_ term: Term, _ reason: ExitReason) {
     stopEverything()

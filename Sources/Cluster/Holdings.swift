@@ -84,6 +84,10 @@ struct Holdings: Sendable {
     arriving = []
   }
 
+  /// The lease ran out. An assignment that was carried out but whose acknowledgement was lost may come again, and counts as new. That is
+  /// safe: the lease is renewed only by a master that has not given the units away, or after a JOIN OK that voids what was sent before.
+  mutating func unlearnOwned() { owned.visit { serials[$0] = serials[$0] > 0 ? serials[$0] - 1 : 0 } }
+
   /// A new term counts its serials afresh; the same one, come back to, goes on.
   mutating func beginTerm(_ term: Term) {
     parting = []

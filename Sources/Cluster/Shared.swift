@@ -33,6 +33,8 @@ struct Shared: Sendable {
   var masterHeard = Instant.zero
   var strangerHeard = Instant.zero
 
+  var probeAnswers = RateLimit(burst: 8, interval: .milliseconds(5))
+
   var isDraining = false
   var isLeaving = false
   var revoked: Set<MemberIdentifier> = []
@@ -115,6 +117,7 @@ struct Shared: Sendable {
     guard holdings.lease != .zero, !hasLease, configuration.safetyRules.contains(.lease) else { return }
     counters.leasesLapsed += 1
     report(.leaseLapsed)
+    holdings.unlearnOwned()
     stopEverything()
   }
 

@@ -76,7 +76,8 @@ struct Orphaned: Sendable {
 
   /// A vote: not before the promise to the silent master has run out, and one in each term.
   mutating func answer(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster, envelope.protection == .sealed, offer.profile.identifier == envelope.sender else { return }
+    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: following.master, term: following.term) }
+    guard envelope.protection == .sealed, offer.profile.identifier == envelope.sender else { return }
     if let target, target.member == offer.profile.identifier, target.challenge == offer.nonce { return ask(&shared) }
     guard offer.term > following.term, shared.mayPromise(offer.profile.identifier, offer.term) else {
       shared.counters.unexpected += 1
@@ -277,7 +278,10 @@ struct Candidate: Sendable {
 
   /// Another candidate: the higher term goes on, then the lower address.
   mutating func receive(_ other: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) -> State? {
-    guard !other.isMaster, envelope.protection == .sealed else { return nil }
+    guard !other.isMaster, envelope.protection == .sealed else {
+      orphaned.answer(other, from: envelope, &shared)
+      return nil
+    }
     shared.note(other.term)
     guard (other.term.rawValue, shared.profile.address) > (term.rawValue, other.profile.address) else { return nil }
     orphaned.answer(other, from: envelope, &shared)
