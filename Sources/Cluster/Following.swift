@@ -62,7 +62,7 @@ struct Following: Sendable {
     if shared.isLeaving, leavingSince == nil { leavingSince = sequence }
     let keepalive = ClientKeepalive(
       term: term, sequence: sequence, masterSequence: votes ? heardSequence : 0,
-      memberListVersion: shared.known.term == term ? shared.known.version : 0, assignmentVersion: shared.tableVersion,
+      memberListVersion: shared.known.version, assignmentVersion: shared.tableVersion,
       packetsPerSecond: shared.packetsPerSecond, isDraining: shared.isDraining, isLeaving: shared.isLeaving)
     shared.send(.clientKeepalive(keepalive), to: master)
     // The next is due with the master's next keepalive; if that is lost, a little later by this machine's own clock.

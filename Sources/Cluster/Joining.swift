@@ -13,6 +13,7 @@ extension Shared {
   /// Takes on what a master's JOIN OK brings: its term, its key, its hash, and which claims it confirms.
   mutating func accept(_ ok: JoinOk, from envelope: ClusterMember.Envelope) {
     beginTerm(ok.term)
+    known.begin(ok.term)
     if envelope.protection == .signed {
       epoch = ok.epoch
       act(.adoptGroupKey(epoch: ok.epoch, sealed: ok.sealedGroupKey, from: envelope.sender))
@@ -60,7 +61,8 @@ struct Joining: Sendable {
 
   private mutating func request(_ shared: inout Shared) {
     let request = shared.joinRequest(
-      nonce: nonce, challenge: challenge, term: voteTerm == .none ? shared.highestTerm : voteTerm, sequence: 0)
+      nonce: nonce, challenge: challenge, term: voteTerm == .none ? shared.highestTerm : voteTerm,
+      sequence: shared.clock.next(at: shared.now))
     shared.broadcast(.joinRequest(request), .signed)
     resends += 1
     resendAt = shared.now + max(shared.timing.retry * UInt64(min(resends, 4) * 2), .milliseconds(2))

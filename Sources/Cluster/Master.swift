@@ -71,11 +71,7 @@ struct Master: Sendable {
     shared.note(term)
     shared.beginTerm(term)
     shared.known.forget()
-    let epoch = UInt32(truncatingIfNeeded: shared.dice.roll() | 1)
-    shared.epoch = epoch
-    shared.act(.newGroupKey(epoch: epoch))
-    shared.act(.useGroupKey(epoch: epoch))
-    shared.act(.retireGroupKeys(except: epoch))
+    if shared.epoch == nil { drawKey(&shared) }
     if shared.hashSeed == nil {
       let seed = shared.dice.roll()
       shared.hashSeed = seed
@@ -87,6 +83,15 @@ struct Master: Sendable {
     rest(.all, until: shared.now + shared.timing.silence)
     readyAt = isAlone ? shared.now + shared.timing.silence : nil
     begin(.nobodyElse, &shared)
+  }
+
+  /// A machine that has been a member keeps the group's key: so two halves of one group, when they meet, can read each other.
+  private func drawKey(_ shared: inout Shared) {
+    let epoch = UInt32(truncatingIfNeeded: shared.dice.roll() | 1)
+    shared.epoch = epoch
+    shared.act(.newGroupKey(epoch: epoch))
+    shared.act(.useGroupKey(epoch: epoch))
+    shared.act(.retireGroupKeys(except: epoch))
   }
 
   /// Figure 8I and claim 7. The voters' promises to the last master have run out, so it has stopped; what the voters own is known.
@@ -121,7 +126,7 @@ struct Master: Sendable {
     solitude = shared.configuration.partition == .serve ? .idle : .accompanied
     balanceAt = now + shared.configuration.balanceInterval
     challenges = Challenges(current: challenge, at: now)
-    strangerOffers = RateLimit(burst: 2, interval: shared.timing.authority / 2)
+    strangerOffers = RateLimit(burst: 4, interval: shared.timing.authority / 8)
   }
 
   private mutating func begin(_ reason: ClusterMember.MasterReason, _ shared: inout Shared) {
@@ -135,7 +140,7 @@ struct Master: Sendable {
   /// have counted on this machine: then its own lease is over, and no member can own a unit that nobody claims.
   private static func knowsEveryUnit(_ candidate: Candidate, _ shared: Shared) -> Bool {
     let following = candidate.orphaned.following
-    return candidate.hasEveryVote && shared.hasLease && shared.known.term == following.term
+    return candidate.hasEveryVote && shared.hasLease && shared.known.isWhole(in: following.term)
       && (following.masterHeardVote || candidate.orphaned.masterLeft)
   }
 

@@ -198,7 +198,9 @@ struct Candidate: Sendable {
   /// The voters' promises, and so this machine's first lease as a master, count from here.
   let offeredAt: Instant
   private var resendAt: Instant
-  private let deadline: Instant
+  /// When it counts the votes; and when it stops waiting for a majority of the last list, where fewer are enough.
+  private var deadline: Instant
+  private let lastDeadline: Instant
   private(set) var votes: [MemberIdentifier: Vote] = [:]
   /// Who has to answer before anything is known of every unit.
   let expected: [MemberProfile]
@@ -217,6 +219,7 @@ struct Candidate: Sendable {
     offeredAt = shared.now
     resendAt = shared.now
     deadline = shared.now + shared.timing.collecting
+    lastDeadline = shared.now + shared.timing.authority
     expected = orphaned.others(shared).map(\.profile)
     shared.note(term)
     offer(&shared)
@@ -266,8 +269,16 @@ struct Candidate: Sendable {
       if shared.now >= resendAt { offer(&shared) }
       return nil
     }
+    // A side of a few may serve, but an objection is given every chance to arrive first.
+    if hasQuorum(shared), isMinority, shared.now < lastDeadline {
+      deadline = min(lastDeadline, shared.now + shared.timing.collecting)
+      return nil
+    }
     return hasQuorum(shared) ? reign(&shared) : withdraw(&shared)
   }
+
+  /// Of the last list, the old master included. Two members cannot have more.
+  private var isMinority: Bool { expected.count > 0 && (votes.count + 1) * 2 <= expected.count + 2 }
 
   private func reign(_ shared: inout Shared) -> State { .reigning(Master(succeeding: self, &shared)) }
 

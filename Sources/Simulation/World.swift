@@ -99,7 +99,7 @@ struct World {
   /// A stopped process goes on, with everything that came meanwhile.
   mutating func resume(_ index: Int) {
     machines[index].process = .running
-    feed(.timer, to: index)
+    feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
     let backlog = machines[index].backlog
     machines[index].backlog = []
     for datagram in backlog { deliver(datagram, to: index) }
