@@ -193,11 +193,19 @@ struct Master: Sendable {
   /// A master that nobody's word is needed for, renews its lease from its own timer.
   mutating func renewAlone(_ shared: inout Shared) {
     if needed(shared) == 0 { return shared.extendLease(to: shared.now + shared.timing.authority) }
-    guard isServing(shared), shared.traffic != .zero else { return }
-    // All members fell silent together while the wire brings traffic: they are gone, not this machine. Without this, the death of the
-    // other of two would silence both.
-    let isQuiet = shared.now - lastPeerHeard > shared.timing.authority / 2
-    if isQuiet { shared.extendLease(to: shared.traffic + shared.timing.authority / 2) }
+    guard isServing(shared), shared.traffic != .zero, shared.now + shared.timing.authority / 4 >= shared.holdings.lease else { return }
+    // All members fell silent together while the wire brings traffic: they are gone, not this machine. Without this, the death of one of
+    // two would silence the other. One that lives and does not hear this master offers itself for longer than this credit lasts, and
+    // is heard.
+    let areGone = shared.now - lastPeerHeard >= shared.timing.bereavement
+    if areGone { shared.extendLease(to: shared.traffic + shared.timing.trafficCredit) }
+  }
+
+  /// When `renewAlone` must be asked again, so that no gap opens.
+  func renewalDeadline(_ shared: Shared) -> Instant {
+    let lease = shared.holdings.lease
+    return needed(shared) > 0 && isServing(shared) && lease > shared.now + shared.timing.authority / 16
+      ? lease - shared.timing.authority / 16 : lease
   }
 
   /// A member has heard this master's keepalive: with enough of them, the lease runs on from when that one was sent.
@@ -216,6 +224,8 @@ struct Master: Sendable {
 
   mutating func sendKeepalive(_ shared: inout Shared) {
     worstLoss = peers.reduce(0) { max($0, $1.loss.value) }
+    // Where every member's word is needed, what counts is the way there and back.
+    if peers.count == needed(shared) { worstLoss = peers.reduce(worstLoss) { max($0, $1.echoLoss.value) } }
     toleratedLosses = LossAverage.toleratedLosses(for: worstLoss)
     let interval = shared.timing.keepaliveInterval(toleratedLosses: toleratedLosses)
     let sequence = keepalives.next(at: shared.now)
@@ -275,6 +285,7 @@ struct Master: Sendable {
     takeWishes(keepalive, slot, &shared)
     let earlier = peers[slot].echoed
     guard keepalive.masterSequence > earlier, keepalive.masterSequence <= keepalives.last else { return }
+    if earlier > 0 { peers[slot].echoLoss.record(lost: keepalive.masterSequence - earlier - 1) }
     peers[slot].echoed = keepalive.masterSequence
     peers[slot].isVoter = true
     hasVoters = true

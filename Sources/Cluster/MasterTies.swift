@@ -26,6 +26,7 @@ extension Master {
     case .idle: break
     case .probing(let nonce, let resendAt, let until):
       if shared.now >= until {
+        guard !isOtherHeard(shared) else { return solitude = .idle }
         solitude = .serving
         announceAt = shared.now
         shared.report(.servingAlone)
@@ -99,8 +100,14 @@ extension Master {
     case .accompanied, .idle: break
     case .serving, .probing: if isServing(shared), peers.isEmpty { becomeIdle(&shared) }
     }
+    shared.masterHeard = shared.now
     challengeStranger(&shared)
     return nil
+  }
+
+  /// A master of the same group that is heard, but does not hear, does not object either.
+  private func isOtherHeard(_ shared: Shared) -> Bool {
+    shared.masterHeard != .zero && shared.now - shared.masterHeard < shared.timing.promise
   }
 
   /// Another master's keepalive was heard, readable or not. It might be an old one, said again by somebody: ask.
@@ -125,6 +132,7 @@ extension Master {
       return
     }
     shared.note(other.term)
+    if slots[envelope.sender] != nil { lastPeerHeard = shared.now }
     guard answers.take(at: shared.now) else {
       shared.counters.rateLimited += 1
       return

@@ -218,9 +218,9 @@ struct Candidate: Sendable {
     nonce = shared.dice.roll()
     offeredAt = shared.now
     resendAt = shared.now
-    deadline = shared.now + shared.timing.collecting
-    lastDeadline = shared.now + shared.timing.authority
     expected = orphaned.others(shared).map(\.profile)
+    deadline = shared.now + (expected.isEmpty ? shared.timing.collectingAlone : shared.timing.collecting)
+    lastDeadline = shared.now + shared.timing.authority
     shared.note(term)
     offer(&shared)
   }

@@ -380,7 +380,7 @@ struct World {
     case .timer: if entry.value == machines[index].timerNumber { lookAtTimer(index) }
     case .packet: sendPacket()
     case .stateComplete: completeState(entry.value, index)
-    case .stateHandedOver: if machines[index].process == .running { feed(.stateHandedOver(serial: entry.value), to: index) }
+    case .stateHandedOver: handOver(entry.value, index)
     case .fault: strike(entry.value, index)
     case .heal: heal(Int(entry.value))
     case .attack: attack()
@@ -388,7 +388,16 @@ struct World {
     }
   }
 
+  private mutating func handOver(_ serial: UInt32, _ index: Int) {
+    switch machines[index].process {
+    case .running: feed(.stateHandedOver(serial: serial), to: index)
+    case .stopped: queue.add(.stateHandedOver, at: time + 5_000_000, machine: index, value: serial)
+    case .dead: break
+    }
+  }
+
   private mutating func completeState(_ serial: UInt32, _ index: Int) {
+    if machines[index].process == .stopped { return queue.add(.stateComplete, at: time + 5_000_000, machine: index, value: serial) }
     guard machines[index].process == .running, machines[index].awaited.removeValue(forKey: serial) != nil else { return }
     feed(.stateComplete(serial: serial), to: index)
   }
