@@ -46,6 +46,8 @@ struct Following: Sendable {
   private func watchdog(_ shared: Shared) -> Instant { heardAt + shared.timing.promise }
   func nextDeadline(_ shared: Shared) -> Instant { min(nextKeepalive, watchdog(shared)) }
 
+  var reign: Reign { Reign(term: term, incarnation: master.incarnation) }
+
   /// Whether this is a keepalive of this member's own master that it has not heard yet.
   func isNews(_ keepalive: MasterKeepalive, from envelope: ClusterMember.Envelope) -> Bool {
     envelope.sender == master.identifier && keepalive.term == term && keepalive.sequence > heardSequence

@@ -2,8 +2,8 @@ import Wire
 
 /// Who is in, as the master told: kept through the master's death, since it says who may succeed and who may own units.
 struct KnownMembers: Sendable {
-  /// The term in which the list was told, and its version; 0 before the first whole list of a term.
-  private(set) var term = Term.none
+  /// The reign in which the list was told, and its version; 0 before the first whole list of a reign.
+  private(set) var reign = Reign.none
   private(set) var version: UInt32 = 0
   private(set) var members: [MemberList.Member] = []
   private var parts: [UInt8: [MemberList.Member]] = [:]
@@ -16,14 +16,14 @@ struct KnownMembers: Sendable {
   }
 
   /// Another master's lists count from here; what the last one told still says who may succeed it.
-  mutating func begin(_ term: Term) {
-    guard term != self.term else { return }
-    (self.term, version, incoming, parts) = (term, 0, 0, [:])
+  mutating func begin(_ reign: Reign) {
+    guard reign != self.reign else { return }
+    (self.reign, version, incoming, parts) = (reign, 0, 0, [:])
   }
 
   /// Takes in a part; answers what changed once a newer list than the last is whole.
   mutating func take(_ list: MemberList) -> Change? {
-    guard list.term == term, list.version > version, list.version >= incoming, list.part < list.partCount,
+    guard list.term == reign.term, list.version > version, list.version >= incoming, list.part < list.partCount,
       Int(list.partCount) <= ClusterLimits.memberCount, list.members.count <= ClusterLimits.memberCount
     else { return nil }
     if list.version != incoming {
@@ -52,6 +52,6 @@ struct KnownMembers: Sendable {
 
   mutating func forget() { self = KnownMembers() }
 
-  /// Whether the master of this term has told the whole list.
-  func isWhole(in term: Term) -> Bool { self.term == term && version > 0 }
+  /// Whether the master of this reign has told the whole list.
+  func isWhole(in reign: Reign) -> Bool { self.reign == reign && version > 0 }
 }

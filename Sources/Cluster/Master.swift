@@ -69,7 +69,7 @@ struct Master: Sendable {
   init(alone term: Term, challenge: UInt64, _ shared: inout Shared) {
     self.init(term, challenge: challenge, &shared)
     shared.note(term)
-    shared.beginTerm(term)
+    shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.known.forget()
     if shared.epoch == nil { drawKey(&shared) }
     if shared.hashSeed == nil {
@@ -100,7 +100,7 @@ struct Master: Sendable {
     let isWhole = Self.knowsEveryUnit(candidate, shared)
     if !shared.configuration.safetyRules.contains(.order) { shared.act(.announce(.takeover)) }
     shared.extendLease(to: candidate.offeredAt + shared.timing.authority)
-    shared.beginTerm(term)
+    shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.act(.setUnits(.all.subtracting(shared.holdings.owned), owner: nil, acknowledged: false))
     if !isWhole { rest(.all, until: shared.now + shared.timing.silence) }
     expected = candidate.expected.filter { candidate.votes[$0.identifier] == nil }
@@ -140,7 +140,7 @@ struct Master: Sendable {
   /// have counted on this machine: then its own lease is over, and no member can own a unit that nobody claims.
   private static func knowsEveryUnit(_ candidate: Candidate, _ shared: Shared) -> Bool {
     let following = candidate.orphaned.following
-    return candidate.hasEveryVote && shared.hasLease && shared.known.isWhole(in: following.term)
+    return candidate.hasEveryVote && shared.hasLease && shared.known.isWhole(in: following.reign)
       && (following.masterHeardVote || candidate.orphaned.masterLeft)
   }
 

@@ -148,7 +148,7 @@ extension World {
     case .off, .restarting: if machines[fault.machine].process == .dead { start(fault.machine) }
     case .isolated: (network.isDeaf[fault.machine], network.isMute[fault.machine]) = (false, false)
     case .deaf: network.isDeaf[fault.machine] = false
-    case .mute: network.isMute[fault.machine] = false
+    case .mute: unmute(fault.machine)
     case .partitioned: unite()
     case .cutLink: network.cut(from: fault.machine, to: fault.other, false)
     case .lossBurst: loss = options.loss
@@ -158,11 +158,21 @@ extension World {
     checker.checkAll(machines, network, at: time)
   }
 
+  private mutating func unmute(_ machine: Int) {
+    network.isMute[machine] = false
+    // It served alone, unheard, while a machine that had lost the group's key began afresh. Neither could read the other.
+    let key = machines[machine].keys.groupKeys[machines[machine].keys.sending]
+    let isStranger = machines.contains { $0.path.isMaster && $0.keys.groupKeys[$0.keys.sending] != key }
+    if machines[machine].path.isMaster, isStranger, !network.clientsAreElsewhere {
+      checker.graceUntil = max(checker.graceUntil, time + options.detection.nanoseconds / 2)
+    }
+  }
+
   private mutating func unite() {
     (network.passesForth, network.passesBack) = (true, true)
     for place in network.side.indices { network.side[place] = 0 }
     // Both sides served their own clients: until they have found each other, both answer. That is the policy.
-    if !network.clientsAreElsewhere { checker.graceUntil = time + options.detection.nanoseconds * 2 }
+    if !network.clientsAreElsewhere { checker.graceUntil = max(checker.graceUntil, time + options.detection.nanoseconds * 2) }
   }
 
   private mutating func findCarrier(_ machine: Int) {
@@ -172,7 +182,7 @@ extension World {
 
   /// A machine that left is started anew.
   private mutating func comeBack(_ machine: Int) {
-    guard machines[machine].process == .running else { return }
+    guard machines[machine].process == .running else { return schedule(Fault(kind: .left, machine: machine), after: 100_000_000) }
     kill(machine)
     start(machine)
   }
