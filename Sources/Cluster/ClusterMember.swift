@@ -168,6 +168,7 @@ public struct ClusterMember: Sendable {
   private mutating func start(_ claims: UnitSet, _ leaseDeadline: Instant) {
     guard case .unstarted = state else { return }
     shared.quietUntil = shared.now + shared.timing.promise
+    shared.act(.setMaster(false))
     if leaseDeadline > shared.now, !claims.isEmpty {
       shared.holdings.own(claims)
       shared.holdings.lease = leaseDeadline

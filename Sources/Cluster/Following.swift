@@ -46,6 +46,8 @@ struct Following: Sendable {
   private func watchdog(_ shared: Shared) -> Instant { heardAt + shared.timing.promise }
   func nextDeadline(_ shared: Shared) -> Instant { min(nextKeepalive, watchdog(shared)) }
 
+  var reign: Reign { Reign(term: term, incarnation: master.incarnation) }
+
   /// Whether this is a keepalive of this member's own master that it has not heard yet.
   func isNews(_ keepalive: MasterKeepalive, from envelope: ClusterMember.Envelope) -> Bool {
     envelope.sender == master.identifier && keepalive.term == term && keepalive.sequence > heardSequence
@@ -62,7 +64,7 @@ struct Following: Sendable {
     if shared.isLeaving, leavingSince == nil { leavingSince = sequence }
     let keepalive = ClientKeepalive(
       term: term, sequence: sequence, masterSequence: votes ? heardSequence : 0,
-      memberListVersion: shared.known.term == term ? shared.known.version : 0, assignmentVersion: shared.tableVersion,
+      memberListVersion: shared.known.version, assignmentVersion: shared.tableVersion,
       packetsPerSecond: shared.packetsPerSecond, isDraining: shared.isDraining, isLeaving: shared.isLeaving)
     shared.send(.clientKeepalive(keepalive), to: master)
     // The next is due with the master's next keepalive; if that is lost, a little later by this machine's own clock.
@@ -199,7 +201,7 @@ struct Following: Sendable {
 
   /// Somebody else's watchdog expired. If this one's does too, it gets this member's vote; if not, an objection.
   mutating func receive(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster else { return }
+    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: master, term: term) }
     if envelope.protection == .sealed { shared.note(offer.term) }
     if let pendingOffer, pendingOffer.offer.term > offer.term { return }
     pendingOffer = PendingOffer(offer: offer, envelope: envelope)
@@ -260,6 +262,21 @@ struct Following: Sendable {
 }
 
 extension Shared {
+  /// A lone master that serves nothing asks whether there is anybody. There is: this machine, whose master may be silent just now.
+  mutating func objectToProbe(
+    _ offer: OfferMaster, from envelope: ClusterMember.Envelope, master: MemberProfile, term: Term
+  ) {
+    guard offer.memberCount == 0, hasLease else { return }
+    guard probeAnswers.take(at: now) else {
+      counters.rateLimited += 1
+      return
+    }
+    let objection = OtherMasterExists(
+      answering: offer.nonce, term: term, master: master.identifier, address: master.address, memberCount: UInt16(known.members.count),
+      personalityVersion: personalityVersion)
+    send(.otherMasterExists(objection), to: .member(envelope.sender, envelope.sourceAddress), envelope.protection)
+  }
+
   /// Stops, then says so: the others need not wait for the lease.
   mutating func sayFarewell(_ term: Term, _ reason: ExitReason) {
     stopEverything()

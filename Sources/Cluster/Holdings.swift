@@ -1,5 +1,13 @@
 import Wire
 
+/// One master's time. Two sides of a partition may have reached the same term.
+struct Reign: Hashable, Sendable {
+  var term: Term
+  /// The master's incarnation.
+  var incarnation: UInt64
+  static let none = Reign(term: .none, incarnation: 0)
+}
+
 /// What this machine processes: the units that it owns, those whose state is still coming in, those whose state is going out, and the
 /// lease under which it does so.
 struct Holdings: Sendable {
@@ -10,8 +18,8 @@ struct Holdings: Sendable {
   var lease = Instant.zero
   private(set) var arriving: [Arriving] = []
   private(set) var parting: [Parting] = []
-  /// The term that the serials are of.
-  private var term = Term.none
+  /// Whose serials these are.
+  private var reign = Reign.none
   /// The newest serial that said something about each unit, in this term.
   private var serials = Array(repeating: UInt32(0), count: UnitSet.unitCount)
 
@@ -84,11 +92,15 @@ struct Holdings: Sendable {
     arriving = []
   }
 
-  /// A new term counts its serials afresh; the same one, come back to, goes on.
-  mutating func beginTerm(_ term: Term) {
+  /// These were let go though nobody said so. An assignment whose acknowledgement was lost may come again, and counts as new. That is
+  /// safe: the lease is renewed only by a master that has not given the units away, or after a JOIN OK that voids what was sent before.
+  mutating func unlearn(_ units: UnitSet) { units.visit { serials[$0] = serials[$0] > 0 ? serials[$0] - 1 : 0 } }
+
+  /// A new reign counts its serials afresh; the same one, come back to, goes on.
+  mutating func begin(_ reign: Reign) {
     parting = []
-    guard term != self.term else { return }
-    self.term = term
+    guard reign != self.reign else { return }
+    self.reign = reign
     for unit in serials.indices { serials[unit] = 0 }
   }
 }

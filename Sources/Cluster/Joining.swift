@@ -12,7 +12,9 @@ extension Shared {
 
   /// Takes on what a master's JOIN OK brings: its term, its key, its hash, and which claims it confirms.
   mutating func accept(_ ok: JoinOk, from envelope: ClusterMember.Envelope) {
-    beginTerm(ok.term)
+    let reign = Reign(term: ok.term, incarnation: envelope.incarnation)
+    begin(reign)
+    known.begin(reign)
     if envelope.protection == .signed {
       epoch = ok.epoch
       act(.adoptGroupKey(epoch: ok.epoch, sealed: ok.sealedGroupKey, from: envelope.sender))
@@ -24,7 +26,9 @@ extension Shared {
       act(.setHashSeed(ok.hashSeed))
     }
     act(.setMembers([profile, ok.master]))
-    stop(holdings.owned.subtracting(ok.confirmed))
+    let unconfirmed = holdings.owned.subtracting(ok.confirmed)
+    holdings.unlearn(unconfirmed)
+    stop(unconfirmed)
     report(.following(master: ok.master.identifier, ok.term))
   }
 }
@@ -60,7 +64,8 @@ struct Joining: Sendable {
 
   private mutating func request(_ shared: inout Shared) {
     let request = shared.joinRequest(
-      nonce: nonce, challenge: challenge, term: voteTerm == .none ? shared.highestTerm : voteTerm, sequence: 0)
+      nonce: nonce, challenge: challenge, term: voteTerm == .none ? shared.highestTerm : voteTerm,
+      sequence: shared.clock.next(at: shared.now))
     shared.broadcast(.joinRequest(request), .signed)
     resends += 1
     resendAt = shared.now + max(shared.timing.retry * UInt64(min(resends, 4) * 2), .milliseconds(2))

@@ -69,13 +69,9 @@ struct Master: Sendable {
   init(alone term: Term, challenge: UInt64, _ shared: inout Shared) {
     self.init(term, challenge: challenge, &shared)
     shared.note(term)
-    shared.beginTerm(term)
+    shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.known.forget()
-    let epoch = UInt32(truncatingIfNeeded: shared.dice.roll() | 1)
-    shared.epoch = epoch
-    shared.act(.newGroupKey(epoch: epoch))
-    shared.act(.useGroupKey(epoch: epoch))
-    shared.act(.retireGroupKeys(except: epoch))
+    if shared.epoch == nil { drawKey(&shared) }
     if shared.hashSeed == nil {
       let seed = shared.dice.roll()
       shared.hashSeed = seed
@@ -89,13 +85,22 @@ struct Master: Sendable {
     begin(.nobodyElse, &shared)
   }
 
+  /// A machine that has been a member keeps the group's key: so two halves of one group, when they meet, can read each other.
+  private func drawKey(_ shared: inout Shared) {
+    let epoch = UInt32(truncatingIfNeeded: shared.dice.roll() | 1)
+    shared.epoch = epoch
+    shared.act(.newGroupKey(epoch: epoch))
+    shared.act(.useGroupKey(epoch: epoch))
+    shared.act(.retireGroupKeys(except: epoch))
+  }
+
   /// Figure 8I and claim 7. The voters' promises to the last master have run out, so it has stopped; what the voters own is known.
   init(succeeding candidate: Candidate, _ shared: inout Shared) {
     self.init(candidate.term, challenge: candidate.nonce, &shared)
     let isWhole = Self.knowsEveryUnit(candidate, shared)
     if !shared.configuration.safetyRules.contains(.order) { shared.act(.announce(.takeover)) }
     shared.extendLease(to: candidate.offeredAt + shared.timing.authority)
-    shared.beginTerm(term)
+    shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.act(.setUnits(.all.subtracting(shared.holdings.owned), owner: nil, acknowledged: false))
     if !isWhole { rest(.all, until: shared.now + shared.timing.silence) }
     expected = candidate.expected.filter { candidate.votes[$0.identifier] == nil }
@@ -121,7 +126,7 @@ struct Master: Sendable {
     solitude = shared.configuration.partition == .serve ? .idle : .accompanied
     balanceAt = now + shared.configuration.balanceInterval
     challenges = Challenges(current: challenge, at: now)
-    strangerOffers = RateLimit(burst: 2, interval: shared.timing.authority / 2)
+    strangerOffers = RateLimit(burst: 4, interval: shared.timing.authority / 8)
   }
 
   private mutating func begin(_ reason: ClusterMember.MasterReason, _ shared: inout Shared) {
@@ -135,7 +140,7 @@ struct Master: Sendable {
   /// have counted on this machine: then its own lease is over, and no member can own a unit that nobody claims.
   private static func knowsEveryUnit(_ candidate: Candidate, _ shared: Shared) -> Bool {
     let following = candidate.orphaned.following
-    return candidate.hasEveryVote && shared.hasLease && shared.known.term == following.term
+    return candidate.hasEveryVote && shared.hasLease && shared.known.isWhole(in: following.reign)
       && (following.masterHeardVote || candidate.orphaned.masterLeft)
   }
 
@@ -188,11 +193,19 @@ struct Master: Sendable {
   /// A master that nobody's word is needed for, renews its lease from its own timer.
   mutating func renewAlone(_ shared: inout Shared) {
     if needed(shared) == 0 { return shared.extendLease(to: shared.now + shared.timing.authority) }
-    guard isServing(shared), shared.traffic != .zero else { return }
-    // All members fell silent together while the wire brings traffic: they are gone, not this machine. Without this, the death of the
-    // other of two would silence both.
-    let isQuiet = shared.now - lastPeerHeard > shared.timing.authority / 2
-    if isQuiet { shared.extendLease(to: shared.traffic + shared.timing.authority / 2) }
+    guard isServing(shared), shared.traffic != .zero, shared.now + shared.timing.authority / 4 >= shared.holdings.lease else { return }
+    // All members fell silent together while the wire brings traffic: they are gone, not this machine. Without this, the death of one of
+    // two would silence the other. One that lives and does not hear this master offers itself for longer than this credit lasts, and
+    // is heard.
+    let areGone = shared.now - lastPeerHeard >= shared.timing.bereavement
+    if areGone { shared.extendLease(to: shared.traffic + shared.timing.trafficCredit) }
+  }
+
+  /// When `renewAlone` must be asked again, so that no gap opens.
+  func renewalDeadline(_ shared: Shared) -> Instant {
+    let lease = shared.holdings.lease
+    return needed(shared) > 0 && isServing(shared) && lease > shared.now + shared.timing.authority / 16
+      ? lease - shared.timing.authority / 16 : lease
   }
 
   /// A member has heard this master's keepalive: with enough of them, the lease runs on from when that one was sent.
@@ -211,6 +224,8 @@ struct Master: Sendable {
 
   mutating func sendKeepalive(_ shared: inout Shared) {
     worstLoss = peers.reduce(0) { max($0, $1.loss.value) }
+    // Where every member's word is needed, what counts is the way there and back.
+    if peers.count == needed(shared) { worstLoss = peers.reduce(worstLoss) { max($0, $1.echoLoss.value) } }
     toleratedLosses = LossAverage.toleratedLosses(for: worstLoss)
     let interval = shared.timing.keepaliveInterval(toleratedLosses: toleratedLosses)
     let sequence = keepalives.next(at: shared.now)
@@ -270,6 +285,7 @@ struct Master: Sendable {
     takeWishes(keepalive, slot, &shared)
     let earlier = peers[slot].echoed
     guard keepalive.masterSequence > earlier, keepalive.masterSequence <= keepalives.last else { return }
+    if earlier > 0 { peers[slot].echoLoss.record(lost: keepalive.masterSequence - earlier - 1) }
     peers[slot].echoed = keepalive.masterSequence
     peers[slot].isVoter = true
     hasVoters = true

@@ -71,6 +71,13 @@ extension Master {
     if let slot = slots[envelope.sender], peers[slot].joinNonce == request.nonce, peers[slot].profile.incarnation == envelope.incarnation {
       return welcomeAgain(request, address, &shared)
     }
+    if let slot = slots[envelope.sender], peers[slot].profile.incarnation == envelope.incarnation,
+      request.sequence <= peers[slot].lastSequence
+    {
+      // Said before this member joined, and again now by somebody else.
+      shared.counters.oldSequence += 1
+      return
+    }
     guard rekeying == nil else { return keepWaiting(request, address, &shared) }
     consider(request, address, &shared)
   }

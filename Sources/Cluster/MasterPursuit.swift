@@ -3,7 +3,7 @@ import Wire
 extension Master {
   /// When the next thing is due by itself.
   func nextDeadline(_ shared: Shared) -> Instant {
-    var next = min(min(nextKeepalive, watchdogAt), shared.holdings.lease == .zero ? graceUntil : shared.holdings.lease)
+    var next = min(min(nextKeepalive, watchdogAt), shared.holdings.lease == .zero ? graceUntil : renewalDeadline(shared))
     if let restedAt { next = min(next, restedAt) }
     if let retryAt { next = min(next, retryAt) }
     if let readyAt, !isReady { next = min(next, readyAt) }
@@ -15,6 +15,7 @@ extension Master {
   /// Whatever is due now, after each event.
   mutating func pursue(_ shared: inout Shared) -> State? {
     if shared.holdings.lease == .zero, shared.now >= graceUntil { return stepDown(.leaseLapsed, &shared) }
+    if shared.now + shared.timing.authority / 16 >= shared.holdings.lease { renewAlone(&shared) }
     considerSolitude(&shared)
     watch(&shared)
     wakeRested(at: shared.now)

@@ -15,10 +15,7 @@ extension Master {
   /// Whether this master has lost its last member, found its first, or hears nothing any more.
   mutating func considerSolitude(_ shared: inout Shared) {
     guard isServing(shared) else { return }
-    guard peers.isEmpty else {
-      if solitude != .accompanied { isBalancing = true }
-      return solitude = .accompanied
-    }
+    guard peers.isEmpty else { return accompany(&shared) }
     switch solitude {
     case .accompanied:
       solitude = .serving
@@ -29,6 +26,7 @@ extension Master {
     case .idle: break
     case .probing(let nonce, let resendAt, let until):
       if shared.now >= until {
+        guard !isOtherHeard(shared) else { return solitude = .idle }
         solitude = .serving
         announceAt = shared.now
         shared.report(.servingAlone)
@@ -36,6 +34,23 @@ extension Master {
         sendProbe(nonce, until: until, &shared)
       }
     }
+  }
+
+  /// It has members. If it was idle, it still asks first: the units may be served by a side that it has only just begun to hear.
+  private mutating func accompany(_ shared: inout Shared) {
+    switch solitude {
+    case .accompanied: return
+    case .idle: return probe(&shared)
+    case .probing(let nonce, let resendAt, let until):
+      guard shared.now >= until else {
+        if shared.now >= resendAt { sendProbe(nonce, until: until, &shared) }
+        return
+      }
+      announceAt = shared.now
+    case .serving: break
+    }
+    solitude = .accompanied
+    isBalancing = true
   }
 
   private mutating func becomeIdle(_ shared: inout Shared) {
@@ -78,6 +93,23 @@ extension Master {
       memberCount: memberCount(shared), isMaster: true)
   }
 
+  /// Another master of the same group. One that is alone and cannot make itself heard would not win the tie-break, nor lose it: it lets its
+  /// units go until that is decided.
+  mutating func receive(_ keepalive: MasterKeepalive, from envelope: ClusterMember.Envelope, _ shared: inout Shared) -> State? {
+    switch solitude {
+    case .accompanied, .idle: break
+    case .serving, .probing: if isServing(shared), peers.isEmpty { becomeIdle(&shared) }
+    }
+    shared.masterHeard = shared.now
+    challengeStranger(&shared)
+    return nil
+  }
+
+  /// A master of the same group that is heard, but does not hear, does not object either.
+  private func isOtherHeard(_ shared: Shared) -> Bool {
+    shared.masterHeard != .zero && shared.now - shared.masterHeard < shared.timing.promise
+  }
+
   /// Another master's keepalive was heard, readable or not. It might be an old one, said again by somebody: ask.
   mutating func challengeStranger(_ shared: inout Shared) {
     guard strangerOffers.take(at: shared.now) else {
@@ -100,6 +132,7 @@ extension Master {
       return
     }
     shared.note(other.term)
+    if slots[envelope.sender] != nil { lastPeerHeard = shared.now }
     guard answers.take(at: shared.now) else {
       shared.counters.rateLimited += 1
       return

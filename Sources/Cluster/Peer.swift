@@ -20,6 +20,8 @@ struct Peer: Sendable {
   /// A keepalive has come since it joined: it lives now, not only when its request was sent.
   var hasSpoken = false
   var loss = LossAverage()
+  /// Of the master's keepalives that did not come back as echoes.
+  var echoLoss = LossAverage()
   var isDraining = false
   var isLeaving = false
   /// Its personality is older than the master's: its units go, then it is sent to fetch the newer.

@@ -33,6 +33,8 @@ struct Shared: Sendable {
   var masterHeard = Instant.zero
   var strangerHeard = Instant.zero
 
+  var probeAnswers = RateLimit(burst: 8, interval: .milliseconds(5))
+
   var isDraining = false
   var isLeaving = false
   var revoked: Set<MemberIdentifier> = []
@@ -115,6 +117,7 @@ struct Shared: Sendable {
     guard holdings.lease != .zero, !hasLease, configuration.safetyRules.contains(.lease) else { return }
     counters.leasesLapsed += 1
     report(.leaseLapsed)
+    holdings.unlearn(holdings.owned)
     stopEverything()
   }
 
@@ -186,10 +189,10 @@ struct Shared: Sendable {
   }
 
   /// Another master, or the same one anew: what was on the way is told afresh.
-  mutating func beginTerm(_ term: Term) {
-    note(term)
+  mutating func begin(_ reign: Reign) {
+    note(reign.term)
     abandonArriving()
-    holdings.beginTerm(term)
+    holdings.begin(reign)
     tableVersion = 0
   }
 }

@@ -105,7 +105,7 @@ extension Master {
     case .offerMaster(let offer): receive(offer, from: envelope, &shared)
     case .otherMasterExists(let objection): return receive(objection, from: envelope, &shared)
     case .exitCluster(let exit): return receive(exit, from: envelope, &shared)
-    case .masterKeepalive: challengeStranger(&shared)
+    case .masterKeepalive(let keepalive): return receive(keepalive, from: envelope, &shared)
     case .stateTransfer(let state): shared.act(.deliverState(state, from: envelope.sender))
     default: shared.counters.unexpected += 1
     }

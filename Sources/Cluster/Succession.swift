@@ -76,7 +76,8 @@ struct Orphaned: Sendable {
 
   /// A vote: not before the promise to the silent master has run out, and one in each term.
   mutating func answer(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster, envelope.protection == .sealed, offer.profile.identifier == envelope.sender else { return }
+    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: following.master, term: following.term) }
+    guard envelope.protection == .sealed, offer.profile.identifier == envelope.sender else { return }
     if let target, target.member == offer.profile.identifier, target.challenge == offer.nonce { return ask(&shared) }
     guard offer.term > following.term, shared.mayPromise(offer.profile.identifier, offer.term) else {
       shared.counters.unexpected += 1
@@ -197,7 +198,9 @@ struct Candidate: Sendable {
   /// The voters' promises, and so this machine's first lease as a master, count from here.
   let offeredAt: Instant
   private var resendAt: Instant
-  private let deadline: Instant
+  /// When it counts the votes; and when it stops waiting for a majority of the last list, where fewer are enough.
+  private var deadline: Instant
+  private let lastDeadline: Instant
   private(set) var votes: [MemberIdentifier: Vote] = [:]
   /// Who has to answer before anything is known of every unit.
   let expected: [MemberProfile]
@@ -215,8 +218,9 @@ struct Candidate: Sendable {
     nonce = shared.dice.roll()
     offeredAt = shared.now
     resendAt = shared.now
-    deadline = shared.now + shared.timing.collecting
     expected = orphaned.others(shared).map(\.profile)
+    deadline = shared.now + (expected.isEmpty ? shared.timing.collectingAlone : shared.timing.collecting)
+    lastDeadline = shared.now + shared.timing.authority
     shared.note(term)
     offer(&shared)
   }
@@ -265,8 +269,16 @@ struct Candidate: Sendable {
       if shared.now >= resendAt { offer(&shared) }
       return nil
     }
+    // A side of a few may serve, but an objection is given every chance to arrive first.
+    if hasQuorum(shared), isMinority, shared.now < lastDeadline {
+      deadline = min(lastDeadline, shared.now + shared.timing.collecting)
+      return nil
+    }
     return hasQuorum(shared) ? reign(&shared) : withdraw(&shared)
   }
+
+  /// Of the last list, the old master included. Two members cannot have more.
+  private var isMinority: Bool { expected.count > 0 && (votes.count + 1) * 2 <= expected.count + 2 }
 
   private func reign(_ shared: inout Shared) -> State { .reigning(Master(succeeding: self, &shared)) }
 
@@ -277,7 +289,10 @@ struct Candidate: Sendable {
 
   /// Another candidate: the higher term goes on, then the lower address.
   mutating func receive(_ other: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) -> State? {
-    guard !other.isMaster, envelope.protection == .sealed else { return nil }
+    guard !other.isMaster, envelope.protection == .sealed else {
+      orphaned.answer(other, from: envelope, &shared)
+      return nil
+    }
     shared.note(other.term)
     guard (other.term.rawValue, shared.profile.address) > (term.rawValue, other.profile.address) else { return nil }
     orphaned.answer(other, from: envelope, &shared)

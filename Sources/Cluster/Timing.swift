@@ -23,6 +23,12 @@ struct Timing: Sendable {
   var stagger: Interval { authority / 8 }
   /// How long a candidate waits for those who have not answered yet.
   var collecting: Interval { authority / 4 }
+  /// The same for the one that is left of two: longer than a living master could have gone on without its word.
+  var collectingAlone: Interval { authority * 3 / 8 }
+  /// Two members: how long one must be silent before the other, which is the master, does without its word; how fresh the traffic must
+  /// be that shows that the wire works, with the time that it is good for. Shorter than `collectingAlone`.
+  var bereavement: Interval { authority * 7 / 8 }
+  var trafficCredit: Interval { authority * 5 / 16 }
   /// How soon a message is repeated that was not answered.
   var retry: Interval { authority / 16 }
   /// How long a joiner waits for a first answer; the seed does not say.

@@ -1,0 +1,85 @@
+import Cluster
+import Wire
+
+/// One simulated machine: a process that may stop or die, and a packet path that outlives it.
+struct Machine {
+  var member: ClusterMember
+  var profile: MemberProfile
+  var path = Path()
+  var clock: Clock
+  var process = Process.running
+  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
+  var timerAt = UInt64.max
+  var timerNumber: UInt32 = 0
+  /// Deliveries that a stopped process finds when it goes on.
+  var backlog: [UInt32] = []
+  var keys = Keys()
+  var outgoingSequence: UInt64 = 0
+  /// Assignments whose state is not in: what the machine must not own yet.
+  var awaited: [UInt32: UnitSet] = [:]
+  var lastTrafficAt: UInt64 = 0
+  var lastUnassignedAt: UInt64 = 0
+  var isMasterPhase = false
+
+  enum Process { case running, stopped, dead }
+
+  /// What the kernel holds: it goes by the lease, not by the process.
+  struct Path {
+    var mine = UnitSet()
+    /// By the machine's own clock.
+    var lease: UInt64 = 0
+    var isMaster = false
+    var unassigned = UnitSet.all
+  }
+
+  /// Runs a little fast or slow, from an offset of its own.
+  struct Clock {
+    var offset: UInt64
+    /// Nanoseconds gained in a second.
+    var drift: Int64
+
+    func local(_ time: UInt64) -> UInt64 {
+      let seconds = time / 1_000_000_000
+      let rest = time % 1_000_000_000
+      let gained = Int64(seconds) * drift + Int64(rest) * drift / 1_000_000_000
+      return UInt64(Int64(offset) + Int64(time) + gained)
+    }
+
+    /// The first instant of the world at which this clock shows at least `local`.
+    func world(_ local: UInt64) -> UInt64 {
+      guard local > offset else { return 0 }
+      let shown = Double(local - offset)
+      var time = UInt64(shown / (1 + Double(drift) / 1e9))
+      time = time > 2000 ? time - 2000 : 0
+      while self.local(time) < local { time += max(1, (local - self.local(time)) / 2) }
+      return time
+    }
+  }
+
+  /// What `Credentials` would hold: group keys, and which datagrams were seen.
+  struct Keys {
+    var groupKeys: [UInt32: UInt64] = [:]
+    var sending: UInt32 = 0
+    var windows: [UInt64: Window] = [:]
+
+    /// A replay window of 64.
+    struct Window {
+      var newest: UInt64 = 0
+      var seen: UInt64 = 0
+
+      mutating func accepts(_ sequence: UInt64) -> Bool {
+        if sequence > newest {
+          let shift = sequence - newest
+          seen = shift >= 64 ? 0 : seen << shift
+          seen |= 1
+          newest = sequence
+          return true
+        }
+        let age = newest - sequence
+        guard age < 64, seen >> age & 1 == 0 else { return false }
+        seen |= 1 << age
+        return true
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import Cluster
+import Wire
+
+/// One simulated run: everything that happens in it follows from these.
+public struct SimulationOptions: Sendable {
+  public var memberCount = 16
+  /// Replays the run to the last message.
+  public var seed: UInt64 = 1
+  public var duration = Interval.seconds(60)
+  /// D, the detection interval of the members.
+  public var detection = Interval.milliseconds(200)
+  public var partition = ClusterMember.PartitionPolicy.serve
+  /// Share of datagrams lost, 0…1.
+  public var loss = 0.0
+  /// Share of datagrams delivered twice.
+  public var duplication = 0.0
+  /// Each datagram takes between these; so they overtake one another.
+  public var delay = Interval.microseconds(50)...Interval.milliseconds(1)
+  /// Clocks run up to this much fast or slow: 0.02 is 2 %.
+  public var clockSkew = 0.0
+  public var faults: FaultKinds = .all
+  /// Mean time between two faults.
+  public var faultInterval = Interval.seconds(2)
+  /// How much of the end stays without faults; by then the cluster must be whole.
+  public var settling = Interval.seconds(10)
+  /// Within this after the last fault has healed there must be one master, and one owner of every unit.
+  public var convergence = Interval.seconds(6)
+  /// One packet of a random unit is sent by a random client so often.
+  public var packetInterval = Interval.milliseconds(5)
+  /// Members have state to hand over, which takes up to this; zero for none.
+  public var stateDelay = Interval.zero
+  /// Safety rules that are in force; a run without one of them must fail.
+  public var safetyRules = ClusterMember.SafetyRules.all
+  public var balance = ClusterMember.BalanceRule.unitCount
+  public var assignsEagerly = true
+
+  public init() {}
+}
+
+/// The faults that a run may have. Each lasts for a while and heals.
+public struct FaultKinds: OptionSet, Hashable, Sendable {
+  public let rawValue: UInt32
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  /// The process stops (SIGSTOP); its packet path does not.
+  public static let pause = FaultKinds(rawValue: 1)
+  /// The machine loses power and comes back.
+  public static let crash = FaultKinds(rawValue: 2)
+  /// The process dies and is started again; its packet path stays.
+  public static let restart = FaultKinds(rawValue: 4)
+  /// A machine is cut off in both directions.
+  public static let isolation = FaultKinds(rawValue: 8)
+  /// A machine receives nothing, or nothing it sends arrives.
+  public static let oneWay = FaultKinds(rawValue: 16)
+  /// The network falls into two, for both directions or one.
+  public static let partition = FaultKinds(rawValue: 32)
+  /// Single links between machines fail, in one direction; with the policy `majority` only, where clients may be elsewhere.
+  public static let links = FaultKinds(rawValue: 64)
+  /// The loss rises to a half for a while.
+  public static let lossBurst = FaultKinds(rawValue: 128)
+  /// The machine sees its carrier go and come.
+  public static let carrier = FaultKinds(rawValue: 256)
+  /// Operators drain, undrain, reweigh members, make them leave and come back.
+  public static let operators = FaultKinds(rawValue: 512)
+  /// Somebody on the wire forges and replays messages, all the time.
+  public static let attacker = FaultKinds(rawValue: 1024)
+  public static let all = FaultKinds(rawValue: 2047)
+  public static let none: FaultKinds = []
+}
+
+/// What a run came to.
+public struct SimulationResult: Sendable {
+  public var seed: UInt64
+  public var violations: [Violation] = []
+  public var statistics = Statistics()
+  public var isClean: Bool { violations.isEmpty }
+
+  public struct Violation: Hashable, Sendable, CustomStringConvertible {
+    public var kind: Kind
+    /// Since the run began.
+    public var time: Interval
+    public var text: String
+    public var description: String { "at \(Double(time.nanoseconds / 1000) / 1000) ms: \(kind.rawValue): \(text)" }
+
+    public enum Kind: String, Hashable, Sendable {
+      case twoOwners, announcedFirst, ownedWithoutState, notConverged, badAction
+    }
+  }
+
+  public struct Statistics: Hashable, Sendable {
+    public var events = 0
+    public var datagrams = 0
+    public var delivered = 0
+    public var packets = 0
+    public var answered = 0
+    /// Nobody processed it, or the answer did not reach the client.
+    public var unanswered = 0
+    public var mastersMade = 0
+    public var joins = 0
+    public var unitsMoved = 0
+    public var faults = 0
+    public var forged = 0
+    public var conflictingClaims = 0
+    /// From the healing of the last fault to a whole cluster.
+    public var convergence = Interval.zero
+    /// Sum of members × simulated time.
+    public var memberSeconds = 0.0
+
+    public init() {}
+  }
+}

@@ -1,0 +1,436 @@
+import Cluster
+import Wire
+
+/// A LAN in memory: machines, the wire between them, clients, and time, which passes only when nothing is left to do at an instant.
+///
+/// The members run unchanged. Everything that the node, the kernel and the wire do for them is here: datagrams are lost, late, doubled and
+/// out of order; a packet path obeys the last unit table and lease that it was given, by its own machine's clock, whether or not the
+/// process still runs; clients send packets and see who answers. The checker looks at the packet paths only.
+struct World {
+  let options: SimulationOptions
+  var time: UInt64 = 0
+  var queue = EventQueue()
+  var datagrams = Datagrams()
+  var machines: [Machine] = []
+  var network: Network
+  var random: SplitMix
+  /// The members' own: so that a fault more or less does not change what they draw.
+  var memberRandom: SplitMix
+  var checker = Checker()
+  var statistics = SimulationResult.Statistics()
+  var loss: Double
+  var heals: [Fault] = []
+  var recorded: [Datagram] = []
+  var nextKey: UInt64 = 1
+  var lastHealAt: UInt64 = 0
+  /// When every unit was last seen owned.
+  var lastServed = Array(repeating: UInt64(0), count: UnitSet.unitCount)
+  let doesTrace: Bool
+
+  static let clientCount = 4
+
+  init(_ options: SimulationOptions, trace: Bool = false) {
+    self.options = options
+    doesTrace = trace
+    random = SplitMix(seed: options.seed)
+    memberRandom = SplitMix(seed: options.seed &+ 0xabcdef)
+    loss = options.loss
+    let isElsewhere = options.partition != .serve
+    network = Network(machineCount: options.memberCount, clientCount: Self.clientCount, clientsAreElsewhere: isElsewhere)
+    for index in 0..<options.memberCount { machines.append(makeMachine(index)) }
+    for client in 0..<Self.clientCount { network.side[options.memberCount + client] = 0 }
+  }
+
+  // MARK: Machines
+
+  private mutating func makeMachine(_ index: Int) -> Machine {
+    let profile = MemberProfile(
+      identifier: MemberIdentifier(rawValue: UInt16(index + 1)), incarnation: random.next(),
+      address: InternetAddress(ipv4: 0x0a00_0001 + UInt32(index)), ethernetAddress: EthernetAddress(bits: UInt64(index + 1)), weight: 100,
+      agreementKey: [])
+    let skew = Int64(options.clockSkew * 1e9)
+    let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
+    let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
+    return Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+  }
+
+  private func configuration(_ profile: MemberProfile) -> ClusterMember.Configuration {
+    var configuration = ClusterMember.Configuration(
+      profile: profile, detectionInterval: options.detection, partition: options.partition, personalityVersion: 1)
+    configuration.safetyRules = options.safetyRules
+    configuration.hasApplicationState = options.stateDelay > .zero
+    configuration.balance = options.balance
+    configuration.assignsEagerly = options.assignsEagerly
+    return configuration
+  }
+
+  /// Starts a process; with what its pinned packet path still holds, if it is quick.
+  mutating func start(_ index: Int) {
+    machines[index].process = .running
+    let claims = machines[index].path.mine
+    let lease = Instant(nanoseconds: machines[index].path.lease)
+    feed(.start(claims: claims, leaseDeadline: lease), to: index)
+  }
+
+  /// The process ends; everything it knew is gone.
+  mutating func kill(_ index: Int) {
+    for datagram in machines[index].backlog { datagrams.release(datagram) }
+    machines[index].backlog = []
+    machines[index].process = .dead
+    machines[index].profile.incarnation = random.next()
+    machines[index].member = ClusterMember(configuration: configuration(machines[index].profile))
+    machines[index].keys = Machine.Keys()
+    machines[index].outgoingSequence = 0
+    machines[index].awaited = [:]
+    machines[index].isMasterPhase = false
+    machines[index].timerAt = .max
+    machines[index].timerNumber &+= 1
+  }
+
+  /// The machine loses power: its packet path is gone, too.
+  mutating func powerOff(_ index: Int) {
+    kill(index)
+    setMine(.all, false, index)
+    machines[index].path.lease = 0
+    machines[index].path.isMaster = false
+    machines[index].path.unassigned = .all
+  }
+
+  /// A stopped process goes on, with everything that came meanwhile.
+  mutating func resume(_ index: Int) {
+    machines[index].process = .running
+    feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
+    let backlog = machines[index].backlog
+    machines[index].backlog = []
+    for datagram in backlog { deliver(datagram, to: index) }
+  }
+
+  // MARK: Feeding members
+
+  mutating func feed(_ event: ClusterMember.Event, to index: Int) {
+    let now = Instant(nanoseconds: machines[index].clock.local(time))
+    let actions = machines[index].member.handle(event, at: now, using: &memberRandom)
+    for action in actions { carryOut(action, index) }
+    setTimer(index)
+  }
+
+  private mutating func setTimer(_ index: Int) {
+    guard let deadline = machines[index].member.nextDeadline else { return }
+    let clock = machines[index].clock
+    // An earlier look that is set already will look again.
+    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds { return }
+    let at = max(time + 1, clock.world(deadline.nanoseconds))
+    machines[index].timerAt = at
+    machines[index].timerNumber &+= 1
+    queue.add(.timer, at: at, machine: index, value: machines[index].timerNumber)
+  }
+
+  private mutating func lookAtTimer(_ index: Int) {
+    machines[index].timerAt = .max
+    guard machines[index].process == .running, let deadline = machines[index].member.nextDeadline else { return }
+    if deadline.nanoseconds <= machines[index].clock.local(time) { feed(.timer, to: index) } else { setTimer(index) }
+  }
+
+  // MARK: What members want done
+
+  private mutating func carryOut(_ action: ClusterMember.Action, _ index: Int) {
+    switch action {
+    case .send(let message, let destination, let protection): send(message, to: destination, protection, index)
+    case .setLease(let deadline): setLease(deadline, index)
+    case .setMaster(let isMaster): machines[index].path.isMaster = isMaster
+    case .setUnits(let units, let owner, let isAcknowledged): setUnits(units, owner, isAcknowledged, index)
+    case .announce: checkAnnouncement(index)
+    case .awaitState(let serial, let units, _): awaitState(serial, units, index)
+    case .abandonState(let serial): machines[index].awaited[serial] = nil
+    case .handOverState(let serial, _, _):
+      queue.add(.stateHandedOver, at: time + random.below(options.stateDelay.nanoseconds) + 1, machine: index, value: serial)
+    case .newGroupKey(let epoch):
+      machines[index].keys.groupKeys[epoch] = nextKey
+      nextKey += 1
+    case .adoptGroupKey(let epoch, let sealed, _): machines[index].keys.groupKeys[epoch] = sealed.reduce(0) { $0 << 8 | UInt64($1) }
+    case .useGroupKey(let epoch): machines[index].keys.sending = epoch
+    case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
+    case .report(let report): take(report, index)
+    case .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState, .fetchPersonality, .stopped:
+      break
+    }
+  }
+
+  private mutating func take(_ report: ClusterMember.Report, _ index: Int) {
+    if doesTrace { print("\(Double(time / 1000) / 1000) ms machine \(index + 1): \(report)") }
+    switch report {
+    case .becameMaster: statistics.mastersMade += 1
+    case .memberJoined: statistics.joins += 1
+    case .unitsMoving: statistics.unitsMoved += 1
+    case .conflictingClaims: statistics.conflictingClaims += 1
+    default: break
+    }
+  }
+
+  private mutating func setLease(_ deadline: Instant, _ index: Int) {
+    let isLonger = deadline.nanoseconds > machines[index].path.lease
+    machines[index].path.lease = deadline.nanoseconds
+    guard isLonger else { return }
+    let mine = machines[index].path.mine
+    for (word, bits) in mine.words.enumerated() where bits != 0 {
+      for bit in 0..<64 where bits >> UInt64(bit) & 1 == 1 && checker.isContested(word << 6 + bit) {
+        checker.check(word << 6 + bit, of: index, machines, network, at: time)
+      }
+    }
+  }
+
+  private mutating func setUnits(_ units: UnitSet, _ owner: MemberIdentifier?, _ isAcknowledged: Bool, _ index: Int) {
+    let isMine = owner == machines[index].profile.identifier && isAcknowledged
+    if isMine { checkState(units, index) }
+    setMine(units, isMine, index)
+    if owner == nil { machines[index].path.unassigned.formUnion(units) } else { machines[index].path.unassigned.subtract(units) }
+  }
+
+  private mutating func setMine(_ units: UnitSet, _ isMine: Bool, _ index: Int) {
+    let mine = machines[index].path.mine
+    let changed = isMine ? units.subtracting(mine) : units.intersection(mine)
+    if isMine { machines[index].path.mine.formUnion(changed) } else { machines[index].path.mine.subtract(changed) }
+    for (word, bits) in changed.words.enumerated() where bits != 0 {
+      for bit in 0..<64 where bits >> UInt64(bit) & 1 == 1 {
+        let unit = word << 6 + bit
+        if !isMine {
+          checker.lost(unit)
+        } else if checker.gained(unit) {
+          checker.check(unit, of: index, machines, network, at: time)
+        }
+      }
+    }
+  }
+
+  // MARK: Rules 2 and 3
+
+  private mutating func awaitState(_ serial: UInt32, _ units: UnitSet, _ index: Int) {
+    machines[index].awaited[serial] = units
+    queue.add(.stateComplete, at: time + random.below(options.stateDelay.nanoseconds) + 1, machine: index, value: serial)
+  }
+
+  private mutating func checkState(_ units: UnitSet, _ index: Int) {
+    for (serial, awaited) in machines[index].awaited where !awaited.intersection(units).isEmpty {
+      checker.report(.ownedWithoutState, at: time, "machine \(index + 1) owns units of assignment \(serial) before their state is in")
+      return
+    }
+  }
+
+  private mutating func checkAnnouncement(_ index: Int) {
+    let machine = machines[index]
+    guard machine.path.isMaster, machine.hasLease(at: time), machine.awaited.isEmpty else {
+      checker.report(.announcedFirst, at: time, "machine \(index + 1) announces before it may process")
+      return
+    }
+  }
+
+  // MARK: The wire
+
+  private mutating func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection, _ index: Int) {
+    machines[index].outgoingSequence += 1
+    let keys = machines[index].keys
+    let key = protection == .sealed ? keys.groupKeys[keys.sending] ?? 0 : 0
+    let datagram = Datagram(
+      message: fill(message, index), sender: machines[index].profile.identifier, incarnation: machines[index].profile.incarnation,
+      sequence: machines[index].outgoingSequence, protection: protection, epoch: protection == .sealed ? keys.sending : 0, key: key,
+      sourceAddress: machines[index].profile.address)
+    statistics.datagrams += 1
+    record(datagram)
+    let slot = datagrams.add(datagram)
+    switch destination {
+    case .everyone: for other in machines.indices where other != index { transmit(slot, from: index, to: other) }
+    case .member(let member, _):
+      let other = Int(member.rawValue) - 1
+      if machines.indices.contains(other), other != index { transmit(slot, from: index, to: other) }
+    }
+    datagrams.freeIfUnused(slot)
+  }
+
+  /// Puts the group key into what hands it over.
+  private func fill(_ message: ClusterMessage, _ index: Int) -> ClusterMessage {
+    func octets(_ epoch: UInt32) -> [UInt8] {
+      let key = machines[index].keys.groupKeys[epoch] ?? 0
+      return (0..<8).map { UInt8(truncatingIfNeeded: key >> UInt64(56 - 8 * $0)) }
+    }
+    switch message {
+    case .joinOk(var ok):
+      ok.sealedGroupKey = octets(ok.epoch)
+      return .joinOk(ok)
+    case .groupKey(var handover):
+      handover.sealedGroupKey = octets(handover.epoch)
+      return .groupKey(handover)
+    default: return message
+    }
+  }
+
+  mutating func transmit(_ slot: UInt32, from: Int, to: Int) {
+    guard network.passes(from: from, to: to), !random.chance(loss) else { return }
+    schedule(slot, to: to)
+    if random.chance(options.duplication) { schedule(slot, to: to) }
+  }
+
+  mutating func schedule(_ slot: UInt32, to: Int) {
+    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
+    datagrams.retain(slot)
+    queue.add(.delivery, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: slot)
+  }
+
+  private mutating func deliver(_ slot: UInt32, to index: Int) {
+    switch machines[index].process {
+    case .dead: datagrams.release(slot)
+    case .stopped: if machines[index].backlog.count < 256 { machines[index].backlog.append(slot) } else { datagrams.release(slot) }
+    case .running:
+      guard let datagram = datagrams[slot] else { return }
+      datagrams.release(slot)
+      statistics.delivered += 1
+      open(datagram, index)
+    }
+  }
+
+  /// What `Credentials` would do.
+  private mutating func open(_ datagram: Datagram, _ index: Int) {
+    var isAuthentic = !datagram.isForged
+    if datagram.protection == .sealed, !datagram.isForged {
+      guard let key = machines[index].keys.groupKeys[datagram.epoch], key == datagram.key else {
+        return hearStranger(datagram, index)
+      }
+      let isSeen = machines[index].keys.windows[datagram.incarnation, default: .init()].accepts(datagram.sequence)
+      isAuthentic = isSeen
+    } else if datagram.protection == .sealed, options.safetyRules.contains(.authentication) {
+      return hearStranger(datagram, index)
+    }
+    let envelope = ClusterMember.Envelope(
+      sender: datagram.sender, incarnation: datagram.incarnation, protection: datagram.protection, epoch: datagram.epoch,
+      sequence: datagram.sequence, sourceAddress: datagram.sourceAddress, isAuthentic: isAuthentic)
+    feed(.received(datagram.message, from: envelope), to: index)
+  }
+
+  /// The header says whose keepalive it is, though the body cannot be read.
+  private mutating func hearStranger(_ datagram: Datagram, _ index: Int) {
+    guard case .masterKeepalive = datagram.message else { return }
+    feed(.undecipherable(sender: datagram.sender, sourceAddress: datagram.sourceAddress), to: index)
+  }
+
+  // MARK: Clients
+
+  private mutating func sendPacket() {
+    queue.add(.packet, at: time + options.packetInterval.nanoseconds)
+    let unit = random.below(UnitSet.unitCount)
+    let client = random.below(Self.clientCount)
+    var answers = 0
+    for index in machines.indices where network.hears(index, client: client) {
+      receivePacket(unit, index)
+      if machines[index].processes(unit, at: time), network.answers(index, client: client) { answers += 1 }
+    }
+    statistics.packets += 1
+    if answers > 0 { statistics.answered += 1 } else { statistics.unanswered += 1 }
+    if answers > 1, time >= checker.graceUntil { checker.report(.twoOwners, at: time, "a packet of unit \(unit) was answered twice") }
+  }
+
+  private mutating func receivePacket(_ unit: Int, _ index: Int) {
+    guard machines[index].process == .running else { return }
+    let path = machines[index].path
+    if path.isMaster, machines[index].hasLease(at: time), path.unassigned.contains(unit), time > machines[index].lastUnassignedAt + 5_000_000 {
+      machines[index].lastUnassignedAt = time
+      machines[index].lastTrafficAt = time
+      feed(.packetForUnassigned(unit: unit), to: index)
+    } else if time > machines[index].lastTrafficAt + options.detection.nanoseconds / 9 {
+      machines[index].lastTrafficAt = time
+      feed(.heardTraffic, to: index)
+    }
+  }
+
+  // MARK: Running
+
+  /// Starts the machines one after another and lets time pass.
+  mutating func run() -> SimulationResult {
+    begin()
+    let end = options.duration.nanoseconds
+    scheduleFaults(until: end > options.settling.nanoseconds ? end - options.settling.nanoseconds : 0)
+    queue.add(.sample, at: 50_000_000)
+    advance(until: end)
+    finish()
+    return SimulationResult(seed: options.seed, violations: checker.violations, statistics: statistics)
+  }
+
+  mutating func begin() {
+    for index in machines.indices {
+      queue.add(.fault, at: random.below(UInt64(300_000_000)), machine: index, value: Fault.startValue)
+    }
+    queue.add(.packet, at: 1_000_000)
+  }
+
+  mutating func advance(until end: UInt64) {
+    while let entry = queue.removeFirst() {
+      guard entry.time <= end else {
+        queue.add(entry.kind, at: entry.time, machine: Int(entry.machine), value: entry.value)
+        time = end
+        return
+      }
+      time = entry.time
+      statistics.events += 1
+      happen(entry)
+    }
+  }
+
+  private mutating func happen(_ entry: EventQueue.Entry) {
+    let index = Int(entry.machine)
+    switch entry.kind {
+    case .delivery: deliver(entry.value, to: index)
+    case .timer: if entry.value == machines[index].timerNumber { lookAtTimer(index) }
+    case .packet: sendPacket()
+    case .stateComplete: completeState(entry.value, index)
+    case .stateHandedOver: handOver(entry.value, index)
+    case .fault: strike(entry.value, index)
+    case .heal: heal(Int(entry.value))
+    case .attack: attack()
+    case .sample: sample()
+    }
+  }
+
+  private mutating func handOver(_ serial: UInt32, _ index: Int) {
+    switch machines[index].process {
+    case .running: feed(.stateHandedOver(serial: serial), to: index)
+    case .stopped: queue.add(.stateHandedOver, at: time + 5_000_000, machine: index, value: serial)
+    case .dead: break
+    }
+  }
+
+  private mutating func completeState(_ serial: UInt32, _ index: Int) {
+    if machines[index].process == .stopped { return queue.add(.stateComplete, at: time + 5_000_000, machine: index, value: serial) }
+    guard machines[index].process == .running, machines[index].awaited.removeValue(forKey: serial) != nil else { return }
+    feed(.stateComplete(serial: serial), to: index)
+  }
+
+  // MARK: Coming together again
+
+  private mutating func sample() {
+    queue.add(.sample, at: time + 50_000_000)
+    let settledFrom = options.duration.nanoseconds - min(options.duration.nanoseconds, options.settling.nanoseconds)
+    guard time > settledFrom else { return }
+    for unit in 0..<UnitSet.unitCount where checker.isOwned(unit) {
+      if machines.contains(where: { $0.processes(unit, at: time) }) { lastServed[unit] = time }
+    }
+    guard time > lastHealAt else { return }
+    if statistics.convergence == .zero, objection() == nil { statistics.convergence = Interval(nanoseconds: time - max(lastHealAt, settledFrom)) }
+    if time > lastHealAt + options.convergence.nanoseconds, let objection = objection() {
+      checker.report(.notConverged, at: time, objection)
+    }
+  }
+
+  /// What is still wrong with a cluster that nothing happens to.
+  private func objection() -> String? {
+    let masters = machines.indices.filter { machines[$0].process == .running && machines[$0].path.isMaster }
+    guard masters.count == 1, let master = masters.first else { return "\(masters.count) masters: \(masters.map { $0 + 1 })" }
+    let unserved = (0..<UnitSet.unitCount).filter { time > lastServed[$0] + 500_000_000 }
+    if !unserved.isEmpty { return "\(unserved.count) units without an owner, such as \(unserved[0]), master \(master + 1)" }
+    let snapshot = machines[master].member.snapshot(at: Instant(nanoseconds: machines[master].clock.local(time)))
+    let running = machines.count { $0.process == .running }
+    guard snapshot.members.count == running else { return "\(snapshot.members.count) of \(running) machines are members" }
+    return nil
+  }
+
+  private mutating func finish() {
+    statistics.memberSeconds = Double(options.memberCount) * Double(options.duration.nanoseconds) / 1e9
+  }
+}
