@@ -121,8 +121,10 @@ public struct SecurityLayer {
   public var epoch: UInt32? { keys.current?.epoch }
   /// When this member's certificate ends, in seconds since 1970.
   public var certificateExpiry: Int64 { credentials.certificate.validity.upperBound }
-  /// Who is revoked by the list in use.
-  public var revokedMembers: Set<MemberIdentifier> { Set(revocations.entries.map { MemberIdentifier(rawValue: $0.member) }) }
+  /// Who is revoked by the list in use, and has not shown another certificate since.
+  public var revokedMembers: Set<MemberIdentifier> {
+    Set(revocations.entries.map { MemberIdentifier(rawValue: $0.member) }).subtracting(certificates.members(besides: revocations))
+  }
   /// How many things are remembered, of all kinds: bounded by the limits, whatever comes in.
   public var rememberedCount: Int { certificates.count + signers.count + senders.count + peers.count + requests.count }
 

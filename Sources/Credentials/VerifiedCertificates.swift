@@ -1,3 +1,5 @@
+import Wire
+
 /// Certificates whose authority's signature has been checked, so that a repeated join costs one verification and not two. Bounded: the one
 /// unused for longest goes. Validity and revocation are checked each time all the same.
 struct VerifiedCertificates {
@@ -15,6 +17,11 @@ struct VerifiedCertificates {
     uses += 1
     entries[der]?.lastUse = uses
     return entry.certificate
+  }
+
+  /// The members that have shown a certificate which is not revoked.
+  func members(besides revocations: RevocationList) -> Set<MemberIdentifier> {
+    Set(entries.values.map(\.certificate).filter { !revocations.contains(serial: $0.serial) }.compactMap(\.owner.member))
   }
 
   mutating func insert(_ certificate: ClusterCertificate) {

@@ -89,7 +89,6 @@ final class SkeinCluster: ClusterUnderTest {
         partition: \(settings.partition.rawValue)
         members: \(plan.memberCount)
       \(path)api: \(api(member))
-      state: \(plan.directory)/\(plan.run)-m\(member)
 
       """
   }

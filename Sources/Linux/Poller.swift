@@ -83,20 +83,18 @@ public final class Poller {
     return timer
   }
 
-  /// Calls `handler` for each of these signals. They must be blocked, by `Signal.block` in main before any other thread exists,
-  /// or they end the process instead.
+  /// Calls `handler` for each of these signals, on whichever thread they arrive. One loop a process may do so.
   public func watchSignals(_ wanted: Set<Signal>, _ handler: @escaping (Signal) -> Void) throws(LinuxError) {
-    var set = Signal.mask(wanted)
-    let flags = CInt(SFD_CLOEXEC | SFD_NONBLOCK)
-    let descriptor = Descriptor(owning: try checkErrno(signalfd(-1, &set, flags), "receive signals"))
+    let descriptor = Descriptor(owning: try checkErrno(skein_signal_pipe(), "receive signals"))
     let number = descriptor.rawValue
     if let old = signals.take() { unwatch(old.rawValue) }
     try watch(number) { _ in
-      var information = signalfd_siginfo()
-      while read(number, &information, MemoryLayout<signalfd_siginfo>.size) == MemoryLayout<signalfd_siginfo>.size {
-        if let signal = Signal(rawValue: Int32(information.ssi_signo)) { handler(signal) }
+      var octet: UInt8 = 0
+      while read(number, &octet, 1) == 1 {
+        if let signal = Signal(rawValue: Int32(octet)) { handler(signal) }
       }
     }
+    for signal in wanted { try checkErrno(skein_signal_note(signal.rawValue), "receive \(signal)") }
     signals = consume descriptor
   }
 

@@ -75,7 +75,7 @@ extension ClusterSection {
   }
 
   private static func readDetection(_ section: inout SectionReader) -> Interval {
-    let detection = section.value("detection", expecting: "a time such as 200ms", interval) ?? Limits.defaultDetection
+    let detection = section.value("detection", expecting: "a time such as 200ms", Interval.init(text:)) ?? Limits.defaultDetection
     if !Limits.detection.contains(detection) {
       section.problem("detection", "should be from 20ms to 60s: below 20ms ordinary scheduling looks like death")
     }
@@ -101,7 +101,7 @@ extension ClusterSection {
     section.section("hold") { reader in
       hold.packetCount = reader.number("packets", in: 0...1_000_000) ?? hold.packetCount
       hold.byteCount = reader.value("octets", expecting: "a size such as 8MiB", Node.byteCount) ?? hold.byteCount
-      hold.duration = reader.value("time", expecting: "a time such as 1s", interval) ?? hold.duration
+      hold.duration = reader.value("time", expecting: "a time such as 1s", Interval.init(text:)) ?? hold.duration
     }
     self.hold = hold
   }
@@ -112,7 +112,7 @@ extension ClusterSection {
       hooks.join = reader.text("join")
       hooks.arrived = reader.text("arrived")
       hooks.departed = reader.text("departed")
-      hooks.timeout = reader.value("timeout", expecting: "a time such as 2s", interval) ?? hooks.timeout
+      hooks.timeout = reader.value("timeout", expecting: "a time such as 2s", Interval.init(text:)) ?? hooks.timeout
     }
     self.hooks = hooks
   }

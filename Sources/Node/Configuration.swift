@@ -14,8 +14,6 @@ public struct Configuration: Hashable, Sendable {
   public var api: String
   /// Where Prometheus may fetch `/metrics`, as address and port; nil for nowhere.
   public var metrics: MetricsAddress?
-  /// The directory of what must survive a restart of the daemon but not of the machine.
-  public var stateDirectory: String
   public var log: LogSection
   /// Whether the thread that keeps the leases asks for real-time priority.
   public var realtime: Bool
@@ -145,11 +143,9 @@ extension Configuration {
     if !file.isSet("cluster") { problems.add("cluster", at: nil, "is missing; without it there is nothing to do") }
     file.section("cluster") { cluster = ClusterSection(&$0) }
     let path = file.choice("packetPath", PacketPathChoice.self) ?? .automatic
-    let name = cluster?.name ?? "skein"
     let api = file.text("api") ?? "/run/skein/api.sock"
     if api.utf8.count > 107 { file.problem("api", "a Unix socket's path has at most 107 octets, this one \(api.utf8.count)") }
     let metrics = file.value("metrics", expecting: "an address and port such as 127.0.0.1:9464", MetricsAddress.init(text:))
-    let state = file.text("state") ?? "/run/skein/\(name)"
     var log = LogSection(level: .info, format: .text)
     file.section("log") { section in
       log.level = section.choice("level", LogSection.Level.self) ?? .info
@@ -159,7 +155,7 @@ extension Configuration {
     file.finish()
     return cluster.map {
       Configuration(
-        cluster: $0, packetPath: path, api: api, metrics: metrics, stateDirectory: state, log: log, realtime: realtime)
+        cluster: $0, packetPath: path, api: api, metrics: metrics, log: log, realtime: realtime)
     }
   }
 }
@@ -199,20 +195,6 @@ extension Configuration.MetricsAddress {
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     guard host == "localhost" || InternetAddress(text: host) != nil else { return nil }
     self.init(host: host, port: port)
-  }
-}
-
-/// Reads `200ms`, `2s`, `1m`.
-func interval(_ text: String) -> Interval? {
-  let digits = text.prefix { $0.isNumber }
-  guard let count = UInt64(digits), count <= 1_000_000_000 else { return nil }
-  switch text.dropFirst(digits.count).trimmingPrefix(" ") {
-  case "us": return .microseconds(count)
-  case "ms": return .milliseconds(count)
-  case "s": return .seconds(count)
-  case "m", "min": return .seconds(count * 60)
-  case "h": return .seconds(count * 3600)
-  default: return nil
   }
 }
 

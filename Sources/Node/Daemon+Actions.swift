@@ -172,7 +172,7 @@ extension Daemon {
 
   private func note(_ report: ClusterMember.Report) {
     let (kind, text) = (report.kind, report.text)
-    events.append(kind: kind, text: text)
+    events.append(kind: kind, text: text, isRoutine: report.isRoutine)
     logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "\(kind)"])
   }
 

@@ -64,6 +64,7 @@ extension Daemon {
     }
     let fixed = new.cluster.settingsThatNeedRestart(comparedTo: old)
     guard fixed.isEmpty else {
+      if personality.version > appliedPersonality { return restart(for: fixed) }
       let text = "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart of the daemon, which loses no packet either"
       events.append(kind: "reload", text: text)
       return CommandReport(done: false, text: text)
@@ -73,6 +74,15 @@ extension Daemon {
     return CommandReport(done: true, text: "reloaded \(file)")
   }
 
+  /// A newer personality came that only a fresh daemon can put into force. This machine is not in the cluster with the older one anyway.
+  private func restart(for settings: [String]) -> CommandReport {
+    logger.notice("starting afresh for personality \(personality.version): it changes \(settings.joined(separator: ", "))")
+    backend.tables.leaseDeadline = .zero
+    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
+    execv("/proc/self/exe", &arguments)
+    return CommandReport(done: false, text: "personality \(personality.version) needs a restart of the daemon, which failed: errno \(errno)")
+  }
+
   private func refreshRevocations(_ section: ClusterSection) throws {
     guard let path = section.revoked, FileManager.default.fileExists(atPath: path) else { return }
     try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
@@ -80,6 +90,7 @@ extension Daemon {
 
   private func apply(_ new: Configuration, insteadOf old: ClusterSection) {
     configuration = new
+    appliedPersonality = personality.version
     hooks = Hooks(commands: new.cluster.hooks)
     held.limits = new.cluster.hold
     do {

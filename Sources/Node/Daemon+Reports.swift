@@ -29,7 +29,7 @@ extension Daemon: Controllable {
         loss: snapshot.lossAverage),
       hold: .init(packets: held.packetCount, octets: held.byteCount, overflowed: held.overflowed, expired: held.expired),
       uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
-      residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: Array(events.events.suffix(8)),
+      residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.notable,
       warnings: warnings(snapshot, now))
   }
 

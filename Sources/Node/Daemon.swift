@@ -49,6 +49,8 @@ public actor Daemon {
   var hooks: Hooks
   var load = LoadMeter()
   var personality: PersonalityExchange
+  /// The version whose settings are in force.
+  var appliedPersonality: UInt64
 
   /// Units on their way to and from this machine, with the packets that arrive meanwhile.
   var arrivals: [UInt32: Arrival] = [:]
@@ -88,16 +90,17 @@ public actor Daemon {
     for try await _ in ended {}
   }
 
-  private init(_ configuration: Configuration, file: String) throws {
+  private init(_ given: Configuration, file: String) throws {
+    let credentials = try MemberCredentials(path: given.cluster.credentials)
+    let personality = try PersonalityExchange(given.cluster, credentials)
+    let configuration = try Self.read(given, file, personality)
     let section = configuration.cluster
     let logger = configuration.log.logger(label: "skein")
     let machine = try Machine(section)
-    let credentials = try MemberCredentials(path: section.credentials)
     let security = try Self.securityLayer(section, credentials)
     let profile = MemberProfile(
       identifier: section.member, incarnation: security.incarnation, address: machine.ownAddress,
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
-    let personality = try PersonalityExchange(section, credentials)
     poller = try Poller()
     mailbox = poller.mailbox
     backend = try Backends.open(configuration, machine, logger)
@@ -114,6 +117,13 @@ public actor Daemon {
     self.security = security
     self.profile = profile
     self.personality = personality
+    appliedPersonality = personality.version
+  }
+
+  /// The configuration with what the personality sets in place of its own.
+  private static func read(_ given: Configuration, _ file: String, _ personality: PersonalityExchange) throws -> Configuration {
+    guard let bundle = personality.bundle else { return given }
+    return try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
   }
 
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
@@ -140,6 +150,7 @@ public actor Daemon {
     try watchInputs()
     serveControl()
     begin()
+    handle(.revoked(security.revokedMembers))
     try ServiceManager.ready()
     logger.notice(
       "started", metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
@@ -157,15 +168,15 @@ public actor Daemon {
     let now = BootClock.now()
     let deadline = backend.tables.leaseDeadline
     let claims = backend.tablesWereReused && deadline > now ? backend.tables.ownUnits : UnitSet()
-    if claims.isEmpty { clearUnits() }
+    if claims.isEmpty { clearUnits() } else { clearUnits(except: claims) }
     hasCarrier = (try? machine.hasCarrier()) ?? true
     handle(.start(claims: claims, leaseDeadline: claims.isEmpty ? .zero : deadline))
     if !hasCarrier { handle(.carrierLost) }
   }
 
-  private func clearUnits() {
-    backend.tables.leaseDeadline = .zero
-    for unit in 0..<UnitSet.unitCount { backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
+  private func clearUnits(except claims: UnitSet = UnitSet()) {
+    if claims.isEmpty { backend.tables.leaseDeadline = .zero }
+    for unit in 0..<UnitSet.unitCount where !claims.contains(unit) { backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
   }
 
   /// Writes what the packet path must know of configuration and machine.

@@ -5,11 +5,18 @@ import Logging
 struct EventLog {
   static let capacity = 1024
   private(set) var events: [EventReport] = []
+  /// The latest that are not the ordinary course of balancing.
+  private(set) var notable: [EventReport] = []
   private var nextNumber: UInt64 = 1
   private var waiting: [CheckedContinuation<Void, Never>] = []
 
-  mutating func append(kind: String, text: String) {
-    events.append(EventReport(number: nextNumber, time: Date().timeIntervalSince1970, kind: kind, text: text))
+  mutating func append(kind: String, text: String, isRoutine: Bool = false) {
+    let event = EventReport(number: nextNumber, time: Date().timeIntervalSince1970, kind: kind, text: text)
+    events.append(event)
+    if !isRoutine {
+      notable.append(event)
+      if notable.count > 8 { notable.removeFirst() }
+    }
     nextNumber += 1
     if events.count > Self.capacity { events.removeFirst(events.count - Self.capacity) }
     wake()

@@ -49,7 +49,7 @@ extension ClusterMember.Report {
     case .carrierLost: "the interface has lost its carrier: processing nothing"
     case .carrierFound: "the interface has a carrier again: joining afresh"
     case .servingAlone: "serving alone: no other member is heard"
-    case .idleAlone: "alone, and without a majority: serving nothing"
+    case .idleAlone: "alone, and nothing is heard on the wire: serving nothing until something is"
     }
   }
 }

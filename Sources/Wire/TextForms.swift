@@ -166,3 +166,19 @@ extension InternetPrefix: CustomStringConvertible {
   /// "address/length".
   public var description: String { "\(address)/\(length)" }
 }
+
+extension Interval {
+  /// Reads `200ms`, `2s`, `1m`, `500us`, `1h`.
+  public init?(text: some StringProtocol) {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let count = UInt64(digits), count <= 1_000_000_000 else { return nil }
+    switch text.dropFirst(digits.count) {
+    case "us": self = .microseconds(count)
+    case "ms": self = .milliseconds(count)
+    case "s": self = .seconds(count)
+    case "m", "min": self = .seconds(count * 60)
+    case "h": self = .seconds(count * 3600)
+    default: return nil
+    }
+  }
+}

@@ -42,7 +42,6 @@ import Wire
       packetPath: packet-socket
       api: /tmp/api
       metrics: "[::1]:9464"
-      state: /tmp/state
       log: { level: debug, format: json }
       realtime: false
       """

@@ -16,7 +16,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
 #include <bpf/bpf.h>
@@ -127,6 +126,9 @@ int skein_mount_bpf(const char *path);
 int skein_is_bpf_mount(const char *path);
 int skein_round_robin(int priority);
 int skein_lock_memory(void);
+/* The reading end of a pipe that gets an octet, the signal's number, for each signal noted; one pipe a process. */
+int skein_signal_pipe(void);
+int skein_signal_note(int signal);
 /* Whether the system clock is synchronised: 1 or 0; its largest error in microseconds as the kernel estimates it. */
 int skein_clock_state(int64_t *largest_error);
 /* The calling thread's name, cut at 15 octets. */
