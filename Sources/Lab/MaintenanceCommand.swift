@@ -4,7 +4,7 @@ import Foundation
 public enum Maintenance: String, CaseIterable, Codable, Sendable {
   /// A member that was dead returns and is balanced into.
   case rejoin
-  /// Every daemon reads its configuration again (SIGHUP), then each is replaced (SIGKILL and an immediate start).
+  /// Every daemon reads its configuration again (SIGHUP), then each is restarted as `systemctl restart` does it (SIGTERM, and a start).
   case restart
   /// A member gives all its units away, stays, and gets units again.
   case drain
@@ -63,7 +63,7 @@ public struct MaintenanceCommand: LabCommand {
       return [step("member \(member) returns and is balanced into", { try cluster.heal(member, after: .kill) }, settle)]
     case .restart:
       return members.map { member in step("member \(member) reads its configuration again", { try cluster.reload(member) }) }
-        + members.map { member in step("member \(member)'s daemon is replaced", { try cluster.heal(member, after: .daemon) }, settle) }
+        + members.map { member in step("member \(member)'s daemon is restarted", { try cluster.restart(member) }, settle) }
     case .drain:
       return [
         step("member \(member) is drained", { try cluster.drain(member) }),
@@ -99,6 +99,12 @@ extension SkeinCluster {
     try daemon(member).signal(SIGHUP)
     try pause(milliseconds: 500)
     try daemon(member).checkAlive()
+  }
+
+  /// As `systemctl restart`: told to end, it hands its work over first.
+  func restart(_ member: Int) throws {
+    try daemon(member).end(politelyForMilliseconds: 20_000)
+    try startDaemon(member)
   }
 
   /// Takes a member's units away and waits until it has none.

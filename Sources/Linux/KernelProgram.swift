@@ -36,7 +36,7 @@ public final class KernelProgram {
 
   private let object: KernelObject
   private let pins: PinDirectory
-  private let program: Int32
+  private let program: Descriptor
   private var links: [UInt32: KernelLink] = [:]
 
   /// Loads `object`, the bytes of the ELF file, with the pinned maps of an earlier daemon if all of them agree in type, sizes and entries.
@@ -48,9 +48,16 @@ public final class KernelProgram {
     try object.selectProgram(configuration.programName)
     for (name, count) in configuration.maximumEntries { try object.map(named: name).setMaximumEntries(count) }
     mapsWereReused = try Self.reuseMaps(of: object, pins)
+    // The verifier takes longer over the program than a lease lasts: a daemon that comes back takes over the very program that still runs.
+    let pin = Self.programName(bytes)
+    if mapsWereReused, let earlier = try pins.open(pin) {
+      program = try Descriptor(result: dup(earlier.rawValue), "take over the kernel program")
+      return
+    }
     try object.load()
-    program = try object.programDescriptor(configuration.programName)
+    program = try Descriptor(result: dup(object.programDescriptor(configuration.programName)), "keep the kernel program")
     if !mapsWereReused { try pinMaps() }
+    try pinProgram(as: pin)
   }
 
   /// Loads `object`, the bytes of the ELF file.
@@ -81,7 +88,7 @@ public final class KernelProgram {
     if let earlier = try pins.open(name) {
       let link = KernelLink(earlier)
       if let attachment = link.attachment(on: index), mode.accepts(attachment) {
-        try link.update(to: program, interface: interface)
+        try link.update(to: program.rawValue, interface: interface)
         links[index] = link
         return attachment
       }
@@ -89,7 +96,7 @@ public final class KernelProgram {
       link.detach()
       try pins.remove(name)
     }
-    let made = try KernelLink.create(program: program, index: index, interface: interface, mode: mode)
+    let made = try KernelLink.create(program: program.rawValue, index: index, interface: interface, mode: mode)
     try pins.pin(made.link.descriptor, as: name)
     links[index] = made.link
     nativeRefusal = made.nativeRefusal
@@ -119,13 +126,19 @@ public final class KernelProgram {
   /// What the program makes of one frame, without an interface in play (`BPF_PROG_TEST_RUN`).
   /// With `count` > 1 each run is fed the output of the one before.
   public func testRun(_ frame: UnsafeRawBufferPointer, repeat count: Int = 1, interface: UInt32 = 0) throws(LinuxError) -> TestRun {
-    try TestRun.run(program, frame, count: count, interface: interface)
+    try TestRun.run(program.rawValue, frame, count: count, interface: interface)
   }
 
   /// The frame passes through this program, and goes where it says, as if it had just arrived on `interface`.
   /// At least 14 octets, at most about 3,400.
   public func inject(_ frame: UnsafeRawBufferPointer, interface: UInt32) throws(LinuxError) {
-    try TestRun.inject(program, frame, interface: interface)
+    try TestRun.inject(program.rawValue, frame, interface: interface)
+  }
+
+  /// In place of an older daemon's.
+  private func pinProgram(as name: String) throws(LinuxError) {
+    for earlier in try PinDirectory.names(in: pins.path) where earlier.hasPrefix("program_") { try pins.remove(earlier) }
+    try pins.pin(program.rawValue, as: name)
   }
 
   private func pinMaps() throws(LinuxError) {
@@ -146,6 +159,11 @@ public final class KernelProgram {
       try map.reuse(earlier)
     }
     return !maps.isEmpty
+  }
+
+  /// The object's octets, folded (FNV-1a): another build's program is another.
+  private static func programName(_ object: UnsafeRawBufferPointer) -> String {
+    "program_" + String(object.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
   }
 
   private static func mapName(_ name: String) -> String { "map_\(name)" }
