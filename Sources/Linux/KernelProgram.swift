@@ -1,5 +1,6 @@
 import CLinux
 import CPacketPath
+import Glibc
 import Wire
 
 /// The kernel's half of the packet path: one XDP program and its maps, loaded. Maps and links are pinned under

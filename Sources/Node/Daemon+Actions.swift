@@ -27,7 +27,7 @@ extension Daemon {
   private func carryOut(_ action: ClusterMember.Action) {
     switch action {
     case .send(let message, let destination, let protection): send(message, to: destination, protection)
-    case .setLease(let deadline): backend.tables.leaseDeadline = deadline
+    case .setLease(let deadline): setLease(deadline)
     case .setMaster(let isMaster): backend.tables.set(flag: skein_flag_master, isMaster)
     case .setUnits(let units, let owner, let acknowledged): set(units, owner: owner, acknowledged: acknowledged)
     case .setMembers(let profiles): set(members: profiles)
@@ -40,7 +40,7 @@ extension Daemon {
     case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
     case .handOverState(let serial, let units, let target): handOverPackets(of: units, serial, to: target)
     case .abandonState(let serial): abandonPackets(serial)
-    case .deliverState(let transfer, let sender): takeTransfer(transfer, from: sender)
+    case .deliverState: break
     case .newGroupKey(let epoch):
       security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
     // `SecurityLayer.open` has taken the key out of the message that brought it.
@@ -82,9 +82,17 @@ extension Daemon {
     return free
   }
 
+  /// A member that has handed over its last units still holds packets for them under the lease that it has.
+  private func setLease(_ deadline: Instant) {
+    endsLease = deadline == .zero && !partings.isEmpty && hasCarrier
+    if !endsLease { backend.tables.leaseDeadline = deadline }
+  }
+
   private func set(members profiles: [MemberProfile]) {
     let present = Set(profiles.map(\.identifier))
-    knownProfiles = Dictionary(profiles.map { ($0.identifier, $0) }) { $1 }
+    for profile in profiles where knownProfiles[profile.identifier] != nil || knownProfiles.count < Int(skein_member_count) * 2 {
+      knownProfiles[profile.identifier] = profile
+    }
     for (identifier, index) in slots where !present.contains(identifier) {
       backend.tables.set(member: index, nil)
       slots[identifier] = nil
@@ -179,7 +187,9 @@ extension Daemon {
   private func stopped() {
     for continuation in leaving { continuation.resume() }
     leaving = []
-    backend.tables.leaseDeadline = .zero
-    if isStopping { stop(keeping: false) }
+    guard isStopping else { return }
+    // The last units' next owners may still ask for the packets held here.
+    stopsAt = BootClock.now() + InFlight.limit * 2
+    housekeeping?.deadline = stopsAt
   }
 }

@@ -48,6 +48,7 @@ extension Daemon {
   enum InFlight {
     static let ask: UInt16 = 0xfffe
     static let done: UInt16 = 0xffff
+    static let applications: Set = [ask, done]
     static let patience = Interval.milliseconds(5)
     static let limit = Interval.milliseconds(60)
   }
@@ -174,6 +175,10 @@ extension Daemon {
       }
       arrivals[serial]?.askedAt = now
       ask(serial)
+    }
+    if endsLease, partings.isEmpty {
+      endsLease = false
+      backend.tables.leaseDeadline = .zero
     }
     for (unit, parting) in partings where now >= parting.until {
       partings[unit] = nil

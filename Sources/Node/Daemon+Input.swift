@@ -51,6 +51,10 @@ extension Daemon {
 
   private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
     if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
+    // Members that have left still owe and are owed packets, so these do not go by the decision maker.
+    if refusal == nil, case .stateTransfer(let transfer) = message, InFlight.applications.contains(transfer.application) {
+      return takeTransfer(transfer, from: header.sender)
+    }
     handle(
       .received(
         message,
@@ -96,10 +100,11 @@ extension Daemon {
   /// Once a second, and shortly after a fragment was held: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
+    if let stopsAt, now >= stopsAt { return stop(keeping: false) }
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     if now >= nextMinorRound { minorRound(at: now) }
-    housekeeping?.deadline = held.hasFragments || !arrivals.isEmpty || !partings.isEmpty ? now + Self.fragmentPatience : nextMinorRound
+    housekeeping?.deadline = held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
   }
 
   private func minorRound(at now: Instant) {
@@ -136,7 +141,7 @@ extension Daemon {
     switch signal {
     case .hangup: logger.notice("\(reloadNow().text)")
     case .terminate, .interrupt:
-      if isStopping { return stop(keeping: false) }
+      if isStopping || member.snapshot(at: BootClock.now()).phase == .left { return stop(keeping: false) }
       isStopping = true
       logger.notice("leaving the cluster: work units first; a second signal stops at once")
       handle(.leave)

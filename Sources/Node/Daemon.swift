@@ -55,6 +55,9 @@ public actor Daemon {
   /// Units on their way to and from this machine, with the packets that arrive meanwhile.
   var arrivals: [UInt32: Arrival] = [:]
   var partings: [Int: Parting] = [:]
+  /// The lease ends when the last of `partings` is gone.
+  var endsLease = false
+  /// Everybody who was a member, for packets that are still owed.
   var knownProfiles: [MemberIdentifier: MemberProfile] = [:]
   /// The packet path's index of each member.
   var slots: [MemberIdentifier: Int] = [:]
@@ -68,6 +71,7 @@ public actor Daemon {
   var isHandling = false
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
+  var stopsAt: Instant?
   var announcements: UInt64 = 0
 
   /// Runs a daemon on a thread of its own until it is told to stop.
