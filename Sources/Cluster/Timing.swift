@@ -27,7 +27,7 @@ struct Timing: Sendable {
   var collectingAlone: Interval { authority * 3 / 8 }
   /// Two members: how long one must be silent before the other, which is the master, does without its word; how fresh the traffic must
   /// be that shows that the wire works, with the time that it is good for. Shorter than `collectingAlone`.
-  var bereavement: Interval { authority * 7 / 8 }
+  var bereavement: Interval { authority * 11 / 16 }
   var trafficCredit: Interval { authority * 5 / 16 }
   /// How soon a message is repeated that was not answered.
   var retry: Interval { authority / 16 }

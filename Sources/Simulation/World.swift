@@ -407,11 +407,11 @@ struct World {
   private mutating func sample() {
     queue.add(.sample, at: time + 50_000_000)
     let settledFrom = options.duration.nanoseconds - min(options.duration.nanoseconds, options.settling.nanoseconds)
-    guard time > settledFrom else { return }
+    guard time + 1_000_000_000 > settledFrom else { return }
     for unit in 0..<UnitSet.unitCount where checker.isOwned(unit) {
       if machines.contains(where: { $0.processes(unit, at: time) }) { lastServed[unit] = time }
     }
-    guard time > lastHealAt else { return }
+    guard time > settledFrom, time > lastHealAt else { return }
     if statistics.convergence == .zero, objection() == nil { statistics.convergence = Interval(nanoseconds: time - max(lastHealAt, settledFrom)) }
     if time > lastHealAt + options.convergence.nanoseconds, let objection = objection() {
       checker.report(.notConverged, at: time, objection)
