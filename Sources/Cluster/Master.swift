@@ -109,7 +109,8 @@ struct Master: Sendable {
     let confirmed = adopt(candidate, &shared)
     readyAt = shared.now
     solitude = peers.isEmpty ? .serving : .accompanied
-    considerSolitude(&shared)
+    // Alone, and the wire silent: this machine is the one that is cut off.
+    if peers.isEmpty, isServing(shared), shared.now - shared.heard >= shared.timing.authority { becomeIdle(&shared) }
     begin(candidate.orphaned.masterLeft ? .masterLeft : .masterSilent, &shared)
     welcome(candidate, confirmed, &shared)
   }
@@ -162,7 +163,7 @@ struct Master: Sendable {
       peer.hasSpoken = true
       peer.isVoter = true
       peer.isDraining = shared.known.members.first { $0.profile.identifier == member }?.isDraining ?? false
-      insert(peer)
+      insert(peer, &shared)
     }
     return confirmed
   }
@@ -204,8 +205,8 @@ struct Master: Sendable {
   /// When `renewAlone` must be asked again, so that no gap opens.
   func renewalDeadline(_ shared: Shared) -> Instant {
     let lease = shared.holdings.lease
-    return needed(shared) > 0 && isServing(shared) && lease > shared.now + shared.timing.authority / 16
-      ? lease - shared.timing.authority / 16 : lease
+    let early = shared.timing.authority / 16
+    return (needed(shared) == 0 || isServing(shared)) && lease > shared.now + early ? lease - early : lease
   }
 
   /// A member has heard this master's keepalive: with enough of them, the lease runs on from when that one was sent.
@@ -330,7 +331,8 @@ struct Master: Sendable {
 
   // MARK: Membership
 
-  mutating func insert(_ peer: Peer) {
+  mutating func insert(_ peer: Peer, _ shared: inout Shared) {
+    shared.hadCompany = true
     let index = peers.firstIndex { $0.profile.identifier > peer.profile.identifier } ?? peers.count
     peers.insert(peer, at: index)
     reindex()

@@ -22,7 +22,7 @@ extension Master {
       shared.report(.servingAlone)
       considerSolitude(&shared)
     case .serving:
-      if shared.now - shared.heard >= shared.timing.authority { becomeIdle(&shared) }
+      if shared.hadCompany, shared.now - shared.heard >= shared.timing.quiet { becomeIdle(&shared) }
     case .idle: break
     case .probing(let nonce, let resendAt, let until):
       if shared.now >= until {
@@ -53,7 +53,7 @@ extension Master {
     isBalancing = true
   }
 
-  private mutating func becomeIdle(_ shared: inout Shared) {
+  mutating func becomeIdle(_ shared: inout Shared) {
     solitude = .idle
     shared.report(.idleAlone)
     shared.abandonArriving()
@@ -72,7 +72,7 @@ extension Master {
   }
 
   private mutating func sendProbe(_ nonce: UInt64, until: Instant, _ shared: inout Shared) {
-    solitude = .probing(nonce: nonce, resendAt: shared.now + shared.timing.probe / 4, until: until)
+    solitude = .probing(nonce: nonce, resendAt: shared.now + shared.timing.collecting / 4, until: until)
     shared.broadcast(.offerMaster(offer(nonce, answering: 0, shared)), .signed)
   }
 

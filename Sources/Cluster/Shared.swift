@@ -27,6 +27,8 @@ struct Shared: Sendable {
   var epoch: UInt32?
   var hashSeed: UInt64?
 
+  /// This run has had other members; where they are, another master may be.
+  var hadCompany = false
   /// When anything that others sent last came in, and when another master was last heard, surely or by an unreadable keepalive.
   var heard = Instant.zero
   var traffic = Instant.zero
@@ -107,7 +109,7 @@ struct Shared: Sendable {
   /// Moves the lease forward, never back.
   mutating func extendLease(to deadline: Instant) {
     let deadline = configuration.safetyRules.contains(.lease) ? deadline : Instant(nanoseconds: .max)
-    guard deadline > holdings.lease else { return }
+    guard deadline > holdings.lease, deadline > now else { return }
     holdings.lease = deadline
     act(.setLease(deadline))
   }

@@ -201,6 +201,7 @@ struct Candidate: Sendable {
   /// When it counts the votes; and when it stops waiting for a majority of the last list, where fewer are enough.
   private var deadline: Instant
   private let lastDeadline: Instant
+  private var signedOfferAt: Instant
   private(set) var votes: [MemberIdentifier: Vote] = [:]
   /// Who has to answer before anything is known of every unit.
   let expected: [MemberProfile]
@@ -221,6 +222,7 @@ struct Candidate: Sendable {
     expected = orphaned.others(shared).map(\.profile)
     deadline = shared.now + (expected.isEmpty ? shared.timing.collectingAlone : shared.timing.collecting)
     lastDeadline = shared.now + shared.timing.authority
+    signedOfferAt = shared.now + (expected.isEmpty ? .zero : shared.timing.collecting)
     shared.note(term)
     offer(&shared)
   }
@@ -233,6 +235,11 @@ struct Candidate: Sendable {
       nonce: nonce, answering: 0, term: term, profile: shared.profile, personalityVersion: shared.personalityVersion, memberCount: 1,
       isMaster: false)
     shared.broadcast(.offerMaster(offer))
+    // Few or none to vote: machines that have lost the group's key, or have begun another, may know better.
+    if isMinority || expected.isEmpty, shared.now >= signedOfferAt {
+      shared.broadcast(.offerMaster(offer), .signed)
+      signedOfferAt = shared.now + shared.timing.stagger
+    }
     resendAt = shared.now + shared.timing.retry
   }
 
@@ -314,6 +321,8 @@ struct Candidate: Sendable {
       shared.counters.wrongNonce += 1
       return nil
     }
+    // Signed: a master of another group, which cannot read what this one would seal.
+    guard envelope.protection == .sealed else { return orphaned.giveUp(&shared) }
     orphaned.receive(objection, &shared)
     return .orphaned(orphaned)
   }

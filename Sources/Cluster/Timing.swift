@@ -27,7 +27,7 @@ struct Timing: Sendable {
   var collectingAlone: Interval { authority * 3 / 8 }
   /// Two members: how long one must be silent before the other, which is the master, does without its word; how fresh the traffic must
   /// be that shows that the wire works, with the time that it is good for. Shorter than `collectingAlone`.
-  var bereavement: Interval { authority * 7 / 8 }
+  var bereavement: Interval { authority * 11 / 16 }
   var trafficCredit: Interval { authority * 5 / 16 }
   /// How soon a message is repeated that was not answered.
   var retry: Interval { authority / 16 }
@@ -35,8 +35,11 @@ struct Timing: Sendable {
   var joinWait: Interval { max(authority, .milliseconds(50)) }
   /// Figure 6, step 619: 100 ms of silence make a master.
   var offerSilence: Interval { max(authority, .milliseconds(100)) }
-  /// How long a lone master asks whether there is really nobody before it takes the units.
-  var probe: Interval { authority / 4 }
+  /// How long a lone master asks whether there is really nobody before it takes the units: as long as the lease of one that cannot answer
+  /// because it was stopped.
+  var probe: Interval { silence }
+  /// After so much silence on the wire, a machine that has lost its company takes itself for cut off. Shorter than `probe`.
+  var quiet: Interval { lease }
 
   /// So many keepalives in a row may be lost before the watchdog, which has the guard interval to spare, expires.
   func keepaliveInterval(toleratedLosses: Int) -> Interval { authority / UInt64(toleratedLosses + 1) }

@@ -28,7 +28,7 @@ public struct SimulationOptions: Sendable {
   /// One packet of a random unit is sent by a random client so often.
   public var packetInterval = Interval.milliseconds(5)
   /// Members have state to hand over, which takes up to this; zero for none.
-  public var stateDelay = Interval.zero
+  public var stateDelay = Interval.milliseconds(20)
   /// Safety rules that are in force; a run without one of them must fail.
   public var safetyRules = ClusterMember.SafetyRules.all
   public var balance = ClusterMember.BalanceRule.unitCount
