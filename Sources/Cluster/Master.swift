@@ -316,7 +316,8 @@ struct Master: Sendable {
       shared.counters.rateLimited += 1
       return
     }
-    let reason: ExitReason = shared.revoked.contains(envelope.sender) ? .revoked : expelled.contains(envelope.sender) ? .expelled : .notAMember
+    let reason: ExitReason =
+      shared.revoked.contains(envelope.sender) ? .revoked : expelled.contains(envelope.sender) ? .expelled : .notAMember
     let exit = ExitCluster(member: envelope.sender, reason: reason, answering: 0, term: term)
     shared.send(.exitCluster(exit), to: .member(envelope.sender, envelope.sourceAddress), .sealed)
   }

@@ -86,7 +86,8 @@ extension ClusterSection {
     var services: [SourceOnlyService] = []
     var sessions = false
     section.section("hash") { hash in
-      services = hash.list("sourceOnly", expecting: "a protocol or port/protocol such as esp, gre, 500/udp", SourceOnlyService.init(text:)) ?? []
+      services =
+        hash.list("sourceOnly", expecting: "a protocol or port/protocol such as esp, gre, 500/udp", SourceOnlyService.init(text:)) ?? []
       sessions = hash.flag("l2tpSessions") ?? false
       if services.count > Limits.serviceCount {
         hash.problem("sourceOnly", "names \(services.count) services; at most \(Limits.serviceCount) fit the packet path's table")

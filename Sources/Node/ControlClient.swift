@@ -62,7 +62,9 @@ public struct ControlClient: Sendable {
         case .head(let head): status = head.status
         case .body(let buffer): answer.append(contentsOf: buffer.readableBytesView)
         case .end:
-          guard status == .ok else { throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))") }
+          guard status == .ok else {
+            throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))")
+          }
           return answer
         }
       }

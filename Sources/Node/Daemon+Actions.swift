@@ -107,7 +107,8 @@ extension Daemon {
 
   private func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
     let index = owner.flatMap { slot(of: $0) }
-    let state = UnitState(owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && owner == profile.identifier)
+    let state = UnitState(
+      owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && owner == profile.identifier)
     for unit in units where !keepsHolding(unit, before: state) { write(state, unit) }
   }
 

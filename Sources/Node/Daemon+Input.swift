@@ -104,7 +104,9 @@ extension Daemon {
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     if now >= nextMinorRound { minorRound(at: now) }
-    housekeeping?.deadline = held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
+    housekeeping?.deadline =
+      held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty
+      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
   }
 
   private func minorRound(at now: Instant) {

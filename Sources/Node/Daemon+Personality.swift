@@ -65,7 +65,8 @@ extension Daemon {
     let fixed = new.cluster.settingsThatNeedRestart(comparedTo: old)
     guard fixed.isEmpty else {
       if personality.version > appliedPersonality { return restart(for: fixed) }
-      let text = "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart of the daemon, which loses no packet either"
+      let text =
+        "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart of the daemon, which loses no packet either"
       events.append(kind: "reload", text: text)
       return CommandReport(done: false, text: text)
     }
@@ -80,7 +81,8 @@ extension Daemon {
     backend.tables.leaseDeadline = .zero
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", &arguments)
-    return CommandReport(done: false, text: "personality \(personality.version) needs a restart of the daemon, which failed: errno \(errno)")
+    return CommandReport(
+      done: false, text: "personality \(personality.version) needs a restart of the daemon, which failed: errno \(errno)")
   }
 
   private func refreshRevocations(_ section: ClusterSection) throws {

@@ -62,7 +62,8 @@ extension Daemon: Controllable {
     if held.overflowed > 0 { warnings.append("\(held.overflowed) packets did not fit what may be held (cluster.hold)") }
     let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
     if days < 30 {
-      warnings.append(days < 0 ? "this machine's certificate has expired: it can join no more" : "this machine's certificate expires in \(days) days")
+      warnings.append(
+        days < 0 ? "this machine's certificate has expired: it can join no more" : "this machine's certificate expires in \(days) days")
     }
     return warnings
   }
@@ -80,16 +81,25 @@ extension Daemon: Controllable {
       CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: backend.tables.total(of: $0))
     }
     result.append(
-      CounterReport(group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: held.overflowed))
-    result.append(CounterReport(group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: held.expired))
-    result.append(CounterReport(group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: held.released))
+      CounterReport(
+        group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds",
+        value: held.overflowed))
+    result.append(
+      CounterReport(
+        group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: held.expired))
+    result.append(
+      CounterReport(
+        group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: held.released))
     result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
     result += SecurityRefusal.allCases.map {
       CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
     }
     result.append(
-      CounterReport(group: "security", name: "hopLimit", meaning: "from beyond a router: its hop limit is not 255 (RFC 5082), or cut short", value: refusedByHopLimit))
-    result.append(CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
+      CounterReport(
+        group: "security", name: "hopLimit", meaning: "from beyond a router: its hop limit is not 255 (RFC 5082), or cut short",
+        value: refusedByHopLimit))
+    result.append(
+      CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
     return CountersReport(counters: result)
   }
 
@@ -108,7 +118,9 @@ extension Daemon: Controllable {
     let left = member.snapshot(at: BootClock.now()).ownUnits.count
     return CommandReport(
       done: drained,
-      text: drained ? "drained: this machine is a member without work" : "\(left) units are still here after 60 s; is there another member to take them?")
+      text: drained
+        ? "drained: this machine is a member without work"
+        : "\(left) units are still here after 60 s; is there another member to take them?")
   }
 
   public func leave() async -> CommandReport {
@@ -120,7 +132,9 @@ extension Daemon: Controllable {
       }
     }
     return CommandReport(
-      done: true, text: alone ? "left; nobody serves the cluster addresses now" : "left: its work went to the others. `systemctl stop skein` ends the daemon")
+      done: true,
+      text: alone
+        ? "left; nobody serves the cluster addresses now" : "left: its work went to the others. `systemctl stop skein` ends the daemon")
   }
 
   public func expel(_ number: Int) async -> CommandReport {
@@ -129,7 +143,8 @@ extension Daemon: Controllable {
       return CommandReport(done: false, text: "there is no member \(number)")
     }
     guard snapshot.phase == .master else {
-      return CommandReport(done: false, text: "only the master can expel; that is member \(snapshot.master.map { "\($0.rawValue)" } ?? "nobody")")
+      return CommandReport(
+        done: false, text: "only the master can expel; that is member \(snapshot.master.map { "\($0.rawValue)" } ?? "nobody")")
     }
     handle(.expel(MemberIdentifier(rawValue: raw)))
     return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")

@@ -133,7 +133,8 @@ public actor Daemon {
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
     guard credentials.cluster == section.identifier, credentials.member == section.member else {
       throw StartError(
-        "\(section.credentials) is for member \(credentials.member.rawValue) of cluster \(credentials.cluster.rawValue); the configuration says member \(section.member.rawValue) of cluster \(section.identifier.rawValue)")
+        "\(section.credentials) is for member \(credentials.member.rawValue) of cluster \(credentials.cluster.rawValue); the configuration says member \(section.member.rawValue) of cluster \(section.identifier.rawValue)"
+      )
     }
     let revocations = try section.revoked.flatMap { path in
       FileManager.default.fileExists(atPath: path) ? try RevocationList(path: path, authority: credentials.authority) : nil
@@ -157,7 +158,8 @@ public actor Daemon {
     handle(.revoked(security.revokedMembers))
     try ServiceManager.ready()
     logger.notice(
-      "started", metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
+      "started",
+      metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
   }
 
   private func askForPriority() {
@@ -180,7 +182,9 @@ public actor Daemon {
 
   private func clearUnits(except claims: UnitSet = UnitSet()) {
     if claims.isEmpty { backend.tables.leaseDeadline = .zero }
-    for unit in 0..<UnitSet.unitCount where !claims.contains(unit) { backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
+    for unit in 0..<UnitSet.unitCount where !claims.contains(unit) {
+      backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false)
+    }
   }
 
   /// Writes what the packet path must know of configuration and machine.

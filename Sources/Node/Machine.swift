@@ -27,12 +27,15 @@ struct Machine {
       }
   }
 
-  private static func ownAddress(_ section: ClusterSection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress {
+  private static func ownAddress(_ section: ClusterSection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress
+  {
     let shared = Set(section.addresses.map(\.address))
     let present = try routes.addresses(of: interface.index).map(\.address).filter { !shared.contains($0) && !$0.isLinkLocal }
     if let wanted = section.address {
       guard present.contains(wanted) else {
-        throw StartError("cluster.address is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))")
+        throw StartError(
+          "cluster.address is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))"
+        )
       }
       return wanted
     }

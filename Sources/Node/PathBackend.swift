@@ -11,7 +11,8 @@ protocol PathBackend: AnyObject {
   /// Whether the tables were found as an earlier daemon left them, with the packet path still running.
   var tablesWereReused: Bool { get }
   /// Starts handing up packets that need a decision; `upcall` gets the record's header and the frame.
-  func start(on poller: Poller, upcall: @escaping (skein_upcall_reason, _ unit: Int, _ interface: UInt32, _ frame: UnsafeRawBufferPointer) -> Void)
+  func start(
+    on poller: Poller, upcall: @escaping (skein_upcall_reason, _ unit: Int, _ interface: UInt32, _ frame: UnsafeRawBufferPointer) -> Void)
     throws(LinuxError)
   /// Hands up, now, all that has been sent up so far.
   func drain()

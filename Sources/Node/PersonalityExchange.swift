@@ -49,7 +49,9 @@ struct PersonalityExchange {
   mutating func begin(from member: MemberIdentifier, _ address: InternetAddress, version: UInt64, nonce: UInt64, at now: Instant)
     -> PersonalityRequest?
   {
-    guard path != nil, version > self.version, fetch.map({ $0.version < version || now - $0.askedAt > .seconds(1) }) ?? true else { return nil }
+    guard path != nil, version > self.version, fetch.map({ $0.version < version || now - $0.askedAt > .seconds(1) }) ?? true else {
+      return nil
+    }
     fetch = Fetch(from: member, address: address, nonce: nonce, version: version, askedAt: now)
     return PersonalityRequest(nonce: nonce, have: self.version, offset: 0)
   }

@@ -41,7 +41,8 @@
     public func setUnit(_ unit: Int, owner: UInt16?, isAcknowledged: Bool, isMine: Bool, isMoving: Bool = false) {
       precondition(unit >= 0 && unit < Int(skein_unit_count), "there is no work unit \(unit)")
       let record = skein_unit(
-        owner: owner ?? UInt16(skein_no_member), acknowledged: isAcknowledged ? 1 : 0, mine: UInt8(isMoving ? skein_mine_moving : isMine ? skein_mine : skein_not_mine), padding: 0)
+        owner: owner ?? UInt16(skein_no_member), acknowledged: isAcknowledged ? 1 : 0,
+        mine: UInt8(isMoving ? skein_mine_moving : isMine ? skein_mine : skein_not_mine), padding: 0)
       skein_unit_store(units + unit, record)
     }
 

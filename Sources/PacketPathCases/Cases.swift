@@ -42,7 +42,9 @@ extension PacketPathCase {
     PacketPathCase("a master hands up what is unassigned", World(flags: hold, units: .unassigned), tcp4, .unassigned),
     PacketPathCase("a master hands up what is unacknowledged", World(flags: hold, units: .unacknowledged), tcp4, .unacknowledged),
     PacketPathCase("a member hands up what is on its way to or from it", World(units: .moving), tcp6, .unacknowledgedDropped),
-    PacketPathCase("a member holds what is on its way to or from it", World(flags: UInt32(skein_flag_hold.rawValue), units: .moving), tcp6, .unacknowledged),
+    PacketPathCase(
+      "a member holds what is on its way to or from it", World(flags: UInt32(skein_flag_hold.rawValue), units: .moving), tcp6,
+      .unacknowledged),
     PacketPathCase("a member without a lease holds nothing", World(units: .moving, hasLease: false), tcp6, .leaseExpired),
     PacketPathCase("a master hands up what is its own but not in yet", World(flags: hold, units: .comingToMe), tcp6, .unacknowledged),
     PacketPathCase(

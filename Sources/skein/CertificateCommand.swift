@@ -41,7 +41,8 @@ private func show(_ certificates: [CertificateDescription], _ output: OutputOpti
 
 /// A new authority.
 struct AuthorityCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "authority", abstract: "Makes a cluster's authority in a directory that has none.")
+  static let configuration = CommandConfiguration(
+    commandName: "authority", abstract: "Makes a cluster's authority in a directory that has none.")
   @OptionGroup var authority: AuthorityOptions
   @OptionGroup var output: OutputOptions
   @Option(help: "The cluster's number, 1 to 65535.") var cluster: UInt16

@@ -81,7 +81,8 @@ extension LabCommands {
   }
 
   struct Failover: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "How long are a dead member's clients without service, and does anybody else notice?")
+    static let configuration = CommandConfiguration(
+      abstract: "How long are a dead member's clients without service, and does anybody else notice?")
     @OptionGroup var lab: LabArguments
     @OptionGroup var detection: DetectionOption
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast

@@ -119,8 +119,11 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func show(_ report: Report) {
-    print("\(seeds) runs of \(members) members, \(Int(report.simulatedSeconds / Double(seeds))) s each, in \(duration(seconds: report.wallSeconds))")
-    print("  faults \(report.faults), forged messages \(report.forged), masters made \(report.mastersMade), units moved \(report.unitsMoved)")
+    print(
+      "\(seeds) runs of \(members) members, \(Int(report.simulatedSeconds / Double(seeds))) s each, in \(duration(seconds: report.wallSeconds))"
+    )
+    print(
+      "  faults \(report.faults), forged messages \(report.forged), masters made \(report.mastersMade), units moved \(report.unitsMoved)")
     print("  packets \(report.packets), answered \(report.answered)")
     guard report.violations > 0 else { return print(Paint.green("  no packet was processed twice, and every run became whole again")) }
     print(Paint.red("  \(report.violations) violations, the first in seed \(report.firstFailingSeed ?? 0)"))

@@ -13,7 +13,8 @@ struct Skein: AsyncParsableCommand {
     version: "0.1.0",
     groupedSubcommands: [
       CommandGroup(
-        name: "On each machine", subcommands: [RunCommand.self, CheckCommand.self, DoctorCommand.self, CertificateCommand.self, PersonalityCommand.self]),
+        name: "On each machine",
+        subcommands: [RunCommand.self, CheckCommand.self, DoctorCommand.self, CertificateCommand.self, PersonalityCommand.self]),
       CommandGroup(
         name: "Asking the daemon",
         subcommands: [
@@ -22,6 +23,7 @@ struct Skein: AsyncParsableCommand {
       CommandGroup(
         name: "Telling the daemon",
         subcommands: [DrainCommand.self, UndrainCommand.self, LeaveCommand.self, ExpelCommand.self, ReloadCommand.self]),
-      CommandGroup(name: "Without a network", subcommands: [LabCommands.self, SimulateCommand.self, BenchCommand.self, ManualCommand.self]),
+      CommandGroup(
+        name: "Without a network", subcommands: [LabCommands.self, SimulateCommand.self, BenchCommand.self, ManualCommand.self]),
     ])
 }

@@ -4,7 +4,8 @@ import Node
 
 /// One screen: who is master, who is in, whose units, what moves, why.
 struct StatusCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "status", abstract: "The state of this machine and its cluster, on one screen.")
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "The state of this machine and its cluster, on one screen.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
 
@@ -30,19 +31,24 @@ struct StatusScreen {
       case "member": Paint.green("member")
       default: Paint.yellow(status.state)
       }
-    let master = status.master.map { $0 == status.member ? "this machine is the master" : "master is member \($0)" } ?? Paint.red("no master")
-    return "\(Paint.bold("cluster \(status.cluster)")) (\(status.clusterIdentifier))  ·  member \(status.member) on \(status.interface): \(role)  ·  \(master)"
+    let master =
+      status.master.map { $0 == status.member ? "this machine is the master" : "master is member \($0)" } ?? Paint.red("no master")
+    return
+      "\(Paint.bold("cluster \(status.cluster)")) (\(status.clusterIdentifier))  ·  member \(status.member) on \(status.interface): \(role)  ·  \(master)"
   }
 
   private var facts: [String] {
     let units = status.units
-    let all = units.acknowledged == 1024 ? Paint.green("all 1,024 owned") : Paint.yellow("\(1024 - units.acknowledged) of 1,024 without an owner")
+    let all =
+      units.acknowledged == 1024 ? Paint.green("all 1,024 owned") : Paint.yellow("\(1024 - units.acknowledged) of 1,024 without an owner")
     let lease =
       status.leaseMilliseconds > 0
-      ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds) : Paint.red("run out: processing nothing")
+      ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds)
+      : Paint.red("run out: processing nothing")
     return [
       "  addresses  \(status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
-      "  units      \(all), \(units.mine) here" + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
+      "  units      \(all), \(units.mine) here"
+        + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
       "  lease      \(lease)",
       "  keepalive  every \(String(format: "%.1f", status.keepalive.intervalMilliseconds)) ms, \(status.keepalive.toleratedLosses) in a row may be lost, loss \(String(format: "%.2f %%", status.keepalive.loss * 100))",
       "  daemon     up \(duration(seconds: status.uptimeSeconds)), \(status.residentBytes >> 20) MiB, personality \(status.personalityVersion), partition: \(status.partition)",
@@ -75,7 +81,8 @@ struct MembersCommand: AsyncParsableCommand {
   static func table(of status: StatusReport) -> String {
     let rows = status.members.map { member in
       [
-        "\(member.member)\(member.member == status.member ? " ←" : "")", member.address, member.state, "\(member.units)", "\(member.weight)",
+        "\(member.member)\(member.member == status.member ? " ←" : "")", member.address, member.state, "\(member.units)",
+        "\(member.weight)",
         "\(member.packetsPerSecond)/s", String(format: "%.2f %%", member.loss * 100),
         member.heardMillisecondsAgo.map { String(format: "%.0f ms ago", $0) } ?? "–",
       ]
@@ -144,7 +151,8 @@ struct EventsCommand: AsyncParsableCommand {
     let date = Date(timeIntervalSince1970: event.time)
     let formatter = DateFormatter()
     formatter.dateFormat = "yyyy-MM-dd HH:mm:ss.SSS"
-    return "\(Paint.dim(formatter.string(from: date)))  \(event.kind.padding(toLength: max(10, event.kind.count), withPad: " ", startingAt: 0))  \(event.text)"
+    return
+      "\(Paint.dim(formatter.string(from: date)))  \(event.kind.padding(toLength: max(10, event.kind.count), withPad: " ", startingAt: 0))  \(event.text)"
   }
 }
 

@@ -41,7 +41,9 @@ import Testing
     let files = FileManager.default.enumerator(at: sources.appending(path: room), includingPropertiesForKeys: nil)
     return try (files?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }.flatMap { file in
       try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap { line in
-        guard let match = line.firstMatch(of: /^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public\s+|internal\s+|package\s+)?import\s+(?:struct\s+|func\s+|enum\s+|class\s+)?(\w+)/)
+        guard
+          let match = line.firstMatch(
+            of: /^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public\s+|internal\s+|package\s+)?import\s+(?:struct\s+|func\s+|enum\s+|class\s+)?(\w+)/)
         else { return nil }
         return (file.lastPathComponent, String(match.1))
       }

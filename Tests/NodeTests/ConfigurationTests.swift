@@ -67,7 +67,8 @@ import Wire
         detection: 5ms
         credentials: x
       """)
-    #expect(problems.map(\.setting).sorted() == ["cluster.addresses", "cluster.detection", "cluster.id", "cluster.member", "cluster.membr"])
+    #expect(
+      problems.map(\.setting).sorted() == ["cluster.addresses", "cluster.detection", "cluster.id", "cluster.member", "cluster.membr"])
     #expect(problems.first { $0.setting == "cluster.id" }?.line == 2)
     #expect(problems.first { $0.setting == "cluster.addresses" }?.line == 5)
     #expect(problems.first { $0.setting == "cluster.membr" }?.message.contains("did you mean `member`?") == true)
