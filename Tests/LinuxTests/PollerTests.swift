@@ -134,7 +134,7 @@ import Wire
       received.append($0)
       poller.stop()
     }
-    pthread_kill(pthread_self(), SIGHUP)
+    kill(getpid(), SIGHUP)
     try poller.run()
     #expect(received == [.hangup])
   }
