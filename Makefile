@@ -32,9 +32,32 @@ demo: build ## Three machines behind one address; one dies; nobody minds (root)
 	@if [ "$$(id -u)" != 0 ]; then echo "The demo makes network namespaces: run it as root (sudo make demo)"; exit 1; fi
 	@$(SKEIN) lab demo
 
-test: dependencies ## Every test
+test: dependencies ## Every test: in memory, in the kernel, in the simulator, and in the lab
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) test -c release --skip-build --disable-xctest
+	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100
+
+# How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
+RUNS ?= 10
+PEERS ?= 3
+SEEDS ?= 1000
+
+.PHONY: lab
+lab: ## Delivery, failures, maintenance and simulation, as the README claims them (root)
+	@if [ "$$(id -u)" != 0 ]; then echo "SKIPPED: the lab makes network namespaces and needs root"; exit 0; fi; \
+	passed=0; failed=0; \
+	try() { echo "== skein $$*"; if $(SKEIN) "$$@"; then passed=$$((passed + 1)); else failed=$$((failed + 1)); echo "FAILED: skein $$*"; fi; }; \
+	for mode in forwarding unicast multicast; do for family in 4 6; do try lab delivery --mode $$mode --family $$family; done; done; \
+	try lab delivery --packet-path packet-socket; \
+	for victim in member master; do for how in kill stop daemon link partition; do \
+	  try lab failover --victim $$victim --how $$how --runs $(RUNS) --peer-runs 0; done; done; \
+	try lab failover --victim member --how kill --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); \
+	try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
+	for operation in rejoin restart drain leave; do try lab $$operation; done; \
+	try simulate --seeds $(SEEDS) --loss 5%; \
+	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
+	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \
+	echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
 	@$(SKEIN) bench all
