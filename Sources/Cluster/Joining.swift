@@ -15,7 +15,6 @@ extension Shared {
     let reign = Reign(term: ok.term, incarnation: envelope.incarnation)
     begin(reign)
     known.begin(reign)
-    hadCompany = true
     if envelope.protection == .signed {
       epoch = ok.epoch
       act(.adoptGroupKey(epoch: ok.epoch, sealed: ok.sealedGroupKey, from: envelope.sender))

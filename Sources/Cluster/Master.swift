@@ -163,7 +163,7 @@ struct Master: Sendable {
       peer.hasSpoken = true
       peer.isVoter = true
       peer.isDraining = shared.known.members.first { $0.profile.identifier == member }?.isDraining ?? false
-      insert(peer, &shared)
+      insert(peer)
     }
     return confirmed
   }
@@ -332,8 +332,7 @@ struct Master: Sendable {
 
   // MARK: Membership
 
-  mutating func insert(_ peer: Peer, _ shared: inout Shared) {
-    shared.hadCompany = true
+  mutating func insert(_ peer: Peer) {
     let index = peers.firstIndex { $0.profile.identifier > peer.profile.identifier } ?? peers.count
     peers.insert(peer, at: index)
     reindex()

@@ -164,7 +164,7 @@ extension Master {
     insert(
       Peer(
         request, joinedVersion: listVersion + 1, epoch: shared.epoch ?? 0, at: shared.now,
-        hearsUntil: shared.now + shared.timing.silence * 2), &shared)
+        hearsUntil: shared.now + shared.timing.silence * 2))
     listChanged(&shared)
     take(kept, heldBy: request.profile.identifier)
     if !kept.isEmpty { shared.act(.setUnits(kept, owner: request.profile.identifier, acknowledged: true)) }

@@ -6,7 +6,7 @@ extension Master {
     var next = min(min(nextKeepalive, watchdogAt), shared.holdings.lease == .zero ? graceUntil : renewalDeadline(shared))
     if let restedAt { next = min(next, restedAt) }
     if let retryAt { next = min(next, retryAt) }
-    if let readyAt, !isReady { next = min(next, readyAt) }
+    if let readyAt, !isReady, shared.hasLease { next = min(next, readyAt) }
     if case .probing(_, let resendAt, _) = solitude { next = min(next, resendAt) }
     if let rekeying { next = min(next, rekeying.resendAt) }
     return min(next, balanceAt)

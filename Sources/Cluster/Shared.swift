@@ -27,8 +27,6 @@ struct Shared: Sendable {
   var epoch: UInt32?
   var hashSeed: UInt64?
 
-  /// This run has had other members; where they are, another master may be.
-  var hadCompany = false
   /// When anything that others sent last came in, and when another master was last heard, surely or by an unreadable keepalive.
   var heard = Instant.zero
   var traffic = Instant.zero

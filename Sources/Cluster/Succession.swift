@@ -196,13 +196,13 @@ struct Orphaned: Sendable {
 struct Candidate: Sendable {
   private(set) var orphaned: Orphaned
   let term: Term
-  let nonce: UInt64
+  private(set) var nonce: UInt64
   /// The voters' promises, and so this machine's first lease as a master, count from here.
-  let offeredAt: Instant
+  private(set) var offeredAt: Instant
   private var resendAt: Instant
-  /// When it counts the votes; and when it stops waiting for a majority of the last list, where fewer are enough.
+  /// When it counts the votes.
   private var deadline: Instant
-  private let lastDeadline: Instant
+  private var isLastRound = false
   private var signedOfferAt: Instant
   private(set) var votes: [MemberIdentifier: Vote] = [:]
   /// Who has to answer before anything is known of every unit.
@@ -223,7 +223,6 @@ struct Candidate: Sendable {
     resendAt = shared.now
     expected = orphaned.others(shared).map(\.profile)
     deadline = shared.now + (expected.isEmpty ? shared.timing.collectingAlone : shared.timing.collecting)
-    lastDeadline = shared.now + shared.timing.authority
     signedOfferAt = shared.now + (expected.isEmpty ? .zero : shared.timing.collecting)
     shared.note(term)
     offer(&shared)
@@ -278,12 +277,24 @@ struct Candidate: Sendable {
       if shared.now >= resendAt { offer(&shared) }
       return nil
     }
-    // A side of a few may serve, but an objection is given every chance to arrive first.
-    if hasQuorum(shared), isMinority, shared.now < lastDeadline {
-      deadline = min(lastDeadline, shared.now + shared.timing.collecting)
+    if isMinority, !isLastRound, shared.configuration.partition == .serve, hasQuorum(shared) { return askAgain(&shared) }
+    return hasQuorum(shared) ? reign(&shared) : withdraw(&shared)
+  }
+
+  /// A side of a few may serve, but an objection is given every chance to arrive first. The votes are asked for anew: a promise that
+  /// is about to run out is no ground for a lease.
+  private mutating func askAgain(_ shared: inout Shared) -> State? {
+    guard shared.now >= offeredAt + shared.timing.authority * 5 / 8 else {
+      deadline = offeredAt + shared.timing.authority * 5 / 8
       return nil
     }
-    return hasQuorum(shared) ? reign(&shared) : withdraw(&shared)
+    isLastRound = true
+    nonce = shared.dice.roll()
+    offeredAt = shared.now
+    votes = [:]
+    deadline = shared.now + shared.timing.collecting
+    offer(&shared)
+    return nil
   }
 
   /// Of the last list, the old master included. Two members cannot have more.

@@ -38,7 +38,7 @@ struct Timing: Sendable {
   /// How long a lone master asks whether there is really nobody before it takes the units: as long as the lease of one that cannot answer
   /// because it was stopped.
   var probe: Interval { silence }
-  /// After so much silence on the wire, a machine that has lost its company takes itself for cut off. Shorter than `probe`.
+  /// After so much silence on the wire, a lone master takes itself for cut off. Shorter than `probe`.
   var quiet: Interval { lease }
 
   /// So many keepalives in a row may be lost before the watchdog, which has the guard interval to spare, expires.
