@@ -5,6 +5,8 @@ import Wire
 public struct ClusterMember: Sendable {
   private var state = State.unstarted
   private var shared: Shared
+  /// When `Event.timer` is due; nil when nothing is waited for.
+  public private(set) var nextDeadline: Instant?
 
   /// A member that waits for `Event.start`.
   public init(configuration: Configuration) { shared = Shared(configuration) }
@@ -12,8 +14,7 @@ public struct ClusterMember: Sendable {
   public var configuration: Configuration { shared.configuration }
   public var counters: Counters { shared.counters }
 
-  /// When `Event.timer` is due; nil when nothing is waited for.
-  public var nextDeadline: Instant? {
+  private var deadline: Instant? {
     switch state {
     case .unstarted, .left, .down: nil
     case .joining(let joining): orLapse(joining.nextDeadline)
@@ -37,6 +38,7 @@ public struct ClusterMember: Sendable {
     noticeLapse()
     dispatch(event)
     pursue()
+    nextDeadline = deadline
     var actions: [Action] = []
     swap(&actions, &shared.actions)
     return actions

@@ -26,6 +26,8 @@ extension ClusterMember {
     public var oldIncarnation: UInt64 = 0
     /// Not for a machine in this state.
     public var unexpected: UInt64 = 0
+    /// An assignment to a member that has no lease yet, or none any more.
+    public var withoutLease: UInt64 = 0
     /// For another member.
     public var notForMe: UInt64 = 0
     /// A table was full.

@@ -138,6 +138,11 @@ struct Following: Sendable {
 
   mutating func receive(_ assign: Assign, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
     guard isMasters(envelope, assign.term, to: assign.member, &shared) else { return }
+    // Nothing is taken on without a lease: a master that has taken this member out may still be heard. It will say it again.
+    guard shared.hasLease else {
+      shared.counters.withoutLease += 1
+      return
+    }
     acknowledge(shared.take(assign), serial: assign.serial, &shared)
   }
 

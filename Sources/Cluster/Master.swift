@@ -50,6 +50,8 @@ struct Master: Sendable {
   var tie: Tie?
   var rekeying: Rekeying?
   var expelled: Set<MemberIdentifier> = []
+  /// Runs of members that are gone, and what they said last: a JOIN REQUEST from before that is not a new one.
+  var departed: [MemberIdentifier: (incarnation: UInt64, sequence: UInt64)] = [:]
   var answers = RateLimit(burst: 64, interval: .milliseconds(1))
   var strangerOffers: RateLimit
   var fetchedAt = Instant.zero
@@ -255,7 +257,11 @@ struct Master: Sendable {
   /// Figure 8B.
   mutating func receive(_ keepalive: ClientKeepalive, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
     guard let slot = slots[envelope.sender], keepalive.term == term, !expelled.contains(envelope.sender) else {
-      return tellStranger(keepalive, envelope, &shared)
+      guard keepalive.term == term else {
+        shared.counters.oldTerm += 1
+        return
+      }
+      return tellStranger(envelope, &shared)
     }
     guard peers[slot].profile.incarnation == envelope.incarnation else {
       shared.counters.oldIncarnation += 1
@@ -306,11 +312,7 @@ struct Master: Sendable {
   }
 
   /// "Is this client in my cluster?" No: it must join again.
-  private mutating func tellStranger(_ keepalive: ClientKeepalive, _ envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard keepalive.term == term else {
-      shared.counters.oldTerm += 1
-      return
-    }
+  mutating func tellStranger(_ envelope: ClusterMember.Envelope, _ shared: inout Shared) {
     shared.counters.notAMember += 1
     guard answers.take(at: shared.now) else {
       shared.counters.rateLimited += 1
@@ -348,6 +350,9 @@ struct Master: Sendable {
   mutating func remove(_ member: MemberIdentifier, _ reason: ClusterMember.DepartureReason, restUntil: Instant?, _ shared: inout Shared) {
     guard let slot = slots[member] else { return }
     let peer = peers.remove(at: slot)
+    if departed.count < ClusterLimits.memberCount || departed[member] != nil {
+      departed[member] = (peer.profile.incarnation, peer.lastSequence)
+    }
     reindex()
     handouts.removeAll { $0.member == member }
     let orphaned = units.units { $0.holder == member || $0.isAssigned(to: member) }

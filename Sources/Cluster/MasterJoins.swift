@@ -73,15 +73,22 @@ extension Master {
     if let slot = slots[envelope.sender], peers[slot].joinNonce == request.nonce, peers[slot].profile.incarnation == envelope.incarnation {
       return welcomeAgain(request, address, &shared)
     }
-    if let slot = slots[envelope.sender], peers[slot].profile.incarnation == envelope.incarnation,
-      request.sequence <= peers[slot].lastSequence
-    {
-      // Said before this member joined, and again now by somebody else.
+    guard isNew(request) else {
       shared.counters.oldSequence += 1
       return
     }
     guard rekeying == nil else { return keepWaiting(request, address, &shared) }
     consider(request, address, &shared)
+  }
+
+  /// Not something that the member said before it joined or went, and that somebody else says again now.
+  private func isNew(_ request: JoinRequest) -> Bool {
+    let member = request.profile.identifier
+    if let slot = slots[member], peers[slot].profile.incarnation == request.profile.incarnation {
+      return request.sequence > peers[slot].lastSequence
+    }
+    guard let last = departed[member], last.incarnation == request.profile.incarnation else { return true }
+    return request.sequence > last.sequence
   }
 
   /// What no freshness can cure.
@@ -257,20 +264,15 @@ extension Master {
   }
 
   /// It did not answer in time, but its lease may still run: what it claims and nobody was given stays with it. Only one that the list
-  /// still names may claim, so that the next successor would ask it too.
+  /// still names may claim, so that the next successor would ask it too. One that this master has taken out must start over, and let go
+  /// what it holds: its units wait for its lease, and must not be renewed meanwhile.
   private mutating func receiveLate(_ request: JoinRequest, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    var kept = UnitSet()
-    if expected.contains(where: { $0.identifier == envelope.sender && $0.incarnation == envelope.incarnation }) {
-      let resting = units.units { standing in
-        if case .resting = standing { true } else { false }
-      }
-      kept = request.claims.intersection(resting)
-      expected.removeAll { $0.identifier == envelope.sender }
+    let isExpected = expected.contains { $0.identifier == envelope.sender && $0.incarnation == envelope.incarnation }
+    guard isExpected, peers.count + 1 < ClusterLimits.memberCount else { return tellStranger(envelope, &shared) }
+    let resting = units.units { standing in
+      if case .resting = standing { true } else { false }
     }
-    guard peers.count + 1 < ClusterLimits.memberCount else {
-      shared.counters.tableFull += 1
-      return
-    }
-    enter(request, kept, to: envelope.sourceAddress, .sealed, &shared)
+    expected.removeAll { $0.identifier == envelope.sender }
+    enter(request, request.claims.intersection(resting), to: envelope.sourceAddress, .sealed, &shared)
   }
 }

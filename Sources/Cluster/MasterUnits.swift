@@ -148,6 +148,7 @@ extension Master {
 
   private mutating func owns(_ set: UnitSet, _ member: MemberIdentifier, _ shared: inout Shared) {
     take(set, heldBy: member)
+    isBalancing = true
     if member != shared.identifier { shared.act(.setUnits(set, owner: member, acknowledged: true)) }
     shared.act(.releaseHeld(set, to: member))
   }
@@ -218,7 +219,7 @@ extension Master {
     }
     guard isBalancing, isReady, shared.hasLease, solitude == .accompanied else { return }
     for _ in 0..<64 where isBalancing && units.movingCount < Self.movesAtOnce {
-      if !drainOne(&shared) && !balanceOne(&shared) { isBalancing = units.movingCount > 0 }
+      if !drainOne(&shared) && !balanceOne(&shared) { isBalancing = false }
     }
   }
   static let movesAtOnce = 4

@@ -4,6 +4,8 @@ import Wire
 /// same client; none may own what it has no state for, or announce before it owns.
 struct Checker {
   private var ownerCounts = Array(repeating: UInt16(0), count: UnitSet.unitCount)
+  /// How many units are in the tables of more than one machine.
+  private(set) var contestedCount = 0
   private(set) var violations: [SimulationResult.Violation] = []
   /// While two sides that both served find each other, after a partition of the clients' own wire has healed, both may answer.
   var graceUntil: UInt64 = 0
@@ -16,10 +18,14 @@ struct Checker {
 
   mutating func gained(_ unit: Int) -> Bool {
     ownerCounts[unit] += 1
+    if ownerCounts[unit] == 2 { contestedCount += 1 }
     return ownerCounts[unit] > 1
   }
 
-  mutating func lost(_ unit: Int) { ownerCounts[unit] -= 1 }
+  mutating func lost(_ unit: Int) {
+    if ownerCounts[unit] == 2 { contestedCount -= 1 }
+    ownerCounts[unit] -= 1
+  }
 
   func isContested(_ unit: Int) -> Bool { ownerCounts[unit] > 1 }
   func isOwned(_ unit: Int) -> Bool { ownerCounts[unit] > 0 }

@@ -216,7 +216,7 @@ extension World {
 
   private mutating func forge(_ datagram: inout Datagram) {
     datagram.isForged = true
-    let term = currentTerm
+    let term = lastTerm
     let victim = MemberIdentifier(rawValue: UInt16(1 + random.below(machines.count)))
     if let master = machines.indices.first(where: { machines[$0].path.isMaster }), random.chance(0.7) {
       datagram.sender = machines[master].profile.identifier
@@ -237,10 +237,5 @@ extension World {
       datagram.message = .assign(
         Assign(term: term, serial: 2_000_000 + UInt32(time / 1_000_000), member: victim, units: .all, previousOwner: nil))
     }
-  }
-
-  private var currentTerm: Term {
-    guard let master = machines.indices.first(where: { machines[$0].path.isMaster }) else { return .none }
-    return machines[master].member.snapshot(at: .zero).term
   }
 }

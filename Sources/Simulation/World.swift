@@ -22,6 +22,8 @@ struct World {
   var heals: [Fault] = []
   var recorded: [Datagram] = []
   var nextKey: UInt64 = 1
+  /// Of the newest master: what an attacker has seen in the headers.
+  var lastTerm = Term.none
   var lastHealAt: UInt64 = 0
   var lastWholeAt: UInt64 = 0
   /// When every unit was last seen owned.
@@ -162,7 +164,9 @@ struct World {
   private mutating func take(_ report: ClusterMember.Report, _ index: Int) {
     if doesTrace { print("\(Double(time / 1000) / 1000) ms machine \(index + 1): \(report)") }
     switch report {
-    case .becameMaster: statistics.mastersMade += 1
+    case .becameMaster(let term, _):
+      statistics.mastersMade += 1
+      lastTerm = term
     case .memberJoined: statistics.joins += 1
     case .unitsMoving: statistics.unitsMoved += 1
     case .conflictingClaims: statistics.conflictingClaims += 1
@@ -173,7 +177,7 @@ struct World {
   private mutating func setLease(_ deadline: Instant, _ index: Int) {
     let isLonger = deadline.nanoseconds > machines[index].path.lease
     machines[index].path.lease = deadline.nanoseconds
-    guard isLonger else { return }
+    guard isLonger, checker.contestedCount > 0 else { return }
     let mine = machines[index].path.mine
     for (word, bits) in mine.words.enumerated() where bits != 0 {
       for bit in 0..<64 where bits >> UInt64(bit) & 1 == 1 && checker.isContested(word << 6 + bit) {
