@@ -82,6 +82,8 @@ let package = Package(
       name: "PacketPathTests",
       dependencies: ["CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "CPacketPathTestSupport"], swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
+    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
+    .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),

@@ -47,18 +47,6 @@ extension UnitSet {
   func encode(into octets: inout [UInt8]) {
     for word in words { octets.append(integer: word) }
   }
-
-  /// 32 bits that differ, with all but certainty, when two sets do: FNV-1a over the 128 octets of the set as they go on the wire.
-  /// It finds disagreement between members that trust each other; it is no protection against one who looks for a collision.
-  public var digest: UInt32 {
-    var hash: UInt32 = 0x811c_9dc5
-    for word in words {
-      for shift in stride(from: 56, through: 0, by: -8) {
-        hash = (hash ^ UInt32(truncatingIfNeeded: word >> UInt64(shift) & 0xff)) &* 0x0100_0193
-      }
-    }
-    return hash
-  }
 }
 
 extension MemberProfile {

@@ -132,24 +132,26 @@ extension Privileged {
     @Test func theGuardSilencesTheStackAndOnlyForClusterAddresses() throws {
       let pair = try Pair()
       func pings(_ address: String) -> Bool { (try? shell("ip netns exec \(pair.left) ping -n -c 1 -W 1 \(address)")) != nil }
+      // What may answer is asked for a while: a neighbour that has failed is asked again only after its time.
+      func reaches(_ address: String) -> Bool { (0..<8).contains { _ in pings(address) } }
       func forget() throws { try shell("ip -n \(pair.left) neigh flush dev eth0") }
       try shell("ip -n \(pair.right) addr add 192.0.2.10/32 dev eth0; ip -n \(pair.right) addr add 2001:db8::10/128 dev eth0 nodad")
-      #expect(pings("192.0.2.10") && pings("2001:db8::10"))
+      #expect(reaches("192.0.2.10") && reaches("2001:db8::10"))
       try forget()
       try pair.inRight { try StackGuard.install(on: "eth0", addresses: [clusterAddress, clusterAddress6]) }
       #expect(!pings("192.0.2.10") && !pings("2001:db8::10"))
       // Not one ARP reply or advertisement either.
       #expect(try !shell("ip -n \(pair.left) neigh show 192.0.2.10; ip -n \(pair.left) neigh show 2001:db8::10").contains("lladdr"))
-      #expect(pings("192.0.2.2") && pings("2001:db8::2"))
+      #expect(reaches("192.0.2.2") && reaches("2001:db8::2"))
       // Replaced at once, then removed, and removing nothing is no error.
       try pair.inRight { try StackGuard.install(on: "eth0", addresses: [clusterAddress6]) }
-      #expect(pings("192.0.2.10") && !pings("2001:db8::10"))
+      #expect(reaches("192.0.2.10") && !pings("2001:db8::10"))
       try pair.inRight { () throws in
         try StackGuard.remove(from: "eth0")
         try StackGuard.remove(from: "eth0")
       }
       try forget()
-      #expect(pings("2001:db8::10"))
+      #expect(reaches("2001:db8::10"))
     }
   }
 }

@@ -88,21 +88,3 @@ import Wire
     #expect(ClusterTransport.port == 31_945)
   }
 }
-
-@Suite struct UnitSetDigestTests {
-  @Test func digestOfNoUnitsIsFnvOf128Zeros() {
-    let expected = (0..<128).reduce(UInt32(0x811c_9dc5)) { hash, _ in hash &* 0x0100_0193 }
-    #expect(UnitSet().digest == expected)
-  }
-
-  @Test func digestIsOverTheOctetsOnTheWire() {
-    let body = ClusterMessage.acknowledge(Acknowledge(term: .none, serial: 0, units: Examples.units)).encodeBody()
-    let expected = body.suffix(128).reduce(UInt32(0x811c_9dc5)) { hash, octet in (hash ^ UInt32(octet)) &* 0x0100_0193 }
-    #expect(Examples.units.digest == expected)
-  }
-
-  @Test func setsThatDifferInOneUnitDifferInDigest() {
-    let digests = Set((0..<UnitSet.unitCount).map { UnitSet([$0]).digest } + [UnitSet().digest])
-    #expect(digests.count == UnitSet.unitCount + 1)
-  }
-}
