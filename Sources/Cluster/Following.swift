@@ -102,7 +102,8 @@ struct Following: Sendable {
     heardSequence = keepalive.sequence
     heardAt = shared.now
     memberCount = keepalive.memberCount
-    toleratedLosses = min(max(Int(keepalive.toleratedLosses), LossAverage.toleratedLosses.lowerBound), LossAverage.toleratedLosses.upperBound)
+    toleratedLosses = min(
+      max(Int(keepalive.toleratedLosses), LossAverage.toleratedLosses.lowerBound), LossAverage.toleratedLosses.upperBound)
     interval = shared.timing.keepaliveInterval(toleratedLosses: toleratedLosses)
     object(&shared)
     sendKeepalive(&shared)

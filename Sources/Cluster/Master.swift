@@ -48,6 +48,8 @@ struct Master: Sendable {
   var challenges: Challenges
   var joiners: [UInt64: Joiner] = [:]
   var tie: Tie?
+  /// When it last let its units go because it heard another master.
+  var yieldedAt: Instant?
   var rekeying: Rekeying?
   var expelled: Set<MemberIdentifier> = []
   /// Runs of members that are gone, and what they said last: a JOIN REQUEST from before that is not a new one.
@@ -318,7 +320,8 @@ struct Master: Sendable {
       shared.counters.rateLimited += 1
       return
     }
-    let reason: ExitReason = shared.revoked.contains(envelope.sender) ? .revoked : expelled.contains(envelope.sender) ? .expelled : .notAMember
+    let reason: ExitReason =
+      shared.revoked.contains(envelope.sender) ? .revoked : expelled.contains(envelope.sender) ? .expelled : .notAMember
     let exit = ExitCluster(member: envelope.sender, reason: reason, answering: 0, term: term)
     shared.send(.exitCluster(exit), to: .member(envelope.sender, envelope.sourceAddress), .sealed)
   }

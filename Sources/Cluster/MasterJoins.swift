@@ -52,7 +52,9 @@ extension Master {
   // MARK: Signed
 
   /// A JOIN REQUEST whose certificate or signature does not hold is told so.
-  mutating func refuseUnauthentic(_ request: JoinRequest, _ reason: RefusalReason, _ envelope: ClusterMember.Envelope, _ shared: inout Shared) {
+  mutating func refuseUnauthentic(
+    _ request: JoinRequest, _ reason: RefusalReason, _ envelope: ClusterMember.Envelope, _ shared: inout Shared
+  ) {
     refuse(request, envelope.sourceAddress, reason, &shared)
   }
 
@@ -95,7 +97,9 @@ extension Master {
     if shared.revoked.contains(member) { return .certificateRevoked }
     if member == shared.identifier { return .duplicateMember }
     if request.personalityVersion < shared.personalityVersion { return .olderConfiguration }
-    if request.personalityVersion == shared.personalityVersion, request.settingsDigest != shared.settingsDigest { return .differentConfiguration }
+    if request.personalityVersion == shared.personalityVersion, request.settingsDigest != shared.settingsDigest {
+      return .differentConfiguration
+    }
     if slots[member] == nil, peers.count + 1 >= ClusterLimits.memberCount { return .clusterFull }
     return nil
   }

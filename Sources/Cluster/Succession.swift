@@ -53,7 +53,9 @@ struct Orphaned: Sendable {
   private func standingDelay(_ shared: inout Shared) -> Interval {
     let own = shared.profile.address
     let isReluctant = shared.isDraining || shared.isLeaving
-    let rank = others(shared).count { isReluctant ? !$0.isDraining || $0.profile.address < own : !$0.isDraining && $0.profile.address < own }
+    let rank = others(shared).count {
+      isReluctant ? !$0.isDraining || $0.profile.address < own : !$0.isDraining && $0.profile.address < own
+    }
     let jitter = Interval(nanoseconds: shared.dice.roll(below: (shared.timing.stagger / 8).nanoseconds))
     return shared.timing.stagger * UInt64(rank) + (rank == 0 && rounds == 0 ? .zero : jitter)
   }

@@ -62,7 +62,9 @@ extension World {
 
   private mutating func schedule(_ fault: Fault, after duration: UInt64) {
     heals.append(fault)
-    if doesTrace { print("\(Double(time / 1000) / 1000) ms machine \(fault.machine + 1): FAULT \(fault.kind) for \(duration / 1_000_000) ms") }
+    if doesTrace {
+      print("\(Double(time / 1000) / 1000) ms machine \(fault.machine + 1): FAULT \(fault.kind) for \(duration / 1_000_000) ms")
+    }
     lastHealAt = max(lastHealAt, time + duration)
     queue.add(.heal, at: time + duration, machine: fault.machine, value: UInt32(heals.count - 1))
   }
@@ -225,12 +227,15 @@ extension World {
     datagram.protection = .sealed
     let units = UnitSet([random.below(UnitSet.unitCount), random.below(UnitSet.unitCount)])
     switch random.below(5) {
-    case 0: datagram.message = .assign(Assign(term: term, serial: 1_000_000 + UInt32(time / 1_000_000), member: victim, units: units, previousOwner: nil))
+    case 0:
+      datagram.message = .assign(
+        Assign(term: term, serial: 1_000_000 + UInt32(time / 1_000_000), member: victim, units: units, previousOwner: nil))
     case 1: datagram.message = .exitCluster(ExitCluster(member: victim, reason: .notAMember, answering: 0, term: term))
     case 2: datagram.message = .acknowledge(Acknowledge(term: term, serial: UInt32(random.below(1000)), units: .all))
     case 3: datagram.message = .deassign(Deassign(term: term, serial: 1_000_000, member: victim, units: units, target: victim))
     default:
-      datagram.message = .assign(Assign(term: term, serial: 2_000_000 + UInt32(time / 1_000_000), member: victim, units: .all, previousOwner: nil))
+      datagram.message = .assign(
+        Assign(term: term, serial: 2_000_000 + UInt32(time / 1_000_000), member: victim, units: .all, previousOwner: nil))
     }
   }
 }

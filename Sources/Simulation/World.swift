@@ -121,7 +121,9 @@ struct World {
     guard let deadline = machines[index].member.nextDeadline else { return }
     let clock = machines[index].clock
     // An earlier look that is set already will look again.
-    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds { return }
+    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds {
+      return
+    }
     let at = max(time + 1, clock.world(deadline.nanoseconds))
     machines[index].timerAt = at
     machines[index].timerNumber &+= 1
@@ -335,7 +337,9 @@ struct World {
   private mutating func receivePacket(_ unit: Int, _ index: Int) {
     guard machines[index].process == .running else { return }
     let path = machines[index].path
-    if path.isMaster, machines[index].hasLease(at: time), path.unassigned.contains(unit), time > machines[index].lastUnassignedAt + 5_000_000 {
+    if path.isMaster, machines[index].hasLease(at: time), path.unassigned.contains(unit),
+      time > machines[index].lastUnassignedAt + 5_000_000
+    {
       machines[index].lastUnassignedAt = time
       machines[index].lastTrafficAt = time
       feed(.packetForUnassigned(unit: unit), to: index)
@@ -417,7 +421,9 @@ struct World {
       if machines.contains(where: { $0.processes(unit, at: time) }) { lastServed[unit] = time }
     }
     guard time > settledFrom, time > lastHealAt else { return }
-    if statistics.convergence == .zero, objection() == nil { statistics.convergence = Interval(nanoseconds: time - max(lastHealAt, settledFrom)) }
+    if statistics.convergence == .zero, objection() == nil {
+      statistics.convergence = Interval(nanoseconds: time - max(lastHealAt, settledFrom))
+    }
     // The odd keepalive too many may still be lost; what does not pass is a fault.
     guard let objection = objection() else { return lastWholeAt = time }
     if time > max(lastHealAt + options.convergence.nanoseconds, lastWholeAt + 2_000_000_000) {
