@@ -1,3 +1,59 @@
+// One member of an IP cluster
+//
+// WHAT THIS IS. WO 00/31945, figures 6 and 8A to 8I: several machines answer as one; a hash says whose work unit a packet is; one member,
+// the master, gives the 1,024 units away. This module decides; it does nothing. Events go in, actions come out, time and random numbers are
+// handed in. The packet path (figure 9) is elsewhere and is told only three things by us: which units are mine, until when, and whether
+// this machine is the master. It obeys the last word it got even when this process hangs, is stopped or is dead. So everything here is
+// arranged around one sentence: *when a unit is given to a new owner, the old one's packet path has already stopped.*
+//
+// THE INTERVALS (Timing.swift). D is the detection interval, and the lease of a unit. P = D/2 is the master's authority. A guard interval of
+// D/16 + 1 ms is added wherever somebody else's deadline is waited for: clocks may differ by 6 %, and a daemon needs a moment. n, 2 to 20,
+// adapts to the loss (LossAverage.swift); keepalives go every P/(n+1), so that n in a row may be lost.
+//
+// WHY TWO MEMBERS NEVER OWN A UNIT
+//  1. A member's lease ends D after it *sent* the newest keepalive that the master echoed. The master counts from when it *received* it, and
+//     gives the units away D + guard later. The echo is of the member's own number, so late, doubled and reordered keepalives do no harm.
+//  2. A member without a lease owns nothing: when it runs out, the units are let go, not kept for better times; nothing is taken on without
+//     one (Shared.swift). A member that its master took out starts over, and lets go first.
+//  3. An ASSIGN counts if its serial is the newest for the unit in this reign, and it was sent after the JOIN OK that made this member.
+//  4. A master has a lease too: P after it *sent* the newest of its keepalives that a quorum echoed. Who echoes a keepalive received at t
+//     promises to echo and elect nobody else before t + P + guard. So when everybody whose word the master may count on has let his promise
+//     run out, its lease is over, its own units are free, and no echo of it renews anybody's lease any more. A machine that has just
+//     started does not know what it promised, and gives its word to nobody for P + guard.
+//  5. A new master knows what its voters own: they say so with their vote, and take nothing on from the old master after it. What nobody
+//     claims is free at once if nothing can be missing: everybody in the last list has answered; the list is whole; the candidate's own
+//     lease still runs, so the old master cannot have taken it out and told others things behind its back; and a newcomer is given units
+//     only when every member has the list that names it. Otherwise those units wait D + guard, and members that come late may still claim
+//     theirs; those stay in the list meanwhile, so that the next successor would ask them too.
+//  6. Whoever becomes master without having been voted for (figure 6) waits out D + guard before it gives away anything.
+//
+// WHY A DEAD MASTER COSTS THE OTHERS NOTHING. The watchdog on the master and the promise are the same deadline, P + guard after its last
+// keepalive. The survivors' leases end D − P/(n+1) after it. In between, D/2 less an interval and the guard, a successor offers itself
+// (ranked by address, apart by P/8), the others vote with their claims, and its first keepalive renews their leases (Succession.swift).
+//
+// PARTITIONS. `majority`: master and lease need more than half of the configured members; rules 1 to 6 hold whatever the network does.
+// `serve`: one other member is enough, or none, and each side serves what reaches it. That is safe because the messages travel with the
+// traffic: who cannot be heard cannot answer either. What remains is the moment of healing, when two sides that both think they own
+// everything become audible at once. So a master that is alone and hears nothing lets its units go, and one that has let them go does not
+// take them up again before it has asked, for a whole lease, whether there is anybody (MasterTies.swift). A machine whose cable comes back
+// thus says nothing until it is a member again. Not covered, and by definition not coverable: both sides had clients of their own; then
+// both answer until the tie-break, which takes one keepalive and a round trip. The same holds for a machine that others could not hear
+// while it heard them, if they have begun a group with another key meanwhile.
+//
+// FRESHNESS. Sealed messages have a replay window below us. Signed ones are judged here: an answer repeats the nonce of what it answers; a
+// JOIN REQUEST repeats the master's challenge, and carries a sequence number that grows. A master steps down only before an objection that
+// answers its own nonce. What cannot be read or does not verify changes nothing but a counter.
+//
+// FILES. ClusterMember: this, and which state gets which event. State: the states and what each listens to. Shared: what outlives a change
+// of state. Holdings: what this machine processes. Joining: figure 6. Following: a member. Succession: a member whose master is silent.
+// Master and its extensions: Units (8D, 8E, 9), Joins (8F), Ties (8A), Keys, Pursuit (what is due). The simulator (module Simulation) runs
+// all of this by the thousand, with every fault we could think of; most sentences above are there because it found what happens without.
+//
+// ODDITIES. The seed prints the test for balancing as K − 1 ≥ J − 1, which always holds; it means K − 1 ≥ J + 1. OFFER MASTER with a member
+// count of 0 is a lone master that serves nothing: it loses every tie, and members whose master is silent just now object to it. A vote is a
+// JOIN REQUEST that repeats the offer's nonce as its challenge. Terms order reigns of masters that know of each other; two sides may reach
+// the same one, so a reign is a term and an incarnation.
+
 import Wire
 
 /// One member of an IP cluster: the decision maker of WO 00/31945, figures 6 and 8A to 8I. A value: it is fed events, and answers with

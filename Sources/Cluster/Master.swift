@@ -48,6 +48,8 @@ struct Master: Sendable {
   var challenges: Challenges
   var joiners: [UInt64: Joiner] = [:]
   var tie: Tie?
+  /// When it last let its units go because it heard another master.
+  var yieldedAt: Instant?
   var rekeying: Rekeying?
   var expelled: Set<MemberIdentifier> = []
   /// Runs of members that are gone, and what they said last: a JOIN REQUEST from before that is not a new one.

@@ -78,11 +78,11 @@ extension Master {
 
   // MARK: Tie-break (figure 8A)
 
-  /// Members that are served by this master; none while it lets its units go.
+  /// Members that are served by this master; none while it lets its units go, unless just for this tie.
   private func memberCount(_ shared: Shared) -> UInt16 {
     guard isReady, shared.hasLease else { return 0 }
     return switch solitude {
-    case .idle, .probing: 0
+    case .idle, .probing: yieldedAt.map { shared.now - $0 < shared.timing.authority } ?? false ? 1 : 0
     case .accompanied, .serving: UInt16(peers.count + 1)
     }
   }
@@ -98,7 +98,11 @@ extension Master {
   mutating func receive(_ keepalive: MasterKeepalive, from envelope: ClusterMember.Envelope, _ shared: inout Shared) -> State? {
     switch solitude {
     case .accompanied, .idle: break
-    case .serving, .probing: if isServing(shared), peers.isEmpty { becomeIdle(&shared) }
+    case .serving, .probing:
+      if isServing(shared), peers.isEmpty {
+        yieldedAt = shared.now
+        becomeIdle(&shared)
+      }
     }
     shared.masterHeard = shared.now
     challengeStranger(&shared)

@@ -161,6 +161,7 @@ struct Shared: Sendable {
       own(new)
       return acknowledged.union(new)
     }
+    for serial in holdings.abandon(new) { act(.abandonState(serial: serial)) }
     act(.awaitState(serial: assign.serial, new, from: assign.previousOwner))
     if configuration.safetyRules.contains(.return) {
       holdings.await(new, serial: assign.serial)

@@ -212,6 +212,8 @@ struct World {
   // MARK: Rules 2 and 3
 
   private mutating func awaitState(_ serial: UInt32, _ units: UnitSet, _ index: Int) {
+    // What is awaited anew is not awaited under its old number any more.
+    machines[index].awaited = machines[index].awaited.mapValues { $0.subtracting(units) }
     machines[index].awaited[serial] = units
     queue.add(.stateComplete, at: time + random.below(options.stateDelay.nanoseconds) + 1, machine: index, value: serial)
   }
@@ -225,7 +227,7 @@ struct World {
 
   private mutating func checkAnnouncement(_ index: Int) {
     let machine = machines[index]
-    guard machine.path.isMaster, machine.hasLease(at: time), machine.awaited.isEmpty else {
+    guard machine.path.isMaster, machine.hasLease(at: time), machine.awaited.values.allSatisfy(\.isEmpty) else {
       checker.report(.announcedFirst, at: time, "machine \(index + 1) announces before it may process")
       return
     }

@@ -32,6 +32,9 @@ struct Lan {
   var hasTraffic: [Bool]
   /// Drops a message on the way: sender, receiver, message.
   var drops: (Int, Int, ClusterMessage) -> Bool = { _, _, _ in false }
+  /// Whether the applications' state arrives, and is sent, a millisecond after it is asked for.
+  var completesState: [Bool]
+  private var states: [(time: Instant, index: Int, event: ClusterMember.Event)] = []
   private var parcels: [Parcel] = []
   private var sequences: [UInt64]
   private var random = FixedGenerator()
@@ -50,6 +53,7 @@ struct Lan {
     isDeaf = Array(repeating: false, count: count)
     isMute = Array(repeating: false, count: count)
     hasTraffic = Array(repeating: true, count: count)
+    completesState = Array(repeating: true, count: count)
     sequences = Array(repeating: 0, count: count)
   }
 
@@ -126,12 +130,17 @@ struct Lan {
     for index in members.indices where isRunning[index] {
       if let deadline = members[index].nextDeadline { next = min(next ?? deadline, deadline) }
     }
+    if let state = states.first { next = min(next ?? state.time, state.time) }
     if hasTraffic.contains(true) { next = min(next ?? nextTraffic, nextTraffic) }
     return next
   }
 
   private mutating func step() {
     if nextTraffic <= now { sendTraffic() }
+    while let state = states.first, state.time <= now {
+      states.removeFirst()
+      if isRunning[state.index] { feed(state.event, to: state.index) }
+    }
     while let parcel = parcels.first, parcel.time <= now {
       parcels.removeFirst()
       if isRunning[parcel.to], !isDeaf[parcel.to] { feed(.received(parcel.message, from: parcel.envelope), to: parcel.to) }
@@ -162,8 +171,14 @@ struct Lan {
     case .announce(let reason): records[index].announcements.append((now, reason))
     case .report(let report): records[index].reports.append(report)
     case .send(let message, let destination, let protection): send(message, destination, protection, index)
+    case .awaitState(let serial, _, _): complete(.stateComplete(serial: serial), index)
+    case .handOverState(let serial, _, _): complete(.stateHandedOver(serial: serial), index)
     default: break
     }
+  }
+
+  private mutating func complete(_ event: ClusterMember.Event, _ index: Int) {
+    if completesState[index] { states.append((now + .milliseconds(1), index, event)) }
   }
 
   private mutating func setUnits(_ units: UnitSet, _ owner: MemberIdentifier?, _ isAcknowledged: Bool, _ index: Int) {

@@ -1,66 +1,105 @@
 import Cluster
-import Simulation
 import Testing
 import Wire
 
-/// Whole clusters in virtual time. `skein simulate` runs more of them.
-@Suite struct SimulationTests {
-  /// Sixteen members, every kind of fault, one datagram in twenty lost.
-  static func options(seed: UInt64, _ change: (inout SimulationOptions) -> Void = { _ in }) -> SimulationOptions {
+@testable import Simulation
+
+@Suite("The simulator")
+struct SimulationTests {
+  private func options(_ members: Int, _ partition: ClusterMember.PartitionPolicy = .serve) -> SimulationOptions {
     var options = SimulationOptions()
-    options.seed = seed
+    options.memberCount = members
+    options.partition = partition
     options.duration = .seconds(30)
+    options.settling = .seconds(9)
+    options.faultInterval = .seconds(1)
     options.loss = 0.05
-    options.duplication = 0.01
-    options.clockSkew = 0.01
-    change(&options)
+    options.duplication = 0.02
+    options.clockSkew = 0.02
     return options
   }
 
-  @Test(arguments: 1...30) func eachSideServesWhatReachesItAndNothingTwice(_ seed: UInt64) {
-    let result = Simulator.run(Self.options(seed: seed))
-    #expect(result.isClean, "seed \(seed): \(result.violations.prefix(3))")
-    #expect(result.statistics.answered > result.statistics.packets / 2)
-  }
-
-  @Test(arguments: 1...30) func aMajorityServesWhereverTheClientsAre(_ seed: UInt64) {
-    let result = Simulator.run(Self.options(seed: seed) { $0.partition = .majority(of: $0.memberCount) })
-    #expect(result.isClean, "seed \(seed): \(result.violations.prefix(3))")
-  }
-
-  /// The checker can fail: it notices each safety rule that is missing.
-  @Test(arguments: [ClusterMember.SafetyRules.lease, .order, .return, .authentication])
-  func theCheckerNoticesARuleThatIsMissing(_ rule: ClusterMember.SafetyRules) {
-    let failing = (1...200).first { seed in
-      !Simulator.run(Self.options(seed: UInt64(seed)) { $0.safetyRules.remove(rule) }).isClean
+  private func expectClean(_ first: UInt64, _ count: Int, _ options: SimulationOptions) {
+    for result in Simulator.runSeeds(first: first, count: count, options) where !result.isClean {
+      Issue.record("seed \(result.seed), \(options.memberCount) members: \(result.violations.first.map(\.description) ?? "")")
     }
-    #expect(failing != nil)
   }
 
-  @Test func aSeedReplaysItsRun() {
-    let first = Simulator.run(Self.options(seed: 7))
-    let second = Simulator.run(Self.options(seed: 7))
-    #expect(first.statistics == second.statistics)
+  @Test func fewMembersServing() { expectClean(1, 30, options(3)) }
+  @Test func severalMembersServing() { expectClean(100, 30, options(5)) }
+  @Test func fewMembersUnderAMajority() { expectClean(200, 20, options(3, .majority(of: 3))) }
+  @Test func severalMembersUnderAMajority() { expectClean(300, 20, options(5, .majority(of: 5))) }
+
+  @Test func detectionOfTwentyMilliseconds() {
+    var options = options(4)
+    options.detection = .milliseconds(20)
+    options.delay = .microseconds(20)...Interval.microseconds(200)
+    options.duration = .seconds(15)
+    expectClean(400, 5, options)
   }
 
-  @Test func twoHundredAndFiftySixMembersFindEachOther() {
-    let result = Simulator.run(
-      Self.options(seed: 1) { options in
-        options.memberCount = 256
-        options.duration = .seconds(15)
-        options.faults = .none
-      })
-    #expect(result.isClean, "\(result.violations.prefix(3))")
+  @Test func manyMembers() {
+    var options = options(256)
+    options.duration = .seconds(4)
+    options.settling = .seconds(4)
+    options.faults = .none
+    options.convergence = .seconds(3)
+    expectClean(1, 1, options)
   }
 
-  @Test(arguments: [false, true]) func survivorsLoseNothingWhenAMemberDies(_ isMaster: Bool) {
-    let figures = Simulator.measureFailover(
-      ofMaster: isMaster,
-      Self.options(seed: 3) {
-        $0.loss = 0; $0.faults = .none
-      })
-    print("silence of the dead \(isMaster ? "master" : "member")'s units: \(figures.deadUnitsSilence.inMilliseconds) ms")
-    #expect(figures.survivorsSilence == .zero, "\(figures.survivorsSilence.inMilliseconds) ms")
-    #expect(figures.violations.isEmpty)
+  @Test(arguments: [
+    ClusterMember.SafetyRules.lease, ClusterMember.SafetyRules.order, ClusterMember.SafetyRules.return,
+    ClusterMember.SafetyRules.authentication,
+  ])
+  func checkerFailsWithoutARule(rule: ClusterMember.SafetyRules) {
+    var options = options(5)
+    options.safetyRules.remove(rule)
+    let results = Simulator.runSeeds(first: 1, count: 200, options) { $0.isClean }
+    #expect(results.last?.isClean == false)
+  }
+
+  @Test func aSeedReplaysToTheLastEvent() {
+    let one = Simulator.run(options(4))
+    let other = Simulator.run(options(4))
+    #expect(one.statistics == other.statistics)
+    #expect(one.statistics.faults > 5)
+  }
+
+  @Test(arguments: [ClusterMember.PartitionPolicy.serve, .majority(of: 3)])
+  func crashCostsSurvivorsNothing(partition: ClusterMember.PartitionPolicy) {
+    for isMaster in [true, false] {
+      for seed in UInt64(1)...5 {
+        var options = SimulationOptions()
+        options.memberCount = 3
+        options.partition = partition
+        options.seed = seed
+        let figures = Simulator.measureFailover(ofMaster: isMaster, options)
+        #expect(figures.survivorsSilence == .zero, "seed \(seed)")
+        #expect(figures.deadUnitsSilence > .zero && figures.deadUnitsSilence <= .milliseconds(isMaster ? 150 : 216), "seed \(seed)")
+        #expect(figures.violations.isEmpty)
+      }
+    }
+  }
+
+  @Test func checkerSeesTwoOwners() {
+    var world = World(options(2))
+    world.machines[0].path.lease = .max
+    world.machines[1].path.lease = .max
+    world.machines[0].path.mine.insert(7)
+    world.machines[1].path.mine.insert(7)
+    let first = world.checker.gained(7)
+    let second = world.checker.gained(7)
+    #expect(!first && second)
+    world.checker.checkAll(world.machines, world.network, at: 1)
+    #expect(world.checker.violations.first?.kind == .twoOwners)
+  }
+
+  @Test func clockTurnsBackWhatItShows() {
+    let clock = Machine.Clock(offset: 5_000_000_000, drift: -20_000_000)
+    for time: UInt64 in [0, 1, 999, 1_000_000_000, 59_999_999_999] {
+      let shown = clock.local(time)
+      #expect(clock.local(clock.world(shown)) >= shown)
+      #expect(clock.world(shown) <= time + 2)
+    }
   }
 }

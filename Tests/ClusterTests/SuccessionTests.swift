@@ -1,0 +1,159 @@
+import Cluster
+import Testing
+import Wire
+
+@Suite("When the master falls silent (figure 8I, claim 7)")
+struct SuccessionTests {
+  /// Steps through the time after something happened, and notes what nobody processed.
+  private func silences(_ lan: inout Lan, for duration: Interval, of units: UnitSet) -> Interval {
+    let end = lan.now + duration
+    var last = lan.now
+    while lan.now < end {
+      lan.run(for: .microseconds(500))
+      if !units.subtracting(lan.served).isEmpty { last = lan.now }
+    }
+    return last - (end - duration)
+  }
+
+  @Test(arguments: [2, 3, 5, 16]) func survivorsUnitsAreServedThroughout(count: Int) {
+    for phase in 0..<12 {
+      var lan = Lan(count)
+      lan.form()
+      lan.run(for: .milliseconds(UInt64(phase * 3)))
+      let dead = lan.records[0].mine
+      lan.crash(0)
+      var copy = lan
+      #expect(silences(&copy, for: .seconds(1), of: UnitSet.all.subtracting(dead)) == .zero)
+      #expect(silences(&lan, for: .seconds(1), of: dead) <= .milliseconds(155))
+      #expect(lan.masters == [1])
+      #expect(lan.conflicts.isEmpty)
+      #expect(lan.records[1].announcements.last?.reason == .takeover)
+    }
+  }
+
+  @Test func majorityKeepsServingToo() {
+    var lan = Lan(3) { $0.partition = .majority(of: 3) }
+    for index in lan.members.indices { lan.start(index) }
+    lan.run(for: .seconds(4))
+    guard let master = lan.masters.first else {
+      Issue.record("no master")
+      return
+    }
+    let dead = lan.records[master].mine
+    lan.crash(master)
+    #expect(silences(&lan, for: .seconds(1), of: UnitSet.all.subtracting(dead)) == .zero)
+    #expect(lan.served == .all)
+  }
+
+  @Test func sideWithoutAMajorityServesNothing() {
+    var lan = Lan(3) { $0.partition = .majority(of: 3) }
+    lan.form()
+    lan.run(for: .seconds(2))
+    guard let master = lan.masters.first else {
+      Issue.record("no master")
+      return
+    }
+    lan.drops = { from, to, _ in (from == master) != (to == master) }
+    lan.run(for: .seconds(1))
+    #expect(lan.count(master) == 0)
+    #expect(lan.served == .all)
+    lan.drops = { _, _, _ in true }
+    lan.run(for: .seconds(1))
+    #expect(lan.served.isEmpty)
+    #expect(lan.conflicts.isEmpty)
+    lan.drops = { _, _, _ in false }
+    lan.run(for: .seconds(5))
+    #expect(lan.served == .all && lan.masters.count == 1)
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test func secondInRankStepsInWhenTheFirstIsDeadToo() {
+    var lan = Lan(4)
+    lan.form()
+    lan.crash(0)
+    lan.crash(1)
+    lan.run(for: .seconds(1))
+    #expect(lan.masters == [2])
+    #expect(lan.served == .all)
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test func deafMasterStopsAndIsSucceeded() {
+    var lan = Lan(3)
+    lan.form()
+    lan.isDeaf[0] = true
+    lan.run(for: .milliseconds(105))
+    #expect(lan.count(0) == 0)
+    lan.run(for: .milliseconds(400))
+    #expect(lan.masters.contains(1) && lan.served == .all)
+    lan.isDeaf[0] = false
+    lan.run(for: .seconds(4))
+    #expect(lan.masters == [1] && lan.phase(0) == .member)
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test func muteMasterStopsAndIsSucceeded() {
+    var lan = Lan(3)
+    lan.form()
+    lan.isMute[0] = true
+    lan.run(for: .milliseconds(105))
+    #expect(lan.count(0) == 0)
+    lan.run(for: .seconds(2))
+    // It hears its successor: no reason to begin a cluster of its own.
+    #expect(lan.masters == [1])
+    #expect(lan.phase(0) == .joining)
+    #expect(lan.served == .all)
+    lan.isMute[0] = false
+    lan.run(for: .seconds(4))
+    #expect(lan.masters == [1] && lan.count(0) == 341)
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test(arguments: [0, 2]) func machineThatWasCutOffDoesNotServeWhenItsCableComesBack(index: Int) {
+    var lan = Lan(3)
+    lan.form()
+    lan.isDeaf[index] = true
+    lan.isMute[index] = true
+    lan.run(for: .seconds(3))
+    #expect(lan.count(index) == 0)
+    #expect(lan.served == .all)
+    lan.isDeaf[index] = false
+    lan.isMute[index] = false
+    lan.run(for: .seconds(4))
+    #expect(lan.masters.count == 1)
+    #expect(lan.count(index) >= 341)
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test func membersWhoHearTheMasterObjectToACandidate() {
+    var lan = Lan(3)
+    lan.form()
+    lan.drops = { from, to, _ in from == 0 && to == 2 }
+    lan.run(for: .seconds(2))
+    #expect(lan.masters == [0])
+    #expect(lan.conflicts.isEmpty)
+    #expect(lan.sent(by: 1) { if case .otherMasterExists = $0 { true } else { false } }.isEmpty == false)
+    lan.drops = { _, _, _ in false }
+    lan.run(for: .seconds(4))
+    #expect(lan.phase(2) == .member && lan.count(2) == 341)
+  }
+
+  /// Which of the first nine messages after the crash are lost does not matter.
+  @Test func successionSurvivesEveryPatternOfEarlyLosses() {
+    var formed = Lan(3)
+    formed.form()
+    formed.crash(0)
+    formed.run(for: .milliseconds(80))
+    for pattern in 0..<512 {
+      var lan = formed
+      let counter = Box(0)
+      lan.drops = { _, _, _ in
+        counter.value += 1
+        return counter.value <= 9 && pattern >> (counter.value - 1) & 1 == 1
+      }
+      let isWhole = lan.run(within: .seconds(4)) { $0.masters.count == 1 && $0.served == .all }
+      #expect(isWhole, "pattern \(pattern)")
+      #expect(lan.conflicts.isEmpty, "pattern \(pattern)")
+    }
+  }
+}
