@@ -57,6 +57,7 @@ extension Daemon {
   // MARK: messages
 
   func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
+    if case .deassign(let order) = message { stopForwarding(order.units, to: order.member) }
     do {
       let datagram = try security.protect(message, protection: protection)
       switch destination {

@@ -114,6 +114,12 @@ extension Daemon {
     do { try backend.transmit(frame) } catch { logger.debug("a held packet was lost: \(error)") }
   }
 
+  /// In forwarding mode this master, which alone hands out packets, holds them from before the member is told to stop.
+  func stopForwarding(_ units: UnitSet, to member: MemberIdentifier) {
+    guard !holdsEverywhere, let index = slots[member] else { return }
+    for unit in units { backend.tables.setUnit(unit, owner: UInt16(index), isAcknowledged: false, isMine: false) }
+  }
+
   // MARK: J, who starts
 
   /// Holds the units' packets here, and asks for those that were held elsewhere before.
