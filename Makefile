@@ -34,6 +34,7 @@ demo: build ## Three machines behind one address; one dies; nobody minds (root)
 
 test: dependencies ## Every test: in memory, in the kernel, in the simulator, and in the lab
 	$(SWIFT) build -c release --build-tests
+	$(SWIFT) build -c release --product skein
 	$(SWIFT) test -c release --skip-build --disable-xctest
 	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100
 

@@ -165,8 +165,11 @@ extension SkeinCluster {
 
   /// The master's number.
   func master() throws -> Int {
-    guard let status = try masterStatus(of: members) else { throw LabError.observation("the cluster has no master that everybody follows") }
-    return status.member
+    for _ in 0..<100 {
+      if let status = try masterStatus(of: members) { return status.member }
+      try pause(milliseconds: 50)
+    }
+    throw LabError.observation("the cluster has no master that everybody follows")
   }
 
   /// Waits until these members are in, and have all units among them in equal parts.
