@@ -105,7 +105,6 @@ private final class LoneDaemon {
       addresses: [192.0.2.10/24]
       credentials: \(path("member.pem"))
     api: \(path("api.sock"))
-    state: \(path("state"))
     log: { level: warning }
 
     """
