@@ -2,19 +2,42 @@ import Linux
 import Logging
 import Wire
 
+/// What a packet path must know of its place before it is made.
+struct PathPlace {
+  /// Names what is pinned; another for each daemon of a machine.
+  var instance: String
+  var interface: NetworkInterface
+  /// What the kernel's own stack must not see where the packet path runs on packet sockets.
+  var guarded: [InternetAddress]
+  /// The MAC addresses beside the interface's own that the machine must hear, where the packet path runs on packet sockets.
+  var heard: [PacketSocket.Membership]
+  /// Numbers the TAP device.
+  var number: UInt16
+
+  /// A cluster's member.
+  init(_ section: ClusterSection, _ machine: Machine) {
+    instance = "\(section.name)-\(section.identifier.rawValue)-\(section.member.rawValue)"
+    interface = machine.interface
+    guarded = section.addresses.map(\.address)
+    heard =
+      machine.sharedAddress == machine.interface.ethernetAddress
+      ? [] : [section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress)]
+    number = section.identifier.rawValue
+  }
+}
+
 /// Chooses where the packet path runs.
 enum Backends {
   /// As configured, or by itself: XDP where it attaches (native, then generic), packet sockets where it does not.
-  static func open(_ configuration: Configuration, _ machine: Machine, _ logger: Logger) throws -> any PathBackend {
-    let instance = "\(configuration.cluster.name)-\(configuration.cluster.identifier.rawValue)-\(configuration.cluster.member.rawValue)"
-    switch configuration.packetPath {
-    case .xdp: return try KernelBackend(instance: instance, interface: machine.interface, mode: .native)
-    case .xdpGeneric: return try KernelBackend(instance: instance, interface: machine.interface, mode: .generic)
-    case .packetSocket: return try SocketBackend(configuration.cluster, machine)
+  static func open(_ choice: Configuration.PacketPathChoice, _ place: PathPlace, _ logger: Logger) throws -> any PathBackend {
+    switch choice {
+    case .xdp: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .native)
+    case .xdpGeneric: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .generic)
+    case .packetSocket: return try SocketBackend(place)
     case .automatic:
-      do { return try KernelBackend(instance: instance, interface: machine.interface, mode: mode(for: machine.interface)) } catch {
+      do { return try KernelBackend(instance: place.instance, interface: place.interface, mode: mode(for: place.interface)) } catch {
         logger.warning("no XDP here, so the packet path runs on packet sockets, which is slower: \(error)")
-        return try SocketBackend(configuration.cluster, machine)
+        return try SocketBackend(place)
       }
     }
   }

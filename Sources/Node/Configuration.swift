@@ -6,9 +6,10 @@
 import Wire
 import Yams
 
-/// What one machine is told: its part in the cluster, its packet path, where its files are.
+/// What one machine is told: its part in a cluster or a virtual gateway or both, its packet path, where its files are.
 public struct Configuration: Hashable, Sendable {
-  public var cluster: ClusterSection
+  public var cluster: ClusterSection?
+  public var gateway: GatewaySection?
   public var packetPath: PacketPathChoice
   /// The Unix socket of the API.
   public var api: String
@@ -123,7 +124,7 @@ extension Configuration {
   private static func composed(_ yaml: String, _ problems: ProblemList) -> Yams.Node? {
     do {
       guard let node = try Yams.compose(yaml: yaml) else {
-        problems.add("", at: nil, "the file is empty; it needs at least a `cluster` section")
+        problems.add("", at: nil, "the file is empty; it needs a `cluster` or a `gateway` section")
         return nil
       }
       return node
@@ -140,8 +141,12 @@ extension Configuration {
   private static func read(root: Yams.Node, _ problems: ProblemList) -> Configuration? {
     guard var file = SectionReader(root, path: "", problems: problems) else { return nil }
     var cluster: ClusterSection?
-    if !file.isSet("cluster") { problems.add("cluster", at: nil, "is missing; without it there is nothing to do") }
+    var gateway: GatewaySection?
+    if !file.isSet("cluster"), !file.isSet("gateway") {
+      problems.add("cluster", at: nil, "is missing, and so is `gateway`; without either there is nothing to do")
+    }
     file.section("cluster") { cluster = ClusterSection(&$0) }
+    file.section("gateway") { gateway = GatewaySection(&$0, cluster: cluster) }
     let path = file.choice("packetPath", PacketPathChoice.self) ?? .automatic
     let api = file.text("api") ?? "/run/skein/api.sock"
     if api.utf8.count > 107 { file.problem("api", "a Unix socket's path has at most 107 octets, this one \(api.utf8.count)") }
@@ -153,10 +158,8 @@ extension Configuration {
     }
     let realtime = file.flag("realtime") ?? true
     file.finish()
-    return cluster.map {
-      Configuration(
-        cluster: $0, packetPath: path, api: api, metrics: metrics, log: log, realtime: realtime)
-    }
+    return Configuration(
+      cluster: cluster, gateway: gateway, packetPath: path, api: api, metrics: metrics, log: log, realtime: realtime)
   }
 }
 

@@ -128,6 +128,20 @@ struct SectionReader {
     reader.finish()
   }
 
+  /// A list of nested sections, each read by `body`.
+  mutating func sections(_ name: String, _ body: (inout SectionReader) -> Void) {
+    let (node, path) = take(name)
+    guard let node else { return }
+    guard case .sequence(let sequence) = node else {
+      return problems.add(path, at: node.mark, "should be a list, one `- name: value` for each")
+    }
+    for element in sequence {
+      guard var reader = SectionReader(element, path: path, problems: problems) else { continue }
+      body(&reader)
+      reader.finish()
+    }
+  }
+
   /// The line of a setting, or of the section when it is not set.
   func markOf(_ name: String) -> Mark? { entries[name]?.mark ?? mark }
   func isSet(_ name: String) -> Bool { entries[name] != nil }

@@ -8,8 +8,13 @@ import NIOCore
 
 /// What the API may ask of the daemon. Every call crosses to the daemon's own thread and back.
 public protocol Controllable: Sendable {
-  func status() async -> StatusReport
-  func units() async -> UnitsReport
+  /// nil when this daemon is no cluster's member; so with `units`.
+  func status() async -> StatusReport?
+  func units() async -> UnitsReport?
+  /// nil when this daemon has no virtual gateway; so with the others about it.
+  func gateway() async -> GatewayReport?
+  func gatewayClients(limit: Int) async -> GatewayClientsReport?
+  func gatewayPlan() async -> GatewayPlanReport?
   func counters() async -> CountersReport
   /// Events after `number`; waits up to `seconds` for one when there is none yet.
   func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport
@@ -48,9 +53,11 @@ struct ControlServer {
   private func router() -> Router<BasicRequestContext> {
     let router = Router()
     let node = self.node
-    router.get("/v1/status") { _, _ in try json(await node.status()) }
-    router.get("/v1/members") { _, _ in try json(await node.status().members) }
-    router.get("/v1/units") { _, _ in try json(await node.units()) }
+    router.get("/v1/node") { _, _ in try json(NodeReport(cluster: await node.status(), gateway: await node.gateway())) }
+    router.get("/v1/status") { _, _ in try json(await node.status(), orNot: Self.noCluster) }
+    router.get("/v1/members") { _, _ in try json(await node.status()?.members, orNot: Self.noCluster) }
+    router.get("/v1/units") { _, _ in try json(await node.units(), orNot: Self.noCluster) }
+    addGateway(to: router)
     router.get("/v1/counters") { _, _ in try json(await node.counters()) }
     router.get("/v1/events") { request, _ in
       let after = request.uri.queryParameters["after"].flatMap { UInt64($0) } ?? 0
@@ -76,14 +83,32 @@ struct ControlServer {
     return router
   }
 
+  private static let noCluster = "this daemon is no cluster's member; ask `skein gateway status`"
+  private static let noGateway = "this daemon has no `gateway` section; ask `skein status`"
+
+  private func addGateway(to router: Router<BasicRequestContext>) {
+    let node = self.node
+    router.get("/v1/gateway") { _, _ in try json(await node.gateway(), orNot: Self.noGateway) }
+    router.get("/v1/gateway/clients") { request, _ in
+      let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 1000
+      return try json(await node.gatewayClients(limit: min(max(limit, 0), 100_000)), orNot: Self.noGateway)
+    }
+    router.get("/v1/gateway/plan") { _, _ in try json(await node.gatewayPlan(), orNot: Self.noGateway) }
+  }
+
   private func addMetrics(to router: Router<BasicRequestContext>) {
     let node = self.node
     router.get("/metrics") { _, _ in
-      let text = Metrics.text(status: await node.status(), counters: await node.counters())
+      let text = Metrics.text(status: await node.status(), gateway: await node.gateway(), counters: await node.counters())
       return Response(
         status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
     }
   }
+}
+
+private func json(_ value: (some Encodable)?, orNot why: String) throws -> Response {
+  guard let value else { throw HTTPError(.notFound, message: why) }
+  return try json(value)
 }
 
 private func json(_ value: some Encodable) throws -> Response {

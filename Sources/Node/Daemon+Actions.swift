@@ -125,7 +125,7 @@ extension Daemon {
     let now = BootClock.now()
     for unit in units {
       // In the other modes the owner has seen the packets itself, or asked for them (`Daemon+Handover.swift`).
-      if configuration.cluster.delivery == .forwarding || owner == profile.identifier {
+      if section.delivery == .forwarding || owner == profile.identifier {
         for packet in held.release(unit, at: now) { rerun(packet) }
       } else {
         held.forget(unit)
@@ -153,10 +153,10 @@ extension Daemon {
   // MARK: announcements
 
   private func announce(_ reason: ClusterMember.AnnounceReason) {
-    for prefix in configuration.cluster.addresses {
+    for prefix in section.addresses {
       let announcement = AddressAnnouncement(
         address: prefix.address, ethernet: machine.sharedAddress, source: machine.interface.ethernetAddress,
-        isRouter: configuration.cluster.routing)
+        isRouter: section.routing)
       for frame in announcement.frames {
         do { try backend.transmit(frame) } catch { logger.warning("an announcement could not be sent: \(error)") }
       }

@@ -53,7 +53,7 @@ extension Daemon {
     static let limit = Interval.milliseconds(60)
   }
 
-  private var holdsEverywhere: Bool { configuration.cluster.delivery != .forwarding }
+  private var holdsEverywhere: Bool { section.delivery != .forwarding }
 
   // MARK: K, who stops
 

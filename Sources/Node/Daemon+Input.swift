@@ -77,7 +77,7 @@ extension Daemon {
     // The unit may have been opened since the packet was sent up; then nothing would release it.
     if backend.tables.units[unit].mine == UInt8(skein_mine) {
       open(unit)
-    } else if backend.tables.units[unit].acknowledged == 1, configuration.cluster.delivery == .forwarding {
+    } else if backend.tables.units[unit].acknowledged == 1, section.delivery == .forwarding {
       for packet in held.release(unit, at: now) { rerun(packet) }
     } else if reason == skein_upcall_unassigned {
       handle(.packetForUnassigned(unit: unit))
@@ -90,7 +90,7 @@ extension Daemon {
 
   /// Whether the wire is alive, by the packet path's own counters; asked at most sixteen times per detection interval.
   func hearsTraffic(at now: Instant) -> Bool {
-    guard now - heardAt >= configuration.cluster.detection / 16 else { return false }
+    guard now - heardAt >= section.detection / 16 else { return false }
     heardAt = now
     let count = backend.tables.packetCount
     defer { heardCount = count }

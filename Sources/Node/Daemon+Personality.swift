@@ -22,7 +22,7 @@ extension Daemon {
   func fetchPersonality(from sender: MemberIdentifier, _ address: InternetAddress, version: UInt64) {
     let nonce = UInt64.random(in: 1 ... .max, using: &generator)
     guard let request = personality.begin(from: sender, address, version: version, nonce: nonce, at: BootClock.now()) else {
-      if configuration.cluster.personality == nil {
+      if section.personality == nil {
         logger.warning("member \(sender.rawValue) has personality \(version); without `cluster.personality` there is nowhere to put it")
       }
       return
@@ -51,18 +51,20 @@ extension Daemon {
 
   /// Reads the configuration again. What can change while the daemon runs does; the rest is named. An impossible file changes nothing.
   func reloadNow() -> CommandReport {
-    let old = configuration.cluster
-    let new: Configuration
+    let old = section
+    let (new, cluster): (Configuration, ClusterSection)
     do {
       let text = try String(contentsOfFile: file, encoding: .utf8)
       try personality.reread()
       new = try Configuration.read(text, file: file, personality: personality.bundle?.text)
-      try refreshRevocations(new.cluster)
+      guard let section = new.cluster else { throw StartError("there is no `cluster` section any more; `skein leave`, then restart the daemon") }
+      cluster = section
+      try refreshRevocations(cluster)
     } catch {
       events.append(kind: "reload", text: "refused: \(error)")
       return CommandReport(done: false, text: "nothing changed: \(error)")
     }
-    let fixed = new.cluster.settingsThatNeedRestart(comparedTo: old)
+    let fixed = cluster.settingsThatNeedRestart(comparedTo: old)
     guard fixed.isEmpty else {
       if personality.version > appliedPersonality { return restart(for: fixed) }
       let text =
@@ -70,7 +72,7 @@ extension Daemon {
       events.append(kind: "reload", text: text)
       return CommandReport(done: false, text: text)
     }
-    apply(new, insteadOf: old)
+    apply(new, cluster, insteadOf: old)
     events.append(kind: "reload", text: "the configuration was read again")
     return CommandReport(done: true, text: "reloaded \(file)")
   }
@@ -90,17 +92,18 @@ extension Daemon {
     try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
   }
 
-  private func apply(_ new: Configuration, insteadOf old: ClusterSection) {
+  private func apply(_ new: Configuration, _ cluster: ClusterSection, insteadOf old: ClusterSection) {
     configuration = new
+    section = cluster
     appliedPersonality = personality.version
-    hooks = Hooks(commands: new.cluster.hooks)
-    held.limits = new.cluster.hold
+    hooks = Hooks(commands: cluster.hooks)
+    held.limits = cluster.hold
     do {
-      try machine.changeAddresses(from: old, to: new.cluster)
+      try machine.changeAddresses(from: old, to: cluster)
       try writeSettings()
     } catch { logger.error("the packet path could not be told of the new configuration: \(error)") }
-    if new.cluster.effectiveWeight != old.effectiveWeight { handle(.setWeight(new.cluster.effectiveWeight)) }
-    handle(.personality(version: personality.version, settingsDigest: new.cluster.sharedSettingsDigest))
+    if cluster.effectiveWeight != old.effectiveWeight { handle(.setWeight(cluster.effectiveWeight)) }
+    handle(.personality(version: personality.version, settingsDigest: cluster.sharedSettingsDigest))
     handle(.revoked(security.revokedMembers))
   }
 }

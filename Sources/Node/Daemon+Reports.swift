@@ -8,10 +8,10 @@ import PacketPath
 import Wire
 
 extension Daemon: Controllable {
-  public func status() -> StatusReport {
+  public func status() -> StatusReport? {
     let now = BootClock.now()
     let snapshot = member.snapshot(at: now)
-    let section = configuration.cluster
+    let section = self.section
     let units = backend.tables.units
     return StatusReport(
       cluster: section.name, clusterIdentifier: Int(section.identifier.rawValue), member: Int(profile.identifier.rawValue),
@@ -35,7 +35,7 @@ extension Daemon: Controllable {
 
   private func members(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [MemberReport] {
     snapshot.members.map { member in
-      let isSilent = member.lastHeard.map { now - $0 > configuration.cluster.detection } ?? false
+      let isSilent = member.lastHeard.map { now - $0 > section.detection } ?? false
       let state =
         isSilent
         ? "silent" : member.isDraining ? "draining" : member.profile.identifier == snapshot.master ? "master" : "member"
@@ -68,7 +68,7 @@ extension Daemon: Controllable {
     return warnings
   }
 
-  public func units() -> UnitsReport {
+  public func units() -> UnitsReport? {
     let snapshot = member.snapshot(at: BootClock.now())
     return UnitsReport(
       owners: snapshot.units.map { $0.owner.map { Int($0.rawValue) } ?? 0 },
@@ -154,7 +154,7 @@ extension Daemon: Controllable {
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
-      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: configuration.cluster.addresses[0].address
+      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: section.addresses[0].address
     ).trace(request)
   }
 

@@ -32,6 +32,7 @@ public actor Daemon {
   let logger: Logger
   let startedAt = BootClock.now()
   var configuration: Configuration
+  var section: ClusterSection
   var machine: Machine
   let backend: any PathBackend
   let replay: ReplayPath
@@ -74,17 +75,32 @@ public actor Daemon {
   var stopsAt: Instant?
   var announcements: UInt64 = 0
 
-  /// Runs a daemon on a thread of its own until it is told to stop.
+  /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
+  /// cluster, or the gateway of a group that stands alone.
   /// - Throws: what keeps it from starting, in words.
   public static func run(_ configuration: Configuration, file: String) async throws {
-    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Void.self)
-    let thread = Thread {
-      do {
-        let daemon = try Daemon(configuration, file: file)
+    try await onOwnThread {
+      if let section = configuration.cluster {
+        let daemon = try Daemon(configuration, section, file: file)
         try daemon.assumeIsolated { daemon in
           try daemon.start()
           try daemon.poller.run()
         }
+      } else if let section = configuration.gateway {
+        let daemon = try GatewayDaemon(configuration, section, file: file)
+        try daemon.assumeIsolated { daemon in
+          try daemon.start()
+          try daemon.poller.run()
+        }
+      }
+    }
+  }
+
+  private static func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Void.self)
+    let thread = Thread {
+      do {
+        try body()
         continuation.finish()
       } catch { continuation.finish(throwing: error) }
     }
@@ -94,11 +110,11 @@ public actor Daemon {
     for try await _ in ended {}
   }
 
-  private init(_ given: Configuration, file: String) throws {
-    let credentials = try MemberCredentials(path: given.cluster.credentials)
-    let personality = try PersonalityExchange(given.cluster, credentials)
+  private init(_ given: Configuration, _ own: ClusterSection, file: String) throws {
+    let credentials = try MemberCredentials(path: own.credentials)
+    let personality = try PersonalityExchange(own, credentials)
     let configuration = try Self.read(given, file, personality)
-    let section = configuration.cluster
+    let section = configuration.cluster ?? own
     let logger = configuration.log.logger(label: "skein")
     let machine = try Machine(section)
     let security = try Self.securityLayer(section, credentials)
@@ -107,7 +123,7 @@ public actor Daemon {
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
     poller = try Poller()
     mailbox = poller.mailbox
-    backend = try Backends.open(configuration, machine, logger)
+    backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)
     replay = ReplayPath(backend.tables)
     messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
     links = try LinkMonitor()
@@ -116,6 +132,7 @@ public actor Daemon {
     hooks = Hooks(commands: section.hooks)
     self.file = file
     self.configuration = configuration
+    self.section = section
     self.logger = logger
     self.machine = machine
     self.security = security
@@ -151,7 +168,7 @@ public actor Daemon {
       self.sentUp(reason, unit: unit, interface: interface, frame)
     }
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
-    try machine.prepare(configuration.cluster)
+    try machine.prepare(section)
     try watchInputs()
     serveControl()
     begin()
@@ -189,7 +206,7 @@ public actor Daemon {
 
   /// Writes what the packet path must know of configuration and machine.
   func writeSettings() throws {
-    let section = configuration.cluster
+    let section = self.section
     try PathSettings(
       ownAddress: machine.interface.ethernetAddress, sharedAddress: machine.sharedAddress,
       clusterAddresses: section.addresses.map(\.address), ownAddresses: machine.ownAddresses(besides: section.addresses),
@@ -200,7 +217,7 @@ public actor Daemon {
   /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
     if !keeping {
-      for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
+      for error in machine.restore(section) { logger.warning("not restored: \(error)") }
     }
     do {
       try ServiceManager.stopping()

@@ -88,7 +88,7 @@ public struct Doctor {
   public init(configuration: Configuration? = nil, interface: String? = nil, triesXDP: Bool = false) {
     self.configuration = configuration
     self.triesXDP = triesXDP
-    interfaceName = interface ?? configuration?.cluster.interface
+    interfaceName = interface ?? configuration?.cluster?.interface ?? configuration?.gateway?.interface
   }
 
   /// With the configuration in a file; when it cannot be used, that is a finding and the machine alone is looked at.
@@ -102,7 +102,7 @@ public struct Doctor {
   public func examine() -> DoctorReport {
     var findings = first + examineKernel() + examineLimits() + examineClock()
     if let interfaceName { findings += examine(interface: interfaceName) }
-    if let configuration { findings += examineCredentials(configuration.cluster) }
+    if let section = configuration?.cluster { findings += examineCredentials(section) }
     return DoctorReport(findings)
   }
 

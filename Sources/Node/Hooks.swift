@@ -22,34 +22,8 @@ struct Hooks: Sendable {
     Task.detached { _ = await run(command, profile) }
   }
 
-  private struct Outcome { var status: Int32, output: String }
-
-  private func run(_ command: String, _ profile: MemberProfile) async -> Result<Outcome, any Error> {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", command]
-    process.environment = ProcessInfo.processInfo.environment.merging(
-      ["SKEIN_MEMBER": "\(profile.identifier.rawValue)", "SKEIN_ADDRESS": "\(profile.address)"]) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
-    let (ended, continuation) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = {
-      continuation.yield($0.terminationStatus)
-      continuation.finish()
-    }
-    do { try process.run() } catch { return .failure(error) }
-    let identifier = process.processIdentifier
-    let limit = Task {
-      try await Task.sleep(for: .nanoseconds(Int64(commands.timeout.nanoseconds)))
-      kill(identifier, SIGKILL)
-    }
-    var status: Int32 = -1
-    for await value in ended { status = value }
-    limit.cancel()
-    let output = (try? pipe.fileHandleForReading.read(upToCount: ClusterLimits.explanationByteCount)) ?? Data()
-    let text = String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    return .success(Outcome(status: status, output: text))
+  private func run(_ command: String, _ profile: MemberProfile) async -> Result<ShellCommand.Outcome, any Error> {
+    await ShellCommand(text: command, timeout: commands.timeout).run(
+      environment: ["SKEIN_MEMBER": "\(profile.identifier.rawValue)", "SKEIN_ADDRESS": "\(profile.address)"])
   }
 }

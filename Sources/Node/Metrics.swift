@@ -1,32 +1,78 @@
+import Foundation
+
 /// The state of the node as Prometheus text (exposition format 0.0.4).
 enum Metrics {
-  static func text(status: StatusReport, counters: CountersReport) -> String {
-    var lines: [String] = []
-    func gauge(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
-      lines.append("# HELP skein_\(name) \(help)")
-      lines.append("# TYPE skein_\(name) gauge")
-      lines += values.map { "skein_\(name)\($0.labels.isEmpty ? "" : "{\($0.labels)}") \($0.value)" }
+  static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
+    var page = Page()
+    if let status { add(status, to: &page) }
+    if let gateway { add(gateway, to: &page) }
+    for group in counters.counters.map(\.group).uniqued {
+      page.counters(
+        "\(group)_total", "Counted by reason; `skein counters` explains each.",
+        counters.counters.filter { $0.group == group }.map { ("reason=\"\($0.name)\"", Double($0.value)) })
     }
-    gauge("up", "1 while this machine is in the cluster.", [("", ["member", "master"].contains(status.state) ? 1 : 0)])
-    gauge("master", "1 while this machine is the master.", [("", status.state == "master" ? 1 : 0)])
-    gauge("term", "The master's reign; it grows by one with each new master.", [("", Double(status.term))])
-    gauge("lease_seconds", "How much longer this machine may process its units.", [("", status.leaseMilliseconds / 1000)])
-    gauge("members", "Members that this machine knows of.", [("", Double(status.members.count))])
-    gauge(
+    return page.lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func add(_ status: StatusReport, to page: inout Page) {
+    page.gauge("up", "1 while this machine is in the cluster.", [("", ["member", "master"].contains(status.state) ? 1 : 0)])
+    page.gauge("master", "1 while this machine is the master.", [("", status.state == "master" ? 1 : 0)])
+    page.gauge("term", "The master's reign; it grows by one with each new master.", [("", Double(status.term))])
+    page.gauge("lease_seconds", "How much longer this machine may process its units.", [("", status.leaseMilliseconds / 1000)])
+    page.gauge("members", "Members that this machine knows of.", [("", Double(status.members.count))])
+    page.gauge(
       "units", "Work units, by the member that owns them.",
       status.members.map { ("member=\"\($0.member)\"", Double($0.units)) })
-    gauge("units_acknowledged", "Work units whose owner has acknowledged.", [("", Double(status.units.acknowledged))])
-    gauge("units_mine", "Work units that this machine owns.", [("", Double(status.units.mine))])
-    gauge("keepalive_loss", "Loss average of keepalives (P).", [("", status.keepalive.loss)])
-    gauge("held_packets", "Packets held for units without an owner.", [("", Double(status.hold.packets))])
-    gauge("resident_bytes", "Memory that the daemon occupies.", [("", Double(status.residentBytes))])
-    for group in ["packets", "cluster", "security"] {
-      let members = counters.counters.filter { $0.group == group }
-      guard !members.isEmpty else { continue }
-      lines.append("# HELP skein_\(group)_total Counted by reason; `skein counters` explains each.")
-      lines.append("# TYPE skein_\(group)_total counter")
-      lines += members.map { "skein_\(group)_total{reason=\"\($0.name)\"} \($0.value)" }
+    page.gauge("units_acknowledged", "Work units whose owner has acknowledged.", [("", Double(status.units.acknowledged))])
+    page.gauge("units_mine", "Work units that this machine owns.", [("", Double(status.units.mine))])
+    page.gauge("keepalive_loss", "Loss average of keepalives (P).", [("", status.keepalive.loss)])
+    page.gauge("held_packets", "Packets held for units without an owner.", [("", Double(status.hold.packets))])
+    page.gauge("resident_bytes", "Memory that the daemon occupies.", [("", Double(status.residentBytes))])
+  }
+
+  private static func add(_ gateway: GatewayReport, to page: inout Page) {
+    page.gauge("gateway_active", "1 while this machine is the active virtual gateway.", [("", gateway.state == "active" ? 1 : 0)])
+    page.gauge("gateway_gateways", "Gateways of the group that this machine knows of.", [("", Double(gateway.gateways.count))])
+    page.gauge("gateway_weight", "This machine's weight, less what is down.", [("", Double(gateway.weight))])
+    page.gauge("gateway_clients", "Hosts that this machine has answered.", [("", Double(gateway.clients))])
+    func label(_ forwarder: ForwarderReport) -> String { "forwarder=\"\(forwarder.forwarder)\",mac=\"\(forwarder.virtualMac)\"" }
+    page.gauge(
+      "gateway_forwarder_here", "1 while this machine forwards for the virtual MAC address.",
+      gateway.forwarders.map { (label($0), $0.here == "forwarding" ? 1 : 0) })
+    page.counters(
+      "gateway_forwarder_packets_total", "Packets that this machine forwarded for the virtual MAC address.",
+      gateway.forwarders.map { (label($0), Double($0.packets)) })
+    page.counters(
+      "gateway_forwarder_octets_total", "Octets of the frames that this machine forwarded for the virtual MAC address.",
+      gateway.forwarders.map { (label($0), Double($0.octets)) })
+  }
+
+  /// The lines of the text format.
+  private struct Page {
+    private(set) var lines: [String] = []
+
+    mutating func gauge(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
+      add("gauge", name, help, values.map { ($0.labels, "\($0.value)") })
     }
-    return lines.joined(separator: "\n") + "\n"
+
+    /// Whole numbers: a counter keeps its last digit.
+    mutating func counters(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
+      add("counter", name, help, values.map { ($0.labels, String(format: "%.0f", $0.value)) })
+    }
+
+    private mutating func add(_ type: String, _ name: String, _ help: String, _ values: [(labels: String, value: String)]) {
+      guard !values.isEmpty else { return }
+      lines.append("# HELP skein_\(name) \(help)")
+      lines.append("# TYPE skein_\(name) \(type)")
+      lines += values.map { "skein_\(name)\($0.labels.isEmpty ? "" : "{\($0.labels)}") \($0.value)" }
+    }
+  }
+}
+
+extension [String] {
+  /// Each once, in the order of their first.
+  fileprivate var uniqued: [String] {
+    var seen: Set<String> = []
+    return filter { seen.insert($0).inserted }
   }
 }

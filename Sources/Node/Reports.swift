@@ -1,5 +1,11 @@
 // What the API answers and the commands show: plain values with the field names of the JSON.
 
+/// What this daemon is: a cluster's member, a virtual gateway's, or both.
+public struct NodeReport: Codable, Sendable {
+  public var cluster: StatusReport?
+  public var gateway: GatewayReport?
+}
+
 /// `skein status`: the first thing to look at.
 public struct StatusReport: Codable, Sendable {
   public var cluster: String

@@ -20,22 +20,20 @@ final class SocketBackend: PathBackend {
   /// Room for a segment as large as the kernel's offloads make them.
   private static let bufferByteCount = 1 << 17
 
-  init(_ section: ClusterSection, _ machine: Machine) throws {
-    interface = machine.interface
-    addresses = section.addresses.map(\.address)
+  init(_ place: PathPlace) throws {
+    interface = place.interface
+    addresses = place.guarded
     tables = path.tables
     buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
     // What is taken keeps the interface's own MAC address, so the TAP device has the same.
-    tap = try TapDevice(name: "skein\(section.identifier.rawValue)", ethernetAddress: machine.interface.ethernetAddress)
-    socket = try PacketSocket(interface: machine.interface.index)
+    tap = try TapDevice(name: "skein\(place.number)", ethernetAddress: place.interface.ethernetAddress)
+    socket = try PacketSocket(interface: place.interface.index)
     // Loose: the answer leaves by another interface. The kernel takes the larger of this and `all`, so 0 would not do.
-    try sysctls.set("net/ipv4/conf/skein\(section.identifier.rawValue)/rp_filter", to: "2")
+    try sysctls.set("net/ipv4/conf/skein\(place.number)/rp_filter", to: "2")
     // Without an address of its own even a loose check of the source refuses what comes in (fib_validate_source).
     let routes = try RouteSocket()
     for address in addresses where address.ipv4 != nil { try routes.addAddress(address, prefixLength: 32, to: tap.interface) }
-    if machine.sharedAddress != machine.interface.ethernetAddress {
-      try socket.join(section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress))
-    }
+    for membership in place.heard { try socket.join(membership) }
     try StackGuard.install(on: interface.name, addresses: addresses)
   }
 

@@ -1,0 +1,69 @@
+import Foundation
+import Linux
+import Wire
+
+/// Who routes what comes to a virtual MAC address: XDP by the kernel's own tables, or the kernel with all its rules.
+enum FastRouting: Equatable {
+  /// XDP, out of these interfaces.
+  case on(interfaces: [UInt32])
+  case off(why: String)
+
+  var interfaces: [UInt32] {
+    switch self {
+    case .on(let interfaces): interfaces
+    case .off: []
+    }
+  }
+
+  /// As configured. By itself: XDP, unless this machine filters or translates what it forwards, which XDP would go around.
+  static func decide(_ routing: GatewaySection.Routing) throws -> FastRouting {
+    switch routing {
+    case .kernel: return .off(why: "`gateway.routing` says so")
+    case .xdp: return .on(interfaces: try ethernetInterfaces())
+    case .automatic:
+      if let rule = forwardingRule() {
+        return .off(why: "\(rule), which XDP would go around; `gateway.routing: xdp` if that does not matter")
+      }
+      return .on(interfaces: try ethernetInterfaces())
+    }
+  }
+
+  private static func ethernetInterfaces() throws -> [UInt32] {
+    try RouteSocket().interfaces().filter { !$0.isLoopback && $0.ethernetAddress.bits != 0 }.map(\.index)
+  }
+
+  /// What looks at forwarded packets on this machine; nil when nothing does.
+  static func forwardingRule() -> String? {
+    for file in ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"] {
+      let tables = (try? String(contentsOfFile: file, encoding: .utf8))?.split(whereSeparator: \.isWhitespace) ?? []
+      if let table = tables.first { return "iptables has a table \(table)" }
+    }
+    return hookedChain(in: output(of: "nft", "list", "chains") ?? "")
+  }
+
+  /// The first chain of `nft list chains` that forwarded packets pass.
+  static func hookedChain(in listing: String) -> String? {
+    var chain = ""
+    for line in listing.split(separator: "\n").map({ $0.trimmingCharacters(in: .whitespaces) }) {
+      if line.hasPrefix("chain ") { chain = String(line.dropFirst(6).prefix { $0 != " " }) }
+      let words = line.split(separator: " ")
+      guard let hook = words.firstIndex(of: "hook"), words.indices.contains(hook + 1) else { continue }
+      if ["forward", "prerouting", "postrouting"].contains(words[hook + 1]) { return "nftables has a chain “\(chain)” at \(words[hook + 1])" }
+    }
+    return nil
+  }
+
+  private static func output(of tool: String, _ arguments: String...) -> String? {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [tool] + arguments
+    process.environment = ["PATH": "/usr/sbin:/sbin:/usr/bin:/bin"]
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    let data = try? pipe.fileHandleForReading.readToEnd()
+    process.waitUntilExit()
+    return process.terminationStatus == 0 ? data.map { String(decoding: $0, as: UTF8.self) } : nil
+  }
+}

@@ -1,0 +1,207 @@
+// The daemon of a gateway group that stands alone: no cluster, no certificates, GLBP and nothing else. What it does is in
+// `GatewayRunner`; this is what `Daemon` is for a cluster's member: the thread, the packet path, signals, the API.
+
+import CPacketPath
+import Foundation
+import Gateway
+import Linux
+import Logging
+import PacketPath
+import Wire
+
+/// One machine's daemon in a gateway group that stands alone. Lives on a thread of its own.
+actor GatewayDaemon {
+  nonisolated let mailbox: Mailbox
+  nonisolated var unownedExecutor: UnownedSerialExecutor { mailbox.asUnownedSerialExecutor() }
+
+  let poller: Poller
+  let file: String
+  let logger: Logger
+  let configuration: Configuration
+  let section: GatewaySection
+  let backend: any PathBackend
+  let replay: ReplayPath
+  let links: LinkMonitor
+  var held: HeldPackets
+  var events = EventLog()
+  private(set) var gateway: GatewayRunner
+  private var housekeeping: DeadlineTimer?
+  private var nextMinorRound = Instant.zero
+  private var hasCarrier = true
+  private var leaving: [CheckedContinuation<Void, Never>] = []
+  private var isStopping = false
+  private var hasLeft = false
+
+  init(_ configuration: Configuration, _ section: GatewaySection, file: String) throws {
+    let logger = configuration.log.logger(label: "skein")
+    let machine = try GatewayMachine(section)
+    poller = try Poller()
+    mailbox = poller.mailbox
+    backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)
+    replay = ReplayPath(backend.tables)
+    links = try LinkMonitor()
+    held = HeldPackets(limits: section.hold)
+    gateway = try GatewayRunner(
+      section, mode: .alone, machine, backend, logger, .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+    self.file = file
+    self.configuration = configuration
+    self.logger = logger
+    self.section = section
+  }
+
+  func start() throws {
+    if configuration.realtime { Realtime.ask(logger) }
+    gateway.surroundings = .init(
+      note: { self.events.append(kind: $0, text: $1) }, release: { self.release($0) }, forget: { self.held.forget($0) },
+      stopped: { self.stopped() })
+    try writeSettings()
+    clearTables()
+    try backend.start(on: poller) { reason, unit, interface, frame in
+      self.sentUp(reason, unit: unit, interface: interface, frame)
+    }
+    housekeeping = try poller.makeTimer { self.keepHouse() }
+    housekeeping?.deadline = BootClock.now()
+    try poller.watch(links.descriptor) { _ in self.readLinks() }
+    try poller.watchSignals([.terminate, .interrupt, .hangup]) { self.receive($0) }
+    serveControl()
+    // Only now: while a virtual address stands without a packet path before it, the kernel answers for everybody.
+    try gateway.start(on: poller)
+    hasCarrier = (try? gateway.machine.hasCarrier()) ?? true
+    if !hasCarrier { gateway.handle(.carrierLost) }
+    try ServiceManager.ready()
+    logger.notice(
+      "started", metadata: ["group": "\(section.group)", "interface": "\(section.interface)", "packetPath": "\(backend.name)"])
+  }
+
+  private func writeSettings() throws {
+    let ethernet = gateway.ethernetAddress
+    var settings = PathSettings(
+      ownAddress: ethernet, sharedAddress: ethernet, clusterAddresses: [], ownAddresses: try gateway.machine.ownAddresses(),
+      delivery: .unicast, routing: false, l2tpSessions: false, services: [])
+    settings.gateway = try gateway.pathSettings()
+    settings.write(to: backend.tables)
+    backend.tables.set(flag: skein_flag_answers, false)
+    backend.tables.set(flag: skein_flag_enabled, true)
+  }
+
+  /// Nothing is left of an earlier daemon's work: the others have it, or give it back.
+  private func clearTables() {
+    backend.tables.leaseDeadline = .zero
+    for unit in 0..<UnitSet.unitCount { backend.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
+  }
+
+  // MARK: packets sent up
+
+  private func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
+    switch reason {
+    case skein_upcall_question: gateway.hostAsked(frame, forwarder: UInt8(exactly: unit))
+    case skein_upcall_conflict: gateway.heardConflict(frame)
+    default:
+      held.hold(frame, unit: unit, interface: interface, at: BootClock.now())
+      // The forwarder may have been opened since the packet was sent up; then nothing would release it.
+      if backend.tables.units[unit].mine == UInt8(skein_mine) { release(unit) }
+    }
+  }
+
+  private func release(_ unit: Int) {
+    guard !held.isEmpty else { return }
+    for packet in held.release(unit, at: BootClock.now()) { replay.rerun(packet, backend, logger) }
+  }
+
+  // MARK: time, links and signals
+
+  private func keepHouse() {
+    let now = BootClock.now()
+    for (index, command) in gateway.tracked.dueCommands(at: now) { run(command, index) }
+    if now >= nextMinorRound {
+      nextMinorRound = now + .seconds(1)
+      held.expire(at: now)
+      gateway.measure(at: now)
+      events.wake()
+      do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
+    }
+    housekeeping?.deadline = min(nextMinorRound, now + .milliseconds(gateway.tracked.isEmpty ? 1000 : 100))
+  }
+
+  private func run(_ command: ShellCommand, _ index: Int) {
+    Task {
+      let result = await command.run()
+      let succeeded = if case .success(let outcome) = result { outcome.status == 0 } else { false }
+      gateway.take(index, succeeded: succeeded)
+    }
+  }
+
+  private func readLinks() {
+    var carrier: Bool?
+    let index = gateway.machine.interface.index
+    do {
+      try links.receive { change in
+        switch change {
+        case .changed(let state) where state.index == index: carrier = state.isUp && state.hasCarrier
+        case .removed(index): carrier = false
+        case .overflow: carrier = try? gateway.machine.hasCarrier()
+        case .changed, .removed: break
+        }
+      }
+    } catch { carrier = try? gateway.machine.hasCarrier() }
+    guard let carrier, carrier != hasCarrier else { return }
+    hasCarrier = carrier
+    gateway.handle(carrier ? .carrierFound : .carrierLost)
+  }
+
+  private func receive(_ signal: Signal) {
+    switch signal {
+    case .hangup: logger.notice("\(reloadNow().text)")
+    case .terminate, .interrupt:
+      if isStopping || hasLeft { return stop() }
+      isStopping = true
+      logger.notice("leaving the group: virtual MAC addresses first; a second signal stops at once")
+      gateway.handle(.leave)
+    }
+  }
+
+  private func stopped() {
+    hasLeft = true
+    for continuation in leaving { continuation.resume() }
+    leaving = []
+    if isStopping { stop() }
+  }
+
+  private func stop() {
+    gateway.stop()
+    do {
+      try ServiceManager.stopping()
+      try backend.stop(keeping: false)
+    } catch { logger.error("the packet path could not be taken down: \(error)") }
+    unlink(configuration.api)
+    poller.stop()
+  }
+
+  /// Reads the configuration again. The weight can change while the daemon runs; the rest is named.
+  func reloadNow() -> CommandReport {
+    do {
+      let new = try Configuration.read(try String(contentsOfFile: file, encoding: .utf8), file: file)
+      guard var changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
+      let weight = changed.weight.maximum
+      changed.weight.maximum = section.weight.maximum
+      guard changed == section else {
+        return CommandReport(done: false, text: "nothing changed: of `gateway` only `weight.maximum` can change without a restart of the daemon")
+      }
+      gateway.handle(.setWeight(UInt8(clamping: weight)))
+      events.append(kind: "reload", text: "the configuration was read again")
+      return CommandReport(done: true, text: "reloaded \(file)")
+    } catch {
+      events.append(kind: "reload", text: "refused: \(error)")
+      return CommandReport(done: false, text: "nothing changed: \(error)")
+    }
+  }
+
+  /// Resumes when this machine has left its group.
+  func leaves() async {
+    guard !hasLeft else { return }
+    await withCheckedContinuation { continuation in
+      leaving.append(continuation)
+      gateway.handle(.leave)
+    }
+  }
+}

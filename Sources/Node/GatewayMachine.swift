@@ -1,0 +1,100 @@
+import Linux
+import PacketPath
+import Wire
+
+/// What a gateway changes of the machine around it, and takes back when it goes for good: forwarding, addresses, filters, kernel variables.
+struct GatewayMachine {
+  let interface: NetworkInterface
+  let ownAddress: InternetAddress
+  private let section: GatewaySection
+  private let routes: RouteSocket
+  private let loopback: NetworkInterface
+  private var changes = SysctlChanges()
+  private var filters: Set<EthernetAddress> = []
+  private var added: [(address: InternetAddress, interface: UInt32)] = []
+  private var membership: SolicitedNodeMembership?
+
+  init(_ section: GatewaySection) throws {
+    self.section = section
+    routes = try RouteSocket()
+    interface = try routes.interface(named: section.interface)
+    loopback = try routes.interface(named: "lo")
+    ownAddress = try Self.ownAddress(section, interface, routes)
+  }
+
+  private static func ownAddress(_ section: GatewaySection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress {
+    let present = try routes.addresses(of: interface.index).map(\.address).filter { !section.addresses.contains($0) }
+    if let wanted = section.ownAddress {
+      guard present.contains(wanted) else {
+        throw StartError(
+          "gateway.ownAddress is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))"
+        )
+      }
+      return wanted
+    }
+    let wantsIPv4 = section.addresses.contains { $0.ipv4 != nil }
+    let usable = present.filter { ($0.ipv4 != nil) == wantsIPv4 }
+    guard let first = wantsIPv4 ? usable.first : usable.first(where: \.isLinkLocal) ?? usable.first else {
+      throw StartError(
+        "\(interface.name) has no \(wantsIPv4 ? "IPv4" : "IPv6") address of this machine's own; give it one, the gateways talk by it")
+    }
+    return first
+  }
+
+  /// The addresses that are this machine's alone.
+  func ownAddresses() throws -> [InternetAddress] {
+    try routes.addresses(of: nil).map(\.address).filter { !section.addresses.contains($0) }
+  }
+
+  func hasCarrier() throws -> Bool {
+    let state = try routes.interface(index: interface.index)
+    return state.isUp && state.hasCarrier
+  }
+
+  /// Makes this machine a router that keeps silent about the virtual addresses: the packet path answers for them.
+  mutating func prepare() throws {
+    let conf = "net/ipv4/conf"
+    try changes.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
+    try changes.set("\(conf)/\(interface.name)/arp_announce", to: "2")
+    // A redirect would tell a host to leave the virtual gateway.
+    try changes.set("\(conf)/all/send_redirects", to: "0")
+    try changes.set("\(conf)/\(interface.name)/send_redirects", to: "0")
+    try changes.set("net/ipv4/ip_forward", to: "1")
+    for address in section.addresses { try add(address) }
+    let ipv6 = section.addresses.filter { $0.ipv4 == nil }
+    guard !ipv6.isEmpty else { return }
+    try changes.set("net/ipv6/conf/all/forwarding", to: "1")
+    membership = try SolicitedNodeMembership(of: ipv6, on: interface.index)
+  }
+
+  /// An IPv4 address stands on `lo`, where the kernel neither announces nor defends it.
+  private mutating func add(_ address: InternetAddress) throws {
+    guard address.ipv4 != nil else { return }
+    if try routes.addAddress(address, prefixLength: 32, to: loopback.index) { added.append((address, loopback.index)) }
+  }
+
+  /// Lets the interface hear these virtual MAC addresses, and no others of the group.
+  mutating func hear(_ addresses: Set<EthernetAddress>) throws(LinuxError) {
+    for address in addresses.subtracting(filters) { _ = try routes.addFilterAddress(address, interface: interface.index) }
+    for address in filters.subtracting(addresses) { _ = try routes.removeFilterAddress(address, interface: interface.index) }
+    filters = addresses
+  }
+
+  /// Takes it all back; what could not be taken back is returned.
+  mutating func restore() -> [LinuxError] {
+    var errors: [LinuxError] = []
+    func attempt(_ body: () throws(LinuxError) -> Void) {
+      do { try body() } catch { errors.append(error) }
+    }
+    for (address, index) in added {
+      attempt { () throws(LinuxError) in _ = try routes.removeAddress(address, prefixLength: address.ipv4 == nil ? 128 : 32, from: index) }
+    }
+    added = []
+    for address in filters {
+      attempt { () throws(LinuxError) in _ = try routes.removeFilterAddress(address, interface: interface.index) }
+    }
+    filters = []
+    membership = nil
+    return errors + changes.restore()
+  }
+}
