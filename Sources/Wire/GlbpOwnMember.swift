@@ -9,6 +9,8 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
   public var protocolVersion: UInt8
   /// The sender's own address in the LAN: what a gateway is identified by.
   public var address: InternetAddress
+  /// Which run of the sender's daemon it is; grows from run to run. Beside a seal it is the seal's.
+  public var incarnation: UInt64
   /// How many forwarders it wants as its own, 1…32; 0 for none.
   public var wantedForwarderCount: UInt8
   /// Its target share of the traffic, beside the others'; all the same for equal parts.
@@ -24,11 +26,13 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
 
   /// A member.
   public init(
-    protocolVersion: UInt8 = Self.protocolVersion, address: InternetAddress, wantedForwarderCount: UInt8, share: UInt16,
+    protocolVersion: UInt8 = Self.protocolVersion, address: InternetAddress, incarnation: UInt64, wantedForwarderCount: UInt8,
+    share: UInt16,
     isDraining: Bool = false, isLeaving: Bool = false, isBelowThreshold: Bool = false, canMove: Bool = true
   ) {
     self.protocolVersion = protocolVersion
     self.address = address
+    self.incarnation = incarnation
     self.wantedForwarderCount = wantedForwarderCount
     self.share = share
     self.isDraining = isDraining
@@ -40,6 +44,7 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
   init(from reader: inout OctetReader) throws(WireError) {
     protocolVersion = try reader.integer()
     address = try InternetAddress(from: &reader)
+    incarnation = try reader.integer()
     wantedForwarderCount = try reader.integer()
     share = try reader.integer()
     let flags: UInt8 = try reader.integer()
@@ -53,6 +58,7 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
   func encode(into octets: inout [UInt8]) {
     octets.append(protocolVersion)
     address.encode(into: &octets)
+    octets.append(integer: incarnation)
     octets.append(wantedForwarderCount)
     octets.append(integer: share)
     octets.append(flags: isDraining, isLeaving, isBelowThreshold, canMove)
