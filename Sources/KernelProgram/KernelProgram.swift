@@ -4,7 +4,7 @@
 /// `skein_empty`, drops everything (the floor of a measurement).
 /// Maps, by name: `settings`, `lease`, `units`, `members`, `counters`, `traffic`, `fragments`, all of them arrays that can be mapped, of
 /// the records of `CPacketPath`, and the ring `upcalls` of `skein_upcall` records. Before the object is loaded, the loader sets
-/// `max_entries` of `counters` to possible CPUs × `skein_counter_count` and of `traffic` to possible CPUs × `skein_unit_count`.
+/// `max_entries` of `counters` to possible CPUs × `skein_counter_count` and of `traffic` to possible CPUs × `skein_traffic_count`.
 public enum KernelProgram {
   /// The name of the packet path's program.
   public static let pathProgram = "skein_path"

@@ -27,7 +27,7 @@ public final class KernelProgram {
 
   /// The sizes of Skein's own per-CPU tables on this machine: `counters` and `traffic`.
   public static var tableSizes: [String: Int] {
-    ["counters": possibleProcessorCount * Int(skein_counter_count), "traffic": possibleProcessorCount * Int(skein_unit_count)]
+    ["counters": possibleProcessorCount * Int(skein_counter_count), "traffic": possibleProcessorCount * Int(skein_traffic_count)]
   }
 
   /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.

@@ -143,7 +143,8 @@ extension Daemon {
       switch replay.process(&frame, at: BootClock.now()) {
       case .pass: try backend.deliver(frame, interface: packet.interface)
       case .transmit: try backend.transmit(frame)
-      case .drop: break
+      // The native build routes nothing itself.
+      case .drop, .redirect: break
       case .up: return false
       }
     } catch { logger.debug("a held packet was lost: \(error)") }

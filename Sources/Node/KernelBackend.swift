@@ -29,7 +29,7 @@ final class KernelBackend: PathBackend {
       object: EmbeddedProgram.object,
       .init(
         instance: instance, programName: EmbeddedProgram.name,
-        maximumEntries: ["counters": processors * Int(skein_counter_count), "traffic": processors * Int(skein_unit_count)]))
+        maximumEntries: ["counters": processors * Int(skein_counter_count), "traffic": processors * Int(skein_traffic_count)]))
     maps = try Maps(program)
     tables = maps.tables(processors)
     injector = try FrameInjector()

@@ -50,6 +50,23 @@ extension InternetAddress {
   }
 }
 
+/// What the packet path is told of the virtual gateway.
+struct GatewaySettings {
+  /// 0…1023.
+  var group: UInt16
+  /// The virtual addresses: at most one of each family.
+  var addresses: [InternetAddress]
+  /// Kernel numbers of the interfaces that frames may be routed out of without the kernel's stack, at most 16; none: the kernel routes all.
+  var fastInterfaces: [UInt32] = []
+}
+
+extension EthernetAddress {
+  /// A virtual MAC address of the gateway: 00:07:b4, six bits of zero, ten of the group, eight of the forwarder.
+  fileprivate static func virtual(group: UInt16, forwarder: UInt8) -> EthernetAddress {
+    EthernetAddress(bits: 0x0007_b4 << 24 | UInt64(group & 0x3ff) << 8 | UInt64(forwarder))
+  }
+}
+
 /// The settings that follow from the configuration and from what the machine is.
 struct PathSettings {
   var ownAddress: EthernetAddress
@@ -61,6 +78,7 @@ struct PathSettings {
   var routing: Bool
   var l2tpSessions: Bool
   var services: [ClusterSection.SourceOnlyService]
+  var gateway: GatewaySettings?
 
   /// Writes them. The program may run meanwhile: lists are written before their counts when they grow, after when they shrink.
   func write(to tables: PacketTables) {
@@ -76,6 +94,23 @@ struct PathSettings {
     tables.set(flag: skein_flag_routing, routing)
     tables.set(flag: skein_flag_l2tp_ids, l2tpSessions)
     tables.set(flag: skein_flag_hold, true)
+    write(gateway: gateway, to: tables)
+  }
+
+  /// Off before anything else of it changes, on after.
+  private func write(gateway: GatewaySettings?, to tables: PacketTables) {
+    let record = tables.settings
+    guard let gateway else { return tables.set(flag: skein_flag_gateway, false) }
+    if record.pointee.virtual_mac.3 & 3 != UInt8(gateway.group >> 8) || record.pointee.virtual_mac.4 != UInt8(gateway.group & 0xff) {
+      tables.set(flag: skein_flag_gateway, false)
+    }
+    record.pointee.virtual_mac = EthernetAddress.virtual(group: gateway.group, forwarder: 0).octets
+    Self.write(gateway.addresses.map(\.record), &record.pointee.virtual_addresses, &record.pointee.virtual_address_count)
+    Self.write(
+      Array(gateway.fastInterfaces.prefix(Int(skein_fast_interface_count))), &record.pointee.fast_interfaces,
+      &record.pointee.fast_interface_count)
+    tables.set(flag: skein_flag_fast_routing, !gateway.fastInterfaces.isEmpty)
+    tables.set(flag: skein_flag_gateway, true)
   }
 
   private static func write<List, Element>(_ elements: [Element], _ list: inout List, _ count: inout UInt16) {

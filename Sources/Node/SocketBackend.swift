@@ -65,6 +65,8 @@ final class SocketBackend: PathBackend {
     switch outcome.verdict {
     case .drop: break
     case .transmit: try? socket.send(result, offload: frame.offload)
+    // The native build has no routes of its own.
+    case .redirect: break
     case .pass where outcome.counter.isTaken: try? tap.send(result, offload: frame.offload)
     // Everything else the kernel's stack has received already.
     case .pass: break
@@ -92,7 +94,7 @@ extension PacketCounter {
   /// Whether the packet is the cluster's and this machine's to process.
   fileprivate var isTaken: Bool {
     switch self {
-    case .taken, .routed, .fragmentTaken: true
+    case .taken, .routed, .fragmentTaken, .routedByKernel, .routeExpired, .gatewayAddress: true
     default: false
     }
   }
@@ -102,6 +104,8 @@ extension PacketCounter {
     case .unassigned: skein_upcall_unassigned
     case .unacknowledged: skein_upcall_unacknowledged
     case .fragmentHeld: skein_upcall_fragment
+    case .question: skein_upcall_question
+    case .virtualAddressConflict: skein_upcall_conflict
     default: nil
     }
   }

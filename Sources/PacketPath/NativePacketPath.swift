@@ -22,7 +22,7 @@
         MemoryLayout<skein_settings>.size, MemoryLayout<skein_lease>.size,
         MemoryLayout<skein_unit>.stride * Int(skein_unit_count), MemoryLayout<skein_member>.stride * Int(skein_member_count),
         MemoryLayout<UInt64>.stride * Int(skein_counter_count) * processorCount,
-        MemoryLayout<skein_traffic>.stride * Int(skein_unit_count) * processorCount,
+        MemoryLayout<skein_traffic>.stride * Int(skein_traffic_count) * processorCount,
         MemoryLayout<skein_fragment>.stride * Int(skein_fragment_count),
       ].map { ($0 + 63) / 64 * 64 }
       let total = sizes.reduce(0, +)
@@ -102,7 +102,7 @@
 
     @inline(__always) func count(octets: UInt64, of unit: UInt32) {
       guard isCounted else { return }
-      let record = tables.traffic + (Int(processor) * Int(skein_unit_count) + Int(unit))
+      let record = tables.traffic + (Int(processor) * Int(skein_traffic_count) + Int(unit))
       record.pointee.packets &+= 1
       record.pointee.octets &+= octets
     }

@@ -48,6 +48,24 @@ public enum PacketCounter: UInt32, Sendable {
 
   case tableMissing
   case invalidAsker
+
+  case notForwarder
+  case routedFast
+  case routedByKernel
+  case routeUnresolved
+  case routeTooBig
+  case routeExpired
+  case routeRefused
+  case routeSwitchedOff
+  case gatewayAddress
+  case gatewayEcho
+  case sentOn
+  case question
+  case questionNotOurs
+  case questionLeaseExpired
+  case questionInvalid
+  case virtualAddressAnnounced
+  case virtualAddressConflict
 }
 
 #if !hasFeature(Embedded)
@@ -59,13 +77,16 @@ public enum PacketCounter: UInt32, Sendable {
     public var verdict: Verdict {
       switch self {
       case .disabled, .otherProtocol, .arpPassed, .duplicateAddress, .neighbourPassed, .taken, .routed, .fragmentTaken, .malformedPassed,
-        .headerLimitPassed, .ownAddress, .group, .toStack, .otherStation:
+        .headerLimitPassed, .ownAddress, .group, .toStack, .otherStation, .routedByKernel, .routeUnresolved, .routeTooBig, .routeExpired,
+        .routeRefused, .routeSwitchedOff, .gatewayAddress:
         .pass
-      case .arpAnswered, .neighbourAnswered, .forwarded: .transmit
-      case .unassigned, .unacknowledged, .fragmentHeld: .up
+      case .arpAnswered, .neighbourAnswered, .forwarded, .gatewayEcho, .sentOn: .transmit
+      case .routedFast: .redirect
+      case .unassigned, .unacknowledged, .fragmentHeld, .question, .virtualAddressConflict: .up
       case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
         .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
-        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker:
+        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker, .notForwarder, .questionNotOurs,
+        .questionLeaseExpired, .questionInvalid, .virtualAddressAnnounced:
         .drop
       }
     }
@@ -113,6 +134,23 @@ public enum PacketCounter: UInt32, Sendable {
       case .foreign: "to the shared hardware address, but neither for the cluster nor router work"
       case .tableMissing: "a table of the packet path is missing"
       case .invalidAsker: "an ARP request that came from a multicast hardware address"
+      case .notForwarder: "to a virtual MAC address of the gateway that this machine is not the forwarder of"
+      case .routedFast: "to a virtual MAC address of this machine, routed by the packet path"
+      case .routedByKernel: "to a virtual MAC address of this machine, routed by the kernel"
+      case .routeUnresolved: "routed by the kernel, which must first ask for the next hop's hardware address"
+      case .routeTooBig: "routed by the kernel, because it is larger than the way it goes allows at once"
+      case .routeExpired: "its hop limit ends here: the kernel drops it and says so"
+      case .routeRefused: "the kernel's routes say unreachable, prohibited or blackhole: it drops it and may say so"
+      case .routeSwitchedOff: "the kernel does not route on the interface it came in by (sysctl forwarding): it drops it"
+      case .gatewayAddress: "to a virtual address or another of this machine's, at a virtual MAC address of this machine"
+      case .gatewayEcho: "ping to a virtual address, answered by the packet path"
+      case .sentOn: "held for a virtual MAC address that another machine has now, sent on to it"
+      case .question: "ARP or neighbour solicitation for a virtual address, handed to the daemon"
+      case .questionNotOurs: "ARP or neighbour solicitation for a virtual address, which another machine answers"
+      case .questionLeaseExpired: "ARP or neighbour solicitation for a virtual address, and this machine's lease has run out"
+      case .questionInvalid: "malformed question for a virtual address, or from a multicast hardware address"
+      case .virtualAddressAnnounced: "a gateway of the group names a virtual MAC address for a virtual address"
+      case .virtualAddressConflict: "a stranger claims a virtual address, handed to the daemon"
       }
     }
   }

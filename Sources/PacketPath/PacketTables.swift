@@ -15,7 +15,7 @@
     public let members: UnsafeMutablePointer<skein_member>
     /// `skein_counter_count` words for each processor.
     public let counters: UnsafeMutablePointer<UInt64>
-    /// `skein_unit_count` records for each processor.
+    /// `skein_traffic_count` records for each processor: the work units', then the forwarders'.
     public let traffic: UnsafeMutablePointer<skein_traffic>
     /// `skein_fragment_count` records.
     public let fragments: UnsafeMutablePointer<skein_fragment>
@@ -67,9 +67,19 @@
     /// What was taken of a work unit, over all processors.
     public func traffic(of unit: Int) -> (packets: UInt64, octets: UInt64) {
       precondition(unit >= 0 && unit < Int(skein_unit_count), "there is no work unit \(unit)")
+      return traffic(inRow: unit)
+    }
+
+    /// What was forwarded for a forwarder of the virtual gateway, whether here or by the kernel: frames and their whole octets, over all
+    /// processors. It only grows, but starts from 0 with new maps.
+    public func traffic(ofForwarder forwarder: UInt8) -> (packets: UInt64, octets: UInt64) {
+      traffic(inRow: Int(skein_unit_count) + Int(forwarder))
+    }
+
+    private func traffic(inRow row: Int) -> (packets: UInt64, octets: UInt64) {
       var sum: (packets: UInt64, octets: UInt64) = (0, 0)
       for processor in 0..<processorCount {
-        let record = traffic + (processor * Int(skein_unit_count) + unit)
+        let record = traffic + (processor * Int(skein_traffic_count) + row)
         sum.packets &+= record.pointee.packets
         sum.octets &+= record.pointee.octets
       }

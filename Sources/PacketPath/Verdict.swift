@@ -8,6 +8,8 @@ public enum Verdict: UInt32, Sendable {
   case transmit = 3
   /// It goes up to the daemon.
   case up = 4
+  /// It goes out by another interface, rewritten, where the kernel's routes lead.
+  case redirect = 5
 }
 
 /// What became of a packet, and why.

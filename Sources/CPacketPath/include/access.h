@@ -58,6 +58,7 @@ SKEIN_INLINE uint64_t skein_mac_load(const uint8_t *_Nonnull octets) {
 
 SKEIN_INLINE uint64_t skein_own_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->own_mac); }
 SKEIN_INLINE uint64_t skein_shared_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->shared_mac); }
+SKEIN_INLINE uint64_t skein_virtual_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->virtual_mac); }
 SKEIN_INLINE uint64_t skein_member_mac(const struct skein_member *_Nonnull member) { return skein_mac_load(member->ethernet_address); }
 
 /* Half an address, as two words lie in memory. */
@@ -70,6 +71,12 @@ SKEIN_INLINE const struct skein_address *_Nonnull skein_cluster_address(const st
 }
 SKEIN_INLINE const struct skein_address *_Nonnull skein_own_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return &settings->own_addresses[index % skein_address_count];
+}
+SKEIN_INLINE const struct skein_address *_Nonnull skein_virtual_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return &settings->virtual_addresses[index % skein_virtual_address_count];
+}
+SKEIN_INLINE uint32_t skein_fast_interface(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return settings->fast_interfaces[index % skein_fast_interface_count];
 }
 SKEIN_INLINE const struct skein_service *_Nonnull skein_service_at(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return &settings->services[index % skein_service_count];

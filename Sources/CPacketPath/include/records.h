@@ -12,7 +12,14 @@ enum {
   skein_service_count = 16,     /* "hash source only" services */
   skein_counter_count = 64,     /* counters a CPU */
   skein_fragment_count = 4096,
+  /* Forwarders of the virtual gateway: the last octet of a virtual MAC address. Forwarder f is work unit f; 0 is none. */
+  skein_forwarder_count = 256,
+  /* Rows of `traffic` a CPU: the work units, then what was forwarded for each forwarder. */
+  skein_traffic_count = skein_unit_count + skein_forwarder_count,
+  skein_virtual_address_count = 2, /* the gateway's IPv4 and IPv6 address */
+  skein_fast_interface_count = 16,
   skein_no_member = 0xffff,
+  skein_no_unit = 0xffff,
 };
 
 /* One work unit: 8 octets, replaced by one store. */
@@ -61,6 +68,10 @@ enum skein_flags {
   skein_flag_routing = 8,    /* frames for neither the cluster nor this machine are router work */
   skein_flag_l2tp_ids = 16,  /* tunnel and session id enter the hash */
   skein_flag_hold = 32,      /* unassigned and unacknowledged packets go up; off: dropped and counted */
+  skein_flag_gateway = 64,       /* frames to the group's virtual MAC addresses are routed */
+  skein_flag_answers = 128,      /* this machine answers questions for the virtual addresses: they go up */
+  skein_flag_fast_routing = 256, /* routed here by the kernel's FIB; off: the kernel routes, with all its rules and filters */
+  skein_flag_replay = 512,       /* only where held packets are decided anew: another's forwarder has not seen this one */
 };
 
 /* Everything else the packet path is told. Written by the daemon while the program runs: each field is valid by itself at every moment. */
@@ -73,7 +84,13 @@ struct skein_settings {
   uint16_t cluster_address_count;
   uint16_t own_address_count;
   uint16_t service_count;
-  uint32_t padding;
+  uint8_t virtual_mac[6];       /* of the gateway's group, with forwarder 0: 00:07:b4, group, 0 */
+  uint16_t virtual_address_count;
+  uint16_t fast_interface_count;
+  uint16_t padding;
+  /* ifindex of the Ethernet interfaces that fast routing may send out of; by others the kernel sends. */
+  uint32_t fast_interfaces[skein_fast_interface_count];
+  struct skein_address virtual_addresses[skein_virtual_address_count];
   struct skein_address cluster_addresses[skein_address_count];
   struct skein_address own_addresses[skein_address_count];
   struct skein_service services[skein_service_count];
@@ -111,4 +128,8 @@ enum skein_upcall_reason {
   skein_upcall_unassigned = 1,
   skein_upcall_unacknowledged = 2,
   skein_upcall_fragment = 3,
+  /* ARP or a neighbour solicitation for a virtual address. `unit`: the forwarder whose virtual MAC it came to, skein_no_unit if none. */
+  skein_upcall_question = 4,
+  /* A stranger says that a virtual address is its own. */
+  skein_upcall_conflict = 5,
 };

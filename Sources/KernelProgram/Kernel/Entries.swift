@@ -23,7 +23,7 @@ struct KernelTables: Tables {
   }
 
   @inline(__always) func count(octets: UInt64, of unit: UInt32) {
-    let index = skein_kernel_processor() &* UInt32(skein_unit_count) &+ unit
+    let index = skein_kernel_processor() &* UInt32(skein_traffic_count) &+ unit
     if let traffic = skein_kernel_traffic(index) {
       traffic.pointee.packets &+= 1
       traffic.pointee.octets &+= octets
