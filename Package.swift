@@ -52,7 +52,8 @@ let package = Package(
     .target(
       name: "Node",
       dependencies: [
-        "CLinux", "Cluster", "Credentials", "CPacketPath", "KernelProgram", "Linux", "PacketPath", "Wire",
+        "CLinux", "Cluster", "Credentials", "CPacketPath", "Gateway", "KernelProgram", "Linux", "PacketPath", "Wire",
+        crypto,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),

@@ -74,6 +74,6 @@ extension EthernetAddress {
   }
 }
 
-private func bigEndianOctets(_ value: some FixedWidthInteger) -> [UInt8] {
+func bigEndianOctets(_ value: some FixedWidthInteger) -> [UInt8] {
   withUnsafeBytes(of: value.bigEndian) { Array($0) }
 }

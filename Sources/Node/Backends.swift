@@ -24,6 +24,15 @@ struct PathPlace {
       ? [] : [section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress)]
     number = section.identifier.rawValue
   }
+
+  /// A gateway of a group that stands alone.
+  init(_ section: GatewaySection, _ machine: GatewayMachine) {
+    instance = "gateway-\(section.interface)-\(section.group)"
+    interface = machine.interface
+    guarded = section.addresses
+    heard = []
+    number = section.group
+  }
 }
 
 /// Chooses where the packet path runs.

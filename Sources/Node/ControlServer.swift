@@ -30,6 +30,19 @@ struct ControlServer {
   let node: any Controllable
   let logger: Logger
 
+  /// Starts the API, and the metrics when asked for.
+  static func start(for node: any Controllable, _ configuration: Configuration, _ logger: Logger) {
+    let server = ControlServer(node: node, logger: configuration.log.logger(label: "skein.api"))
+    let (path, metrics) = (configuration.api, configuration.metrics)
+    Task.detached {
+      do { try await server.serve(socket: path) } catch { logger.error("no API at \(path): \(error)") }
+    }
+    guard let metrics else { return }
+    Task.detached {
+      do { try await server.serveMetrics(metrics) } catch { logger.error("no metrics at \(metrics.host):\(metrics.port): \(error)") }
+    }
+  }
+
   /// Serves until the task is cancelled.
   func serve(socket path: String) async throws {
     try? FileManager.default.createDirectory(

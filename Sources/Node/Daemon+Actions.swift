@@ -133,23 +133,10 @@ extension Daemon {
     }
   }
 
-  /// Runs a held packet through the packet path once more. The native build decides, with the master's right to forward in every mode of
-  /// delivery: the member has seen the packet already, and dropped it as not its own.
+  /// Runs a held packet through the packet path once more.
   /// - Returns: false when it still cannot be decided.
   @discardableResult
-  func rerun(_ packet: HeldPackets.Packet) -> Bool {
-    var frame = packet.frame
-    do {
-      switch replay.process(&frame, at: BootClock.now()) {
-      case .pass: try backend.deliver(frame, interface: packet.interface)
-      case .transmit: try backend.transmit(frame)
-      // The native build routes nothing itself.
-      case .drop, .redirect: break
-      case .up: return false
-      }
-    } catch { logger.debug("a held packet was lost: \(error)") }
-    return true
-  }
+  func rerun(_ packet: HeldPackets.Packet) -> Bool { replay.rerun(packet, backend, logger) }
 
   // MARK: announcements
 

@@ -77,19 +77,7 @@ extension Daemon: Controllable {
   }
 
   public func counters() -> CountersReport {
-    var result: [CounterReport] = PacketCounter.allCases.map {
-      CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: backend.tables.total(of: $0))
-    }
-    result.append(
-      CounterReport(
-        group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds",
-        value: held.overflowed))
-    result.append(
-      CounterReport(
-        group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: held.expired))
-    result.append(
-      CounterReport(
-        group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: held.released))
+    var result = backend.tables.counterReports + held.counterReports
     result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
     result += SecurityRefusal.allCases.map {
       CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
@@ -152,6 +140,10 @@ extension Daemon: Controllable {
 
   public func reload() async -> CommandReport { reloadNow() }
 
+  public func gateway() async -> GatewayReport? { nil }
+  public func gatewayClients(limit: Int) async -> GatewayClientsReport? { nil }
+  public func gatewayPlan() async -> GatewayPlanReport? { nil }
+
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
       tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: section.addresses[0].address
@@ -165,18 +157,5 @@ extension Daemon: Controllable {
       try? await Task.sleep(for: .milliseconds(100))
     }
     return condition(self)
-  }
-
-  /// Starts the API, and the metrics when asked for.
-  func serveControl() {
-    let server = ControlServer(node: self, logger: configuration.log.logger(label: "skein.api"))
-    let (path, metrics, logger) = (configuration.api, configuration.metrics, logger)
-    Task.detached {
-      do { try await server.serve(socket: path) } catch { logger.error("no API at \(path): \(error)") }
-    }
-    guard let metrics else { return }
-    Task.detached {
-      do { try await server.serveMetrics(metrics) } catch { logger.error("no metrics at \(metrics.host):\(metrics.port): \(error)") }
-    }
   }
 }

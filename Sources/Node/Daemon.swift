@@ -160,7 +160,7 @@ public actor Daemon {
   }
 
   private func start() throws {
-    if configuration.realtime { askForPriority() }
+    if configuration.realtime { Realtime.ask(logger) }
     try writeSettings()
     backend.tables.set(flag: skein_flag_master, false)
     backend.tables.set(flag: skein_flag_enabled, true)
@@ -170,20 +170,13 @@ public actor Daemon {
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
     try machine.prepare(section)
     try watchInputs()
-    serveControl()
+    ControlServer.start(for: self, configuration, logger)
     begin()
     handle(.revoked(security.revokedMembers))
     try ServiceManager.ready()
     logger.notice(
       "started",
       metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
-  }
-
-  private func askForPriority() {
-    if case .refused(let error) = Realtime.lockMemory() { logger.info("memory is not locked: \(error)") }
-    if case .refused(let error) = Realtime.requestPriority() {
-      logger.warning("no real-time priority, so a busy machine may look dead to the others: \(error)")
-    }
   }
 
   /// Lets the decision maker begin, with what an earlier daemon's packet path still holds under its lease.
@@ -253,5 +246,15 @@ extension ClusterSection {
       "\(routing)", "\(l2tpSessions)", sourceOnly.map { "\($0.ipProtocol)/\($0.port)" }.sorted().joined(separator: ","),
     ].joined(separator: ";")
     return text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+  }
+}
+
+extension Realtime {
+  /// Asks for what a daemon needs to be on time; without it, it says so and goes on.
+  static func ask(_ logger: Logger) {
+    if case .refused(let error) = lockMemory() { logger.info("memory is not locked: \(error)") }
+    if case .refused(let error) = requestPriority() {
+      logger.warning("no real-time priority, so a busy machine may look dead to the others: \(error)")
+    }
   }
 }

@@ -63,7 +63,7 @@ actor GatewayDaemon {
     housekeeping?.deadline = BootClock.now()
     try poller.watch(links.descriptor) { _ in self.readLinks() }
     try poller.watchSignals([.terminate, .interrupt, .hangup]) { self.receive($0) }
-    serveControl()
+    ControlServer.start(for: self, configuration, logger)
     // Only now: while a virtual address stands without a packet path before it, the kernel answers for everybody.
     try gateway.start(on: poller)
     hasCarrier = (try? gateway.machine.hasCarrier()) ?? true

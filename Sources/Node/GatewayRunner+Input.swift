@@ -1,6 +1,7 @@
 import CPacketPath
 import Gateway
 import Linux
+import Logging
 import Wire
 
 extension GatewayRunner {
@@ -60,14 +61,10 @@ extension GatewayRunner {
 
   /// Once a second: what was forwarded, and what is tracked.
   func measure(at now: Instant) {
-    var volumes: [UInt8: GatewayRouter.Volume] = [:]
-    for forwarder in router.snapshot(at: now).forwarders where forwarder.state != .listen {
-      let volume = backend.tables.traffic(ofForwarder: Int(forwarder.number))
-      volumes[forwarder.number] = .init(packets: volume.packets, octets: volume.octets)
-    }
+    let volumes = backend.tables.volumes
     handle(.traffic(volumes))
     for change in tracked.look() { handle(.tracked(change.index, isUp: change.isUp)) }
-    exporter?.export(volumes, group: section.group, at: now)
+    exporter?.export(volumes, at: now)
   }
 
   /// A tracked command's result.

@@ -75,7 +75,8 @@ final class GatewayRunner {
     ethernetAddress = machine.interface.ethernetAddress
     messenger = try GatewayMessenger(section, machine, isInCluster: mode == .cluster)
     tracked = try TrackedObjects(section.tracked)
-    exporter = try section.export.map { try TrafficExporter($0, group: section.group, own: machine.ownAddress) }
+    let counted = backend.tables.volumes
+    exporter = try section.export.map { try TrafficExporter($0, group: section.group, own: machine.ownAddress, counted: counted) }
     router = GatewayRouter(configuration: section.routerConfiguration(machine, mode))
   }
 
@@ -95,7 +96,10 @@ final class GatewayRunner {
   }
 
   /// Takes back what was changed of the machine.
-  func stop() { for error in machine.restore() { logger.warning("not restored: \(error)") } }
+  func stop() {
+    exporter?.export(backend.tables.volumes, at: BootClock.now(), isLast: true)
+    for error in machine.restore() { logger.warning("not restored: \(error)") }
+  }
 
   /// Feeds one event and carries out what comes of it; then arms the timer. Events that the actions bring about wait their turn.
   func handle(_ event: GatewayRouter.Event) {
@@ -182,8 +186,20 @@ final class GatewayRunner {
   private func note(_ report: GatewayRouter.Report) {
     let text = report.text
     surroundings.note("gateway", text)
-    exporter?.take(report, at: BootClock.now())
+    exporter?.take(report)
     logger.notice("\(text)", metadata: ["event": "gateway"])
+  }
+}
+
+extension PacketTables {
+  /// What the packet path has forwarded for each forwarder, of those for which it has.
+  var volumes: [UInt8: GatewayRouter.Volume] {
+    var result: [UInt8: GatewayRouter.Volume] = [:]
+    for number in 1...UInt8.max {
+      let volume = traffic(ofForwarder: number)
+      if volume.packets > 0 { result[number] = .init(packets: volume.packets, octets: volume.octets) }
+    }
+    return result
   }
 }
 

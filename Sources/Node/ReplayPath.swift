@@ -1,4 +1,6 @@
 import CPacketPath
+import Linux
+import Logging
 import PacketPath
 import Wire
 
@@ -21,5 +23,23 @@ final class ReplayPath {
     settings.initialize(to: running.settings.pointee)
     settings.pointee.flags |= UInt64(skein_flag_forwarding.rawValue)
     return frame.withUnsafeMutableBytes { path.process($0, now: now.nanoseconds).verdict }
+  }
+
+  /// Decides about a held packet and does what was decided. In every mode of delivery it may be forwarded: the member has seen it already,
+  /// and dropped it as not its own.
+  /// - Returns: false when it still cannot be decided.
+  @discardableResult
+  func rerun(_ packet: HeldPackets.Packet, _ backend: any PathBackend, _ logger: Logger) -> Bool {
+    var frame = packet.frame
+    do {
+      switch process(&frame, at: BootClock.now()) {
+      case .pass: try backend.deliver(frame, interface: packet.interface)
+      case .transmit: try backend.transmit(frame)
+      // The native build routes nothing itself.
+      case .drop, .redirect: break
+      case .up: return false
+      }
+    } catch { logger.debug("a held packet was lost: \(error)") }
+    return true
   }
 }

@@ -1,0 +1,20 @@
+import PacketPath
+
+extension PacketTables {
+  /// The packet path's counters, over all processors.
+  var counterReports: [CounterReport] {
+    PacketCounter.allCases.map { CounterReport(group: "packets", name: $0.name, meaning: $0.meaning, value: total(of: $0)) }
+  }
+}
+
+extension HeldPackets {
+  /// What became of packets that had to wait.
+  var counterReports: [CounterReport] {
+    [
+      CounterReport(
+        group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: overflowed),
+      CounterReport(group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: expired),
+      CounterReport(group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: released),
+    ]
+  }
+}
