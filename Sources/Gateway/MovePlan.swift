@@ -102,15 +102,13 @@ public struct MovePlanner: Hashable, Sendable {
 
   /// The plan for these gateways.
   public func plan(_ gateways: [GatewayLoad]) -> MovePlan {
-    let loads = gateways.map { $0.loads.map(Self.sound) }
-    let before = loads.map { $0.reduce(0, +) }
-    let part = gateways.indices.filter { gateways[$0].mayGive || gateways[$0].mayReceive }
-    let targets = Self.targets(gateways, part, before)
+    let (before, targets, total) = reckoning(gateways)
     var plan = MovePlan(moves: [], before: before, after: before, target: targets, isWithinDeadBand: true, evaluationCount: 0)
-    let total = part.reduce(0) { $0 + before[$1] }
     // A hair more than the band, so that 55 % is not outside of 5 points for the last bit of a sum.
-    plan.isWithinDeadBand = part.allSatisfy { abs(before[$0] - targets[$0]) <= deadBand * total * (1 + 1e-9) }
+    plan.isWithinDeadBand = zip(before, targets).allSatisfy { abs($0 - $1) <= deadBand * total * (1 + 1e-9) }
     guard total > 0, !plan.isWithinDeadBand else { return plan }
+    let part = Self.part(gateways)
+    let loads = gateways.map { $0.loads.map(Self.sound) }
     var search = self.search(gateways, part, loads, targets, total)
     search.run()
     plan.evaluationCount = search.evaluationCount
@@ -122,18 +120,27 @@ public struct MovePlanner: Hashable, Sendable {
     return plan
   }
 
-  /// A load that can be counted with: bounded, so that no sum of them ends at infinity.
-  private static func sound(_ load: Double) -> Double { load > 0 ? min(load, 1e300) : 0 }
-
-  /// What each gateway should carry of what those that take part carry together. The others keep what they have.
-  private static func targets(_ gateways: [GatewayLoad], _ part: [Int], _ before: [Double]) -> [Double] {
-    let total = part.reduce(0) { $0 + before[$1] }
-    let shares = part.map { sound(gateways[$0].share) }
-    let sum = shares.reduce(0, +)
-    var targets = before
-    for (gateway, share) in zip(part, shares) { targets[gateway] = total * (sum > 0 ? share / sum : 1 / Double(part.count)) }
-    return targets
+  /// The load and the target of each gateway, and what those that take part carry together: the target is their share of that. The
+  /// others keep what they have.
+  func reckoning(_ gateways: [GatewayLoad]) -> (loads: [Double], targets: [Double], total: Double) {
+    let loads = gateways.map { $0.loads.reduce(0) { $0 + Self.sound($1) } }
+    let part = Self.part(gateways)
+    let total = part.reduce(0) { $0 + loads[$1] }
+    let sum = part.reduce(0) { $0 + Self.sound(gateways[$1].share) }
+    var targets = loads
+    for gateway in part {
+      targets[gateway] = total * (sum > 0 ? Self.sound(gateways[gateway].share) / sum : 1 / Double(part.count))
+    }
+    return (loads, targets, total)
   }
+
+  /// Those that can be changed.
+  private static func part(_ gateways: [GatewayLoad]) -> [Int] {
+    gateways.indices.filter { gateways[$0].mayGive || gateways[$0].mayReceive }
+  }
+
+  /// A number that can be counted with: bounded, so that no sum of them ends at infinity.
+  private static func sound(_ number: Double) -> Double { number > 0 ? min(number, 1e300) : 0 }
 
   private func search(_ gateways: [GatewayLoad], _ part: [Int], _ loads: [[Double]], _ targets: [Double], _ total: Double) -> MoveSearch {
     let forwarders = part.enumerated().flatMap { place, gateway in
