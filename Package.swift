@@ -42,6 +42,7 @@ let package = Package(
     // Protocols, decision makers, simulation: values without clocks, sockets or randomness of their own.
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
+    .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Simulation", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
 
@@ -69,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "skein",
       dependencies: [
-        "Bench", "Cluster", "Credentials", "Lab", "Linux", "Node", "Simulation", "Wire",
+        "Bench", "Cluster", "Credentials", "Gateway", "Lab", "Linux", "Node", "Simulation", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: house),
 
@@ -83,6 +84,7 @@ let package = Package(
       dependencies: ["CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "CPacketPathTestSupport"], swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
+    .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),

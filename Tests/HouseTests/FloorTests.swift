@@ -11,6 +11,7 @@ import Testing
     ("PacketPathCases", ["CPacketPath", "PacketPath"]),
     ("Wire", []),
     ("Cluster", ["Wire"]),
+    ("Gateway", ["Wire"]),
     ("Credentials", ["Wire"]),
     ("Simulation", ["Wire", "Cluster"]),
     ("CLinux", []),
@@ -25,13 +26,13 @@ import Testing
     (
       "skein",
       [
-        "Wire", "CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "Cluster", "Credentials", "Simulation", "Linux",
-        "Lab", "Node", "Bench",
+        "Wire", "CPacketPath", "PacketPath", "PacketPathCases", "KernelProgram", "Cluster", "Credentials", "Gateway", "Simulation",
+        "Linux", "Lab", "Node", "Bench",
       ]
     ),
   ]
   /// The rooms of decision makers and below: the standard library and nothing else from outside.
-  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Simulation"]
+  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Gateway", "Simulation"]
 
   static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Sources")
