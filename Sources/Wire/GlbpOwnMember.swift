@@ -21,11 +21,23 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
   public var isBelowThreshold: Bool
   /// It understands moves: a forwarder may be given to it, or taken from it, while it is in use.
   public var canMove: Bool
+  /// It has listened for long enough to know the group, and may be given forwarders.
+  public var isReady: Bool
+  /// One run of the sender's daemon; a later one has a higher number.
+  public var incarnation: UInt64
+  /// Grows with each hello of the incarnation; all packets of one hello have the same.
+  public var sequence: UInt64
+  /// Every forwarder that the sender forwards for, whatever else is in this packet: what is missing here, it has released.
+  public var carried: ForwarderSet
+  /// Every forwarder that is on its way to the sender: it holds what comes for it, and waits for the old holder to stop.
+  public var arriving: ForwarderSet
 
   /// A member.
   public init(
     protocolVersion: UInt8 = Self.protocolVersion, address: InternetAddress, wantedForwarderCount: UInt8, share: UInt16,
-    isDraining: Bool = false, isLeaving: Bool = false, isBelowThreshold: Bool = false, canMove: Bool = true
+    isDraining: Bool = false, isLeaving: Bool = false, isBelowThreshold: Bool = false, canMove: Bool = true,
+    isReady: Bool = true, incarnation: UInt64 = 0, sequence: UInt64 = 0, carried: ForwarderSet = ForwarderSet(),
+    arriving: ForwarderSet = ForwarderSet()
   ) {
     self.protocolVersion = protocolVersion
     self.address = address
@@ -35,6 +47,11 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
     self.isLeaving = isLeaving
     self.isBelowThreshold = isBelowThreshold
     self.canMove = canMove
+    self.isReady = isReady
+    self.incarnation = incarnation
+    self.sequence = sequence
+    self.carried = carried
+    self.arriving = arriving
   }
 
   init(from reader: inout OctetReader) throws(WireError) {
@@ -47,6 +64,11 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
     isLeaving = flags & 2 != 0
     isBelowThreshold = flags & 4 != 0
     canMove = flags & 8 != 0
+    isReady = flags & 16 != 0
+    incarnation = try reader.integer()
+    sequence = try reader.integer()
+    carried = try ForwarderSet(from: &reader)
+    arriving = try ForwarderSet(from: &reader)
     guard protocolVersion != 0 else { throw .badValue(field: "GLBP member version") }
   }
 
@@ -55,6 +77,10 @@ public struct GlbpMember: Hashable, Sendable, GlbpBody {
     address.encode(into: &octets)
     octets.append(wantedForwarderCount)
     octets.append(integer: share)
-    octets.append(flags: isDraining, isLeaving, isBelowThreshold, canMove)
+    octets.append(flags: isDraining, isLeaving, isBelowThreshold, canMove, isReady)
+    octets.append(integer: incarnation)
+    octets.append(integer: sequence)
+    carried.encode(into: &octets)
+    arriving.encode(into: &octets)
   }
 }
