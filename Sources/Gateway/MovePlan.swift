@@ -102,7 +102,67 @@ public struct MovePlanner: Hashable, Sendable {
 
   /// The plan for these gateways.
   public func plan(_ gateways: [GatewayLoad]) -> MovePlan {
-    let now = gateways.map { $0.loads.reduce(0, +) }
-    return MovePlan(moves: [], before: now, after: now, target: now, isWithinDeadBand: true, evaluationCount: 0)
+    let (before, targets, total) = reckoning(gateways)
+    var plan = MovePlan(moves: [], before: before, after: before, target: targets, isWithinDeadBand: true, evaluationCount: 0)
+    // A hair more than the band, so that 55 % is not outside of 5 points for the last bit of a sum.
+    plan.isWithinDeadBand = zip(before, targets).allSatisfy { abs($0 - $1) <= deadBand * total * (1 + 1e-9) }
+    guard total > 0, !plan.isWithinDeadBand else { return plan }
+    let part = Self.part(gateways)
+    let loads = gateways.map { $0.loads.map(Self.sound) }
+    var search = self.search(gateways, part, loads, targets, total)
+    search.run()
+    plan.evaluationCount = search.evaluationCount
+    plan.moves = Self.moves(of: search, part, loads)
+    for move in plan.moves {
+      plan.after[move.from] -= move.load
+      plan.after[move.to] += move.load
+    }
+    return plan
+  }
+
+  /// The load and the target of each gateway, and what those that take part carry together: the target is their share of that. The
+  /// others keep what they have.
+  func reckoning(_ gateways: [GatewayLoad]) -> (loads: [Double], targets: [Double], total: Double) {
+    let loads = gateways.map { $0.loads.reduce(0) { $0 + Self.sound($1) } }
+    let part = Self.part(gateways)
+    let total = part.reduce(0) { $0 + loads[$1] }
+    let sum = part.reduce(0) { $0 + Self.sound(gateways[$1].share) }
+    var targets = loads
+    for gateway in part {
+      targets[gateway] = total * (sum > 0 ? Self.sound(gateways[gateway].share) / sum : 1 / Double(part.count))
+    }
+    return (loads, targets, total)
+  }
+
+  /// Those that can be changed.
+  private static func part(_ gateways: [GatewayLoad]) -> [Int] {
+    gateways.indices.filter { gateways[$0].mayGive || gateways[$0].mayReceive }
+  }
+
+  /// A number that can be counted with: bounded, so that no sum of them ends at infinity.
+  private static func sound(_ number: Double) -> Double { number > 0 ? min(number, 1e300) : 0 }
+
+  private func search(_ gateways: [GatewayLoad], _ part: [Int], _ loads: [[Double]], _ targets: [Double], _ total: Double) -> MoveSearch {
+    let forwarders = part.enumerated().flatMap { place, gateway in
+      loads[gateway].map { MoveSearch.Forwarder(load: $0 / total, origin: place, holder: place) }
+    }
+    let movableCount = part.reduce(0) { $0 + (gateways[$1].mayGive ? loads[$1].count : 0) }
+    let finest = movableCount <= Self.exactCount ? 1e-9 : Self.searchResolution
+    return MoveSearch(
+      targets: part.map { targets[$0] / total }, mayGive: part.map { gateways[$0].mayGive },
+      mayReceive: part.map { gateways[$0].mayReceive }, forwarders: forwarders, resolution: max(resolution, finest),
+      preference: preference)
+  }
+
+  private static func moves(of search: MoveSearch, _ part: [Int], _ loads: [[Double]]) -> [PlannedMove] {
+    var moves: [PlannedMove] = []
+    var holders = search.forwarders.map(\.holder)[...]
+    for (place, gateway) in part.enumerated() {
+      for (index, load) in loads[gateway].enumerated() {
+        guard let holder = holders.popFirst(), holder != place else { continue }
+        moves.append(PlannedMove(from: gateway, to: part[holder], forwarder: index, load: load))
+      }
+    }
+    return moves
   }
 }

@@ -23,6 +23,7 @@ struct Skein: AsyncParsableCommand {
       CommandGroup(
         name: "Telling the daemon",
         subcommands: [DrainCommand.self, UndrainCommand.self, LeaveCommand.self, ExpelCommand.self, ReloadCommand.self]),
+      CommandGroup(name: "The virtual gateway", subcommands: [GatewayCommand.self]),
       CommandGroup(
         name: "Without a network", subcommands: [LabCommands.self, SimulateCommand.self, BenchCommand.self, ManualCommand.self]),
     ])

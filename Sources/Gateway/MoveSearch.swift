@@ -1,0 +1,163 @@
+/// The group as the planner sees it: who holds which virtual MAC, in shares of the total. Brought closer to the target step by step.
+struct MoveSearch {
+  /// A virtual MAC: where it came from, where it is.
+  struct Forwarder {
+    var load: Double
+    var origin: Int
+    var holder: Int
+  }
+
+  /// How close to the target: the earlier decides. See `MovePlanner`.
+  private struct Closeness: Comparable {
+    var largest: Int
+    var squares: Int
+    static func < (left: Closeness, right: Closeness) -> Bool { (left.largest, left.squares) < (right.largest, right.squares) }
+  }
+
+  let targets: [Double]
+  let mayGive: [Bool]
+  let mayReceive: [Bool]
+  let resolution: Double
+  let preference: MovePreference
+  private(set) var forwarders: [Forwarder]
+  private(set) var evaluationCount = 0
+  /// The forwarders that each gateway holds, in their order.
+  private var held: [[Int]]
+
+  /// Targets and loads are shares of the total.
+  init(
+    targets: [Double], mayGive: [Bool], mayReceive: [Bool], forwarders: [Forwarder], resolution: Double, preference: MovePreference
+  ) {
+    self.targets = targets
+    self.mayGive = mayGive
+    self.mayReceive = mayReceive
+    self.forwarders = forwarders
+    self.resolution = resolution
+    self.preference = preference
+    held = targets.indices.map { gateway in forwarders.indices.filter { forwarders[$0].holder == gateway } }
+  }
+
+  /// Exactly, if there are few; else over ever wider neighbourhoods until none of them can be brought closer.
+  mutating func run() {
+    let everywhere = Array(targets.indices)
+    if movable(on: everywhere).count <= MovePlanner.exactCount {
+      _ = improve(everywhere)
+      return
+    }
+    repeat { while improvePairs() {} } while improveTriples()
+  }
+
+  /// One sweep over all pairs, the worst gateways first; whether anything changed.
+  private mutating func improvePairs() -> Bool {
+    let order = worstFirst()
+    var isChanged = false
+    for first in order.indices {
+      for second in order.indices[(first + 1)...] where isUneven([order[first], order[second]]) {
+        if improve([order[first], order[second]]) { isChanged = true }
+      }
+    }
+    return isChanged
+  }
+
+  /// Three of the sixteen worst gateways at a time, one of them among the two worst, if they can be placed exactly; stops at the first change.
+  private mutating func improveTriples() -> Bool {
+    let order = worstFirst().prefix(16)
+    for first in order.indices.prefix(2) {
+      for second in order.indices[(first + 1)...] {
+        for third in order.indices[(second + 1)...] {
+          let gateways = [order[first], order[second], order[third]]
+          guard isUneven(gateways), movable(on: gateways).count <= MovePlanner.exactCount else { continue }
+          if improve(gateways) { return true }
+        }
+      }
+    }
+    return false
+  }
+
+  private func worstFirst() -> [Int] {
+    let deviations = targets.indices.map { abs(deviation(of: $0)) }
+    return targets.indices.sorted { (deviations[$1], $0) < (deviations[$0], $1) }
+  }
+
+  /// Whether these gateways differ by more than the step that no move can mend.
+  private func isUneven(_ gateways: [Int]) -> Bool {
+    let deviations = gateways.map { deviation(of: $0) }
+    return (deviations.max() ?? 0) - (deviations.min() ?? 0) > 1
+  }
+
+  private func movable(on gateways: [Int]) -> [Int] { gateways.filter { mayGive[$0] }.flatMap { held[$0] } }
+
+  private func excess(of gateway: Int) -> Double { held[gateway].reduce(-targets[gateway]) { $0 + forwarders[$1].load } }
+
+  private func deviation(of gateway: Int) -> Int { Deviation.steps(excess(of: gateway), resolution) }
+
+  private func closeness(of gateways: some Sequence<Int>) -> Closeness {
+    gateways.reduce(into: Closeness(largest: 0, squares: 0)) { sum, gateway in
+      let deviation = deviation(of: gateway)
+      sum.largest = max(sum.largest, abs(deviation))
+      sum.squares += deviation * deviation
+    }
+  }
+
+  /// Places what these gateways hold as well as can be; whether that brought the group closer.
+  private mutating func improve(_ gateways: [Int]) -> Bool {
+    let free = chosen(on: gateways)
+    guard !free.isEmpty else { return false }
+    let others = closeness(of: targets.indices.filter { !gateways.contains($0) }).largest
+    let now = closeness(of: gateways)
+    var search = PlacementSearch(
+      slots: gateways.map { slot(for: $0, free) }, loads: free.map { forwarders[$0].load }, resolution: resolution, preference: preference)
+    let placement = search.best(floor: others)
+    evaluationCount += search.evaluationCount
+    guard let placement else { return false }
+    let before = held
+    for (gateway, set) in zip(gateways, placement) { give(gateway, set, free) }
+    let after = closeness(of: gateways)
+    if Closeness(largest: max(after.largest, others), squares: after.squares)
+      < Closeness(largest: max(now.largest, others), squares: now.squares)
+    {
+      return true
+    }
+    for gateway in gateways {
+      held[gateway] = before[gateway]
+      for forwarder in held[gateway] { forwarders[forwarder].holder = gateway }
+    }
+    return false
+  }
+
+  private mutating func give(_ gateway: Int, _ set: PlacementSearch.Mask, _ free: [Int]) {
+    held[gateway].removeAll { free.contains($0) }
+    for (bit, forwarder) in free.enumerated() where set >> bit & 1 == 1 {
+      held[gateway].append(forwarder)
+      forwarders[forwarder].holder = gateway
+    }
+    held[gateway].sort()
+  }
+
+  private func slot(for gateway: Int, _ free: [Int]) -> PlacementSearch.Slot {
+    var slot = PlacementSearch.Slot(base: excess(of: gateway), home: 0, allowed: 0)
+    for (bit, index) in free.enumerated() {
+      let forwarder = forwarders[index]
+      if forwarder.holder == gateway { slot.base -= forwarder.load }
+      if forwarder.origin == gateway { slot.home |= 1 << bit }
+      if forwarder.origin == gateway || forwarder.holder == gateway || mayReceive[gateway] { slot.allowed |= 1 << bit }
+    }
+    return slot
+  }
+
+  /// The virtual MACs to place anew: all that may move, or of a pair with many the most useful ones. Those are, of the gateway with more, the
+  /// ones whose loads come nearest to half the difference; of the other, the smallest, to give back.
+  private func chosen(on gateways: [Int]) -> [Int] {
+    let movable = movable(on: gateways)
+    guard movable.count > MovePlanner.exactCount else { return movable }
+    let order = gateways.sorted { (excess(of: $1), $0) < (excess(of: $0), $1) }
+    let giver = order[0]
+    let half = (excess(of: giver) - excess(of: order[order.count - 1])) / 2
+    func nearest(to load: Double, _ candidates: [Int]) -> [Int] {
+      candidates.sorted { (abs(forwarders[$0].load - load), $0) < (abs(forwarders[$1].load - load), $1) }
+    }
+    let (gives, takes) = (movable.filter { forwarders[$0].holder == giver }, movable.filter { forwarders[$0].holder != giver })
+    let taken = max(min(takes.count, MovePlanner.exactCount * 2 / 5), MovePlanner.exactCount - gives.count)
+    return Array(nearest(to: half, gives).prefix(MovePlanner.exactCount - taken) + nearest(to: 0, takes).prefix(taken))
+  }
+}
