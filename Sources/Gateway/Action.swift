@@ -20,7 +20,7 @@ extension GatewayRouter {
     /// Whether this gateway is the active one: it is to be told of broadcast questions.
     case setActive(Bool)
     /// Answer the host's question with this forwarder's virtual MAC.
-    case answer(EthernetAddress, InternetAddress, forwarder: UInt8)
+    case answer(GatewayHost, forwarder: UInt8)
     /// Inside a cluster: which member is to have which unit. The whole map, whenever it changes.
     case place([UInt8: InternetAddress])
     /// Something an operator wants to read.
@@ -64,7 +64,7 @@ extension GatewayRouter {
   }
   public enum LossReason: String, Hashable, Sendable { case silent, left, restarted }
   public enum AssignmentReason: String, Hashable, Sendable {
-    case registered, holderLost, holderRefused, home, balance, drain, weight, claimed
+    case registered, holderLost, holderRefused, home, balance, drain, claimed
   }
   public enum StopReason: String, Hashable, Sendable { case moved, taken, leaseLapsed, carrierLost, left, retired }
 }

@@ -8,6 +8,8 @@ extension GatewayRouter {
     /// This machine's own address in the LAN, by which the group knows it.
     public var address: InternetAddress
     public var ethernetAddress: EthernetAddress
+    /// One run of this daemon: higher than that of any earlier run, such as the time it started.
+    public var incarnation: UInt64
     /// What the hosts have as their gateway: an IPv4 address, a link-local IPv6 address, or both.
     public var virtualAddresses: [InternetAddress]
     public var mode = Mode.alone
@@ -28,14 +30,26 @@ extension GatewayRouter {
     /// Whether a forwarder goes back to its home when that works again, and after what delay.
     public var preemptsForwarders = true
     public var forwarderPreemptDelay = Interval.seconds(30)
+    /// How hosts are answered.
+    public var answerMethod = AnswerMethod.leastTraffic
+    /// How many hosts are remembered.
+    public var clientCapacity = 65_536
+    /// This gateway's target share of the traffic, beside the others'; all the same for equal parts.
+    public var share: UInt16 = 100
+    public var steering = Steering.Options()
+    /// Over what time traffic is smoothed.
+    public var measurementWindow = Interval.seconds(10)
     /// Rules that keep two from forwarding at once; a simulated run without one of them must fail.
     public var safetyRules = SafetyRules.all
 
     /// A gateway with the house's own timers.
-    public init(group: UInt16, address: InternetAddress, ethernetAddress: EthernetAddress, virtualAddresses: [InternetAddress]) {
+    public init(
+      group: UInt16, address: InternetAddress, ethernetAddress: EthernetAddress, incarnation: UInt64, virtualAddresses: [InternetAddress]
+    ) {
       self.group = group
       self.address = address
       self.ethernetAddress = ethernetAddress
+      self.incarnation = incarnation
       self.virtualAddresses = virtualAddresses
     }
   }

@@ -1,0 +1,58 @@
+import Wire
+
+/// Who carries how much, whom hosts are answered with, and what moves: the values of this room that measure, answer and steer, together.
+struct Measurement: Sendable {
+  var meter: RateMeter
+  var answers: Answers
+  var clients: ClientCache
+  var steering: Steering
+  /// What others say of the forwarders that they carry; of one whose holder is gone, the last that was said.
+  private var heard: [TrafficRate] = Array(repeating: TrafficRate(), count: 256)
+  /// The answers do not know who carries what now.
+  var isStale = true
+  /// When the answers were told last. Not with every hello: the hosts answered meanwhile count by estimate until they are measured.
+  var refreshedAt = Instant.zero
+
+  init(_ configuration: GatewayRouter.Configuration) {
+    meter = RateMeter(window: configuration.measurementWindow)
+    answers = Answers(method: configuration.answerMethod)
+    clients = ClientCache(capacity: configuration.clientCapacity)
+    steering = Steering(configuration.steering)
+  }
+
+  func rate(of forwarder: UInt8) -> TrafficRate { heard[Int(forwarder)] }
+  func load(of forwarder: UInt8) -> Double { heard[Int(forwarder)].octets }
+
+  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume], at now: Instant) {
+    for (forwarder, volume) in volumes where forwarder != 0 {
+      meter.measure(forwarder, packets: volume.packets, octets: volume.octets, at: now)
+      heard[Int(forwarder)] = meter.rate(of: forwarder)
+    }
+  }
+
+  mutating func hear(_ entries: [GlbpTraffic.Entry]) {
+    for entry in entries {
+      heard[Int(entry.forwarder)].packets = Double(entry.packetsPerSecond)
+      heard[Int(entry.forwarder)].octets = Double(entry.octetsPerSecond)
+    }
+  }
+}
+
+extension Shared {
+  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume]) { measurement.measure(volumes.filter { carriesTraffic($0.key) }, at: now) }
+
+  private func carriesTraffic(_ forwarder: UInt8) -> Bool {
+    if case .seated(let seat) = state { return seat.owners[forwarder] == own }
+    return carries(forwarder)
+  }
+
+  var carriedTraffic: [GlbpTraffic.Entry] {
+    table.numbers.compactMap { forwarder in
+      guard carriesTraffic(forwarder) else { return nil }
+      let rate = measurement.rate(of: forwarder)
+      return GlbpTraffic.Entry(
+        forwarder: forwarder, packetsPerSecond: UInt32(max(0, min(rate.packets.rounded(), 4e9))),
+        octetsPerSecond: UInt64(max(0, min(rate.octets.rounded(), 1e18))))
+    }
+  }
+}
