@@ -18,7 +18,8 @@ public final class DatagramSender {
     var octets = withUnsafeBytes(of: sa_family_t(family)) { Array($0) } + bigEndianOctets(port)
     if family == AF_INET6 { octets += [0, 0, 0, 0] }
     octets += address.octets
-    octets += [UInt8](repeating: 0, count: (family == AF_INET6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size) - octets.count)
+    octets += [UInt8](
+      repeating: 0, count: (family == AF_INET6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size) - octets.count)
     let result = octets.withUnsafeBytes { bytes in
       bytes.withMemoryRebound(to: sockaddr.self) { connect(number, $0.baseAddress, socklen_t(bytes.count)) }
     }

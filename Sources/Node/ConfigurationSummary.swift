@@ -61,7 +61,9 @@ extension GatewaySection {
       "gateway of group \(group), on \(interface): the hosts' default gateway is \(addresses.map(\.description).joined(separator: ", "))",
       election,
       "home to \(forwarderCount) virtual MAC addresses; hosts are answered by \(answers.rawValue), traffic is steered by \(steering.method.rawValue)",
-    ] + (tracked.isEmpty ? [] : ["weight \(weight.maximum), less while down: \(tracked.map { "\($0.what) \($0.subtract)" }.joined(separator: ", "))"])
+    ]
+      + (tracked.isEmpty
+        ? [] : ["weight \(weight.maximum), less while down: \(tracked.map { "\($0.what) \($0.subtract)" }.joined(separator: ", "))"])
   }
 
   fileprivate func warnings(isInCluster: Bool, isRealtime: Bool) -> [String] {

@@ -14,7 +14,7 @@ public protocol Controllable: Sendable {
   /// nil when this daemon has no virtual gateway; so with the others about it.
   func gateway() async -> GatewayReport?
   func gatewayClients(limit: Int) async -> GatewayClientsReport?
-  func gatewayPlan() async -> GatewayPlanReport?
+  func gatewayPlan() async -> GatewayMovesReport?
   func counters() async -> CountersReport
   /// Events after `number`; waits up to `seconds` for one when there is none yet.
   func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport

@@ -1,5 +1,6 @@
 import Cluster
 import Credentials
+import Gateway
 
 extension ClusterMember.Counters {
   /// Every counter with its name, what it means, and its value.
@@ -26,6 +27,29 @@ extension ClusterMember.Counters {
       ("retransmissions", "messages sent again because no acknowledgement came", retransmissions),
       ("leasesLapsed", "times that this machine's lease ran out", leasesLapsed),
       ("elections", "times that a new master was looked for", elections),
+    ]
+  }
+}
+
+extension GatewayRouter.Counters {
+  /// Every counter with its name, what it means, and its value.
+  var named: [(name: String, meaning: String, value: UInt64)] {
+    [
+      ("judged", "messages that were read and judged", received), ("hellosSent", "hellos sent", hellosSent),
+      ("notAuthentic", "not authentic: they changed nothing", notAuthentic),
+      ("replayed", "older than one already heard: a replay, or overtaken on its way", replayed),
+      ("wrongGroup", "of another group", wrongGroup), ("wrongVirtualAddress", "for another virtual address", wrongVirtualAddress),
+      ("wrongSender", "name another sender than they come from", wrongSender),
+      ("duplicateAddress", "from this gateway's own address: somebody else has it", duplicateAddress),
+      ("withoutHello", "without a hello, from a gateway that has not said one", withoutHello),
+      ("impossibleTimers", "with timers that cannot be", impossibleTimers),
+      ("impossibleForwarder", "with a forwarder that cannot be", impossibleForwarder),
+      ("tooManyGateways", "from one gateway more than a group may have", tooManyGateways),
+      ("conflicts", "times that a stranger used a virtual address or a virtual MAC address", conflicts),
+      ("asked", "questions of hosts that were this gateway's to answer or to leave", questions), ("named", "hosts answered", answers),
+      ("unanswerable", "questions for which no virtual MAC address could be named", unanswerable),
+      ("takeovers", "virtual MAC addresses taken over from a gateway that is gone", takeovers),
+      ("moves", "virtual MAC addresses moved", moves),
     ]
   }
 }

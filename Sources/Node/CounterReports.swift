@@ -12,7 +12,8 @@ extension HeldPackets {
   var counterReports: [CounterReport] {
     [
       CounterReport(
-        group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: overflowed),
+        group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: overflowed
+      ),
       CounterReport(group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: expired),
       CounterReport(group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: released),
     ]

@@ -57,7 +57,9 @@ extension Daemon {
       let text = try String(contentsOfFile: file, encoding: .utf8)
       try personality.reread()
       new = try Configuration.read(text, file: file, personality: personality.bundle?.text)
-      guard let section = new.cluster else { throw StartError("there is no `cluster` section any more; `skein leave`, then restart the daemon") }
+      guard let section = new.cluster else {
+        throw StartError("there is no `cluster` section any more; `skein leave`, then restart the daemon")
+      }
       cluster = section
       try refreshRevocations(cluster)
     } catch {

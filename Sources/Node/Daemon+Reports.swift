@@ -142,7 +142,7 @@ extension Daemon: Controllable {
 
   public func gateway() async -> GatewayReport? { nil }
   public func gatewayClients(limit: Int) async -> GatewayClientsReport? { nil }
-  public func gatewayPlan() async -> GatewayPlanReport? { nil }
+  public func gatewayPlan() async -> GatewayMovesReport? { nil }
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(

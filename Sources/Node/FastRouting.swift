@@ -48,7 +48,9 @@ enum FastRouting: Equatable {
       if line.hasPrefix("chain ") { chain = String(line.dropFirst(6).prefix { $0 != " " }) }
       let words = line.split(separator: " ")
       guard let hook = words.firstIndex(of: "hook"), words.indices.contains(hook + 1) else { continue }
-      if ["forward", "prerouting", "postrouting"].contains(words[hook + 1]) { return "nftables has a chain “\(chain)” at \(words[hook + 1])" }
+      if ["forward", "prerouting", "postrouting"].contains(words[hook + 1]) {
+        return "nftables has a chain “\(chain)” at \(words[hook + 1])"
+      }
     }
     return nil
   }

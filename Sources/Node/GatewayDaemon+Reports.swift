@@ -10,7 +10,7 @@ extension GatewayDaemon: Controllable {
   func units() async -> UnitsReport? { nil }
   func gateway() async -> GatewayReport? { gateway.report(events: events.notable) }
   func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway.clients(limit: limit) }
-  func gatewayPlan() async -> GatewayPlanReport? { gateway.plan }
+  func gatewayPlan() async -> GatewayMovesReport? { gateway.plan }
 
   func counters() async -> CountersReport {
     CountersReport(counters: backend.tables.counterReports + held.counterReports + gateway.counters)
@@ -32,12 +32,14 @@ extension GatewayDaemon: Controllable {
     return CommandReport(
       done: isDrained,
       text: isDrained
-        ? "drained: this gateway forwards nothing, and stays in the group" : "not drained after 60 s; is there another gateway to take over?")
+        ? "drained: this gateway forwards nothing, and stays in the group"
+        : "not drained after 60 s; is there another gateway to take over?")
   }
 
   func leave() async -> CommandReport {
     await leaves()
-    return CommandReport(done: true, text: "left: the other gateways have its virtual MAC addresses. `systemctl stop skein` ends the daemon")
+    return CommandReport(
+      done: true, text: "left: the other gateways have its virtual MAC addresses. `systemctl stop skein` ends the daemon")
   }
 
   func expel(_ member: Int) async -> CommandReport {

@@ -185,7 +185,8 @@ actor GatewayDaemon {
       let weight = changed.weight.maximum
       changed.weight.maximum = section.weight.maximum
       guard changed == section else {
-        return CommandReport(done: false, text: "nothing changed: of `gateway` only `weight.maximum` can change without a restart of the daemon")
+        return CommandReport(
+          done: false, text: "nothing changed: of `gateway` only `weight.maximum` can change without a restart of the daemon")
       }
       gateway.handle(.setWeight(UInt8(clamping: weight)))
       events.append(kind: "reload", text: "the configuration was read again")

@@ -22,7 +22,8 @@ struct GatewayMachine {
     ownAddress = try Self.ownAddress(section, interface, routes)
   }
 
-  private static func ownAddress(_ section: GatewaySection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress {
+  private static func ownAddress(_ section: GatewaySection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress
+  {
     let present = try routes.addresses(of: interface.index).map(\.address).filter { !section.addresses.contains($0) }
     if let wanted = section.ownAddress {
       guard present.contains(wanted) else {

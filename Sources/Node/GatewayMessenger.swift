@@ -12,7 +12,7 @@ struct GatewayMessenger {
   private let own: InternetAddress
   private let protection: Protection
   /// Of this run of the daemon: it only grows.
-  private let incarnation = UInt64(max(0, Date().timeIntervalSince1970) * 1_000_000)
+  let incarnation = UInt64(max(0, Date().timeIntervalSince1970) * 1_000_000)
   private var sequence: UInt64 = 0
 
   private enum Protection {
@@ -57,7 +57,8 @@ struct GatewayMessenger {
     }
     let octets = Array(text.trimmingCharacters(in: .whitespacesAndNewlines).utf8)
     guard octets.count >= 16 else {
-      throw StartError("gateway.authentication.key: \(file) has \(octets.count) octets; use at least 16, such as `openssl rand -hex 32` makes")
+      throw StartError(
+        "gateway.authentication.key: \(file) has \(octets.count) octets; use at least 16, such as `openssl rand -hex 32` makes")
     }
     return SymmetricKey(data: octets)
   }
@@ -81,7 +82,9 @@ struct GatewayMessenger {
   }
 
   /// A datagram taken apart and judged; nil, and counted, when there is nothing to judge.
-  mutating func open(_ payload: [UInt8], from sender: InternetAddress, hopLimit: UInt8, group: UInt16) -> (GlbpPacket, GatewayRouter.Envelope)? {
+  mutating func open(_ payload: [UInt8], from sender: InternetAddress, hopLimit: UInt8, group: UInt16) -> (
+    GlbpPacket, GatewayRouter.Envelope
+  )? {
     counters.received += 1
     guard hopLimit == GlbpTransport.hopLimit else {
       counters.hopLimit += 1

@@ -101,7 +101,7 @@ public struct GatewayClientsReport: Codable, Sendable {
 }
 
 /// `skein gateway plan`: what would be moved now, and why.
-public struct GatewayPlanReport: Codable, Sendable {
+public struct GatewayMovesReport: Codable, Sendable {
   public struct Move: Codable, Sendable {
     public var from: String
     public var to: String
@@ -113,7 +113,8 @@ public struct GatewayPlanReport: Codable, Sendable {
   /// Percent of the group's traffic, by gateway.
   public var before: [Double]
   public var after: [Double]
+  public var target: [Double]
   public var moves: [Move]
-  /// Why it would, or would not, be done now.
+  /// Why nothing would be moved, or what the moves are for.
   public var why: String
 }

@@ -47,6 +47,9 @@ extension GatewayRunner {
 
   private func gateways(_ snapshot: GatewayRouter.Snapshot, _ forwarders: [ForwarderReport], _ now: Instant) -> [GatewayPeerReport] {
     let total = forwarders.reduce(0) { $0 + $1.octetsPerSecond }
+    let plan = router.plan()
+    let sum = plan.plan.target.reduce(0, +)
+    let targets = Dictionary(zip(plan.gateways, plan.plan.target), uniquingKeysWith: { $1 })
     return snapshot.gateways.map { gateway in
       let held = forwarders.filter { $0.holder == gateway.address.description }
       let octets = held.reduce(0) { $0 + $1.octetsPerSecond }
@@ -54,11 +57,11 @@ extension GatewayRunner {
         address: "\(gateway.address)", state: gateway.givesAway ? "draining" : gateway.phase.rawValue, priority: Int(gateway.priority),
         weight: Int(gateway.weight), isForeign: gateway.isForeign, forwarders: held.count, octetsPerSecond: octets,
         packetsPerSecond: held.reduce(0) { $0 + $1.packetsPerSecond }, share: percent(octets, of: total),
-        target: router.targetShare(of: gateway.address) * 100, heardMillisecondsAgo: gateway.lastHeard.map { (now - $0).inMilliseconds })
+        target: percent(targets[gateway.address] ?? 0, of: sum), heardMillisecondsAgo: gateway.lastHeard.map { (now - $0).inMilliseconds })
     }
   }
 
-  private func percent(_ part: Double, of whole: Double) -> Double { whole > 0 ? part / whole * 100 : 0 }
+  func percent(_ part: Double, of whole: Double) -> Double { whole > 0 ? part / whole * 100 : 0 }
 
   private func warnings(_ snapshot: GatewayRouter.Snapshot) -> [String] {
     var warnings: [String] = []
@@ -113,5 +116,28 @@ extension GatewayRunner {
 
 extension GatewayRunner {
   /// What `skein gateway plan` shows.
-  var plan: GatewayPlanReport? { nil }
+  var plan: GatewayMovesReport {
+    let (gateways, forwarders, plan) = router.plan()
+    let total = plan.before.reduce(0, +)
+    let moves = plan.moves.map { move in
+      GatewayMovesReport.Move(
+        from: "\(gateways[move.from])", to: "\(gateways[move.to])", forwarder: Int(forwarders[move.from][move.forwarder]),
+        load: percent(move.load, of: total))
+    }
+    return GatewayMovesReport(
+      gateways: gateways.map(\.description), before: plan.before.map { percent($0, of: total) },
+      after: plan.after.map { percent($0, of: total) }, target: plan.target.map { percent($0, of: total) }, moves: moves,
+      why: why(plan, total))
+  }
+
+  private func why(_ plan: MovePlan, _ total: Double) -> String {
+    if total == 0 { return "there is no traffic" }
+    if plan.isWithinDeadBand { return "every gateway is within \(section.steering.deadBand) points of its target" }
+    if plan.moves.isEmpty { return "no move would bring the gateways closer to their targets" }
+    switch section.steering.method {
+    case .answers: return "nothing is moved: `steering.method` is answers; these moves would bring the gateways closest to their targets"
+    case .moves: return "moved once the disparity has lasted for \(section.steering.window.inMilliseconds / 1000) s"
+    case .hybrid: return "moved only for gross disparity, over 20 points; until then the answers to hosts do it"
+    }
+  }
 }

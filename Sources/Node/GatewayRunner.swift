@@ -77,7 +77,7 @@ final class GatewayRunner {
     tracked = try TrackedObjects(section.tracked)
     let counted = backend.tables.volumes
     exporter = try section.export.map { try TrafficExporter($0, group: section.group, own: machine.ownAddress, counted: counted) }
-    router = GatewayRouter(configuration: section.routerConfiguration(machine, mode))
+    router = GatewayRouter(configuration: section.routerConfiguration(machine, mode, incarnation: messenger.incarnation))
   }
 
   /// Makes the machine a router, then begins.
@@ -216,9 +216,10 @@ struct QuestionCounters {
 
 extension GatewaySection {
   /// What the decision maker is told.
-  func routerConfiguration(_ machine: GatewayMachine, _ mode: GatewayRouter.Mode) -> GatewayRouter.Configuration {
+  func routerConfiguration(_ machine: GatewayMachine, _ mode: GatewayRouter.Mode, incarnation: UInt64) -> GatewayRouter.Configuration {
     var result = GatewayRouter.Configuration(
-      group: group, address: machine.ownAddress, ethernetAddress: machine.interface.ethernetAddress, virtualAddresses: addresses)
+      group: group, address: machine.ownAddress, ethernetAddress: machine.interface.ethernetAddress, incarnation: incarnation,
+      virtualAddresses: addresses)
     result.mode = mode
     result.priority = priority
     result.preempts = preemption != nil
@@ -233,6 +234,37 @@ extension GatewaySection {
     result.trackedObjects = tracked.map { UInt8(clamping: $0.subtract) }
     result.preemptsForwarders = forwarderPreemption != nil
     result.forwarderPreemptDelay = forwarderPreemption ?? .zero
+    result.answerMethod = .init(answers)
+    result.share = UInt16(steering.share)
+    result.measurementWindow = steering.window
+    result.steering.method = .init(steering.method)
+    result.steering.planner.deadBand = steering.deadBand / 100
+    result.steering.window = steering.window
+    result.steering.timeBetweenMoves = steering.minimumBetweenMoves
     return result
+  }
+}
+
+extension AnswerMethod {
+  fileprivate init(_ answers: GatewaySection.Answers) {
+    self =
+      switch answers {
+      case .roundRobin: .roundRobin
+      case .random: .random
+      case .weighted: .weighted
+      case .hostDependent: .hostDependent
+      case .leastTraffic: .leastTraffic
+      }
+  }
+}
+
+extension Steering.Method {
+  fileprivate init(_ method: GatewaySection.Steering.Method) {
+    self =
+      switch method {
+      case .answers: .answers
+      case .moves: .moves
+      case .hybrid: .hybrid
+      }
   }
 }

@@ -32,7 +32,9 @@ extension GatewaySection {
       hold: .init(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)))
     if let cluster, cluster.interface != self.interface {
       section.problem(
-        "interface", "is \(self.interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one")
+        "interface",
+        "is \(self.interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one"
+      )
     }
     guard group != nil, interface != nil, !addresses.isEmpty else { return nil }
   }
@@ -87,7 +89,9 @@ extension GatewaySection {
     if !Limits.hello.contains(timers.hello) {
       section.problem("hello", "should be from 20ms to 60s: below 20ms ordinary scheduling looks like death")
     }
-    if timers.hold < timers.hello * 2 { section.problem("hold", "should be at least twice the hello, or one lost message looks like death") }
+    if timers.hold < timers.hello * 2 {
+      section.problem("hold", "should be at least twice the hello, or one lost message looks like death")
+    }
     if timers.timeout < timers.redirect { section.problem("timeout", "should not be shorter than `redirect`") }
     return timers
   }
@@ -97,7 +101,8 @@ extension GatewaySection {
     section.section("steering") { reader in
       steering.method = reader.choice("method", Steering.Method.self) ?? steering.method
       steering.share = reader.number("share", in: 0...1000) ?? steering.share
-      steering.deadBand = reader.value("deadBand", expecting: "points from 0 to 100") { Double($0).flatMap { 0...100 ~= $0 ? $0 : nil } }
+      steering.deadBand =
+        reader.value("deadBand", expecting: "points from 0 to 100") { Double($0).flatMap { 0...100 ~= $0 ? $0 : nil } }
         ?? steering.deadBand
       steering.minimumBetweenMoves =
         reader.value("betweenMoves", expecting: "a time such as 60s", Interval.init(text:)) ?? steering.minimumBetweenMoves
@@ -125,7 +130,9 @@ extension GatewaySection {
       let kinds = ["interface", "route", "command"].filter { reader.isSet($0) }
       if kinds.count != 1 { reader.problem(kinds.first ?? "interface", "should name one of `interface`, `route`, `command`") }
       let interface = reader.text("interface").map { TrackedObject.What.interface($0) }
-      let route = reader.value("route", expecting: "the address of a destination", InternetAddress.init(text:)).map { TrackedObject.What.route($0) }
+      let route = reader.value("route", expecting: "the address of a destination", InternetAddress.init(text:)).map {
+        TrackedObject.What.route($0)
+      }
       let command = readCommand(&reader)
       let subtract = reader.number("subtract", in: 1...254) ?? 100
       if let what = interface ?? route ?? command { tracked.append(.init(what: what, subtract: subtract)) }
@@ -164,7 +171,9 @@ extension GatewaySection {
         "collector", expecting: "an address and port such as 192.0.2.9:4739", Configuration.MetricsAddress.init(text:))
       let interval = reader.value("interval", expecting: "a time such as 60s", Interval.init(text:)) ?? .seconds(60)
       if interval < .seconds(1) { reader.problem("interval", "should be at least 1s") }
-      if collector == nil, !reader.isSet("collector") { reader.problem("collector", "is missing; name the collector, such as 192.0.2.9:4739") }
+      if collector == nil, !reader.isSet("collector") {
+        reader.problem("collector", "is missing; name the collector, such as 192.0.2.9:4739")
+      }
       export = collector.map { Export(collector: $0, interval: interval) }
     }
     return export

@@ -34,7 +34,8 @@ public struct GatewaySection: Hashable, Sendable {
     public var timeout: Interval
 
     /// Ours: hello 200 ms, hold 650 ms.
-    public static let skein = Timers(hello: .milliseconds(200), hold: .milliseconds(650), redirect: .seconds(600), timeout: .seconds(14_400))
+    public static let skein = Timers(
+      hello: .milliseconds(200), hold: .milliseconds(650), redirect: .seconds(600), timeout: .seconds(14_400))
     /// Cisco's: hello 3 s, hold 10 s.
     public static let cisco = Timers(hello: .seconds(3), hold: .seconds(10), redirect: .seconds(600), timeout: .seconds(14_400))
     enum Profile: String, CaseIterable { case skein, cisco }

@@ -1,38 +1,48 @@
 import ArgumentParser
 import Foundation
 import Gateway
+import Node
 import Wire
 
 /// The virtual gateway.
-struct GatewayCommand: ParsableCommand {
+struct GatewayCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "gateway", abstract: "The virtual gateway: several routers behind one address.", subcommands: [GatewayPlanCommand.self])
+    commandName: "gateway", abstract: "The virtual gateway: several routers behind one address.",
+    subcommands: [
+      GatewayStatusCommand.self, GatewayForwardersCommand.self, GatewayClientsCommand.self, GatewayPlanCommand.self,
+      GatewayHistoryCommand.self,
+    ], defaultSubcommand: GatewayStatusCommand.self)
 }
 
 /// What would be moved, and why.
-struct GatewayPlanCommand: ParsableCommand {
+struct GatewayPlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Says which virtual MACs would move, and which one the next host would be given.",
     discussion: """
-      Nothing is changed, and no daemon is asked. The loads are a list for each gateway, one number for each of its virtual MACs, in any unit: \
+      Nothing is changed. Without --loads the daemon says what it has measured. The loads are a list for each gateway, one number for each of its virtual MACs, in any unit: \
       `skein gateway plan --loads '[[20,13,15,15,7],[10,5,0,10,5]]'`. The plan brings the group as close to its target as moves can, by the \
       fewest moves (`--prefer fewest`) or by small ones, which leave finer moves for later (`--prefer small`).
       """)
+  @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
-  @Option(help: "The load of each virtual MAC, by gateway, as JSON.", transform: gatewayLoads) var loads: [[Double]]
+  @Option(help: "The load of each virtual MAC, by gateway, as JSON.", transform: gatewayLoads) var loads: [[Double]]?
   @Option(help: "The share that each gateway should carry, such as 50,50 or 2,1,1. Equal by default.", transform: gatewayShares)
   var shares: [Double] = []
   @Option(help: "Which of equally good plans.") var prefer = MovePreference.fewest
   @Option(help: "Nothing moves while every gateway is within so many percentage points of its target.") var deadBand = 5.0
 
   func validate() throws {
-    guard shares.isEmpty || shares.count == loads.count else {
-      throw ValidationError("--shares has \(shares.count) numbers for \(loads.count) gateways; one for each is needed")
+    guard shares.isEmpty || shares.count == loads?.count else {
+      throw ValidationError("--shares has \(shares.count) numbers for \(loads?.count ?? 0) gateways in --loads; one for each is needed")
     }
     guard (0...100).contains(deadBand) else { throw ValidationError("--dead-band is 0 to 100 percentage points") }
   }
 
-  func run() throws {
+  func run() async throws {
+    guard let loads else {
+      let report: GatewayMovesReport = try await daemon.client.get("/v1/gateway/plan")
+      return output.json ? try printJSON(report) : print(report.text)
+    }
     let report = GatewayPlanReport(loads: loads, shares: shares, preference: prefer, deadBand: deadBand / 100)
     if output.json { try printJSON(report) } else { print(report.text) }
   }

@@ -5,14 +5,18 @@ import Node
 /// One screen: who is master, who is in, whose units, what moves, why.
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "status", abstract: "The state of this machine and its cluster, on one screen.")
+    commandName: "status", abstract: "The state of this machine, its cluster and its virtual gateway, on one screen.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let status: StatusReport = try await daemon.client.get("/v1/status")
-    if output.json { return try printJSON(status) }
-    print(StatusScreen(status: status).text)
+    let node: NodeReport = try await daemon.client.get("/v1/node")
+    if output.json {
+      if let cluster = node.cluster { return try printJSON(cluster) }
+      return try printJSON(node.gateway)
+    }
+    if let cluster = node.cluster { print(StatusScreen(status: cluster).text) }
+    if let gateway = node.gateway { print((node.cluster == nil ? "" : "\n") + GatewayScreen(report: gateway).text) }
   }
 }
 

@@ -1,0 +1,10 @@
+import Wire
+
+extension GatewayRouter {
+  /// How many hosts are remembered.
+  public var clientCount: Int { shared.measurement.clients.count }
+  /// How many of them were answered with this forwarder.
+  public func clientCount(of forwarder: UInt8) -> Int { shared.measurement.clients.hostCount(of: forwarder) }
+  /// How many were forgotten because there was no room.
+  public var forgottenClientCount: UInt64 { shared.measurement.clients.evictionCount }
+}
