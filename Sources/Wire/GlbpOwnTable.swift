@@ -17,19 +17,22 @@ public struct GlbpTable: Hashable, Sendable, GlbpBody {
     public var isRedirectEnded: Bool
     /// Timeout has run out: nobody forwards for it.
     public var isRetired: Bool
+    /// Nobody has it, as far as the table knows: `holder` begins at once unless it hears somebody forward.
+    public var isFree: Bool
     /// Which move made `holder` its holder; grows with each.
     public var serial: UInt32
 
     /// One forwarder.
     public init(
       forwarder: UInt8, home: InternetAddress?, holder: InternetAddress?, isRedirectEnded: Bool = false, isRetired: Bool = false,
-      serial: UInt32
+      isFree: Bool = false, serial: UInt32
     ) {
       self.forwarder = forwarder
       self.home = home
       self.holder = holder
       self.isRedirectEnded = isRedirectEnded
       self.isRetired = isRetired
+      self.isFree = isFree
       self.serial = serial
     }
   }
@@ -125,9 +128,10 @@ extension GlbpTable.Entry {
     forwarder = try reader.forwarder()
     home = try Self.gateway(try reader.integer(), of: gateways)
     holder = try Self.gateway(try reader.integer(), of: gateways)
-    let flags = try reader.flags(2)
+    let flags = try reader.flags(3)
     isRedirectEnded = flags & 1 != 0
     isRetired = flags & 2 != 0
+    isFree = flags & 4 != 0
     serial = try reader.integer()
   }
 
@@ -135,7 +139,7 @@ extension GlbpTable.Entry {
     octets.append(forwarder)
     octets.append(Self.index(of: home, in: gateways))
     octets.append(Self.index(of: holder, in: gateways))
-    octets.append(flags: isRedirectEnded, isRetired)
+    octets.append(flags: isRedirectEnded, isRetired, isFree)
     octets.append(integer: serial)
   }
 

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Testing
 import Wire
@@ -47,7 +48,7 @@ func capture(of frames: [[UInt8]]) -> [UInt8] {
 
   /// All that we say in one packet, whatever its family.
   static func everything(_ hello: GlbpHello) -> GlbpPacket {
-    let member = GlbpMember(address: gateway, incarnation: 1, wantedForwarderCount: 5, share: 100)
+    let member = GlbpMember(address: gateway, wantedForwarderCount: 5, share: 100)
     let traffic = GlbpTraffic.tlvs((1...255).map { .init(forwarder: $0, packetsPerSecond: 10_000, octetsPerSecond: 10_000_000) })
     let table = GlbpTable.tlvs(
       version: 7, gateways: [gateway, gateway6], entries: [.init(forwarder: 1, home: gateway, holder: gateway6, serial: 3)])

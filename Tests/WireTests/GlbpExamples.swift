@@ -22,7 +22,8 @@ enum GlbpExamples {
     state: GlbpState(rawValue: 0x40), priority: 200, helloMilliseconds: 200, holdMilliseconds: 650, redirectSeconds: 600,
     timeoutSeconds: 14_400, virtualAddress: address("fe80::1"))
   static let member = GlbpMember(
-    address: gateway, incarnation: 0x0123_4567_89ab_cdef, wantedForwarderCount: 5, share: 100, isDraining: true, isLeaving: true)
+    address: gateway, wantedForwarderCount: 5, share: 100, isDraining: true, isLeaving: true, incarnation: 0x0123_4567_89ab_cdef,
+    sequence: 42, carried: ForwarderSet([1, 255]), arriving: ForwarderSet([64]))
   static let table = GlbpTable(
     version: 7, gatewayCount: 3, forwarderCount: 40,
     entries: [

@@ -83,7 +83,7 @@ private func reason(_ octets: [UInt8]) -> String? {
   @Test func whatFollowsTheKnownOctetsOfABodyIsPassedOver() throws {
     #expect(try GlbpPacket(decoding: payload(tlvs: "0305 00 00 ff")[...]).authentication?.secret == [])
     let member = try payload("member")
-    #expect(try GlbpPacket(decoding: (member.prefix(13) + [0x23] + member.dropFirst(14) + [1, 2])[...]).member == GlbpExamples.member)
+    #expect(try GlbpPacket(decoding: (member.prefix(13) + [0x6b] + member.dropFirst(14) + [1, 2])[...]).member == GlbpExamples.member)
   }
 
   @Test(arguments: [
@@ -103,14 +103,16 @@ private func reason(_ octets: [UInt8]) -> String? {
       "01 28 00 20 00 64 0000 00000bb8 00002710 0258 3840 0000 02 10 00000000000000000000ffff0a0101fe", "badValue: GLBP address"
     ),
     ("03 04 01 01", "truncated"), ("03 04 00 00 03 04 00 00", "badValue: GLBP TLVs: a second authentication"),
-    ("f1 21 534b 00 00000000000000000000ffff0a010103 0123456789abcdef 05 0064 08", "badValue: GLBP member version"),
+    (
+      "f1 69 534b 00 00000000000000000000ffff0a010103 05 0064 08" + String(repeating: "00", count: 80), "badValue: GLBP member version"
+    ),
     ("f2 05 534b 01", "truncated"), ("f2 05 534b 14", "oversized"), ("f2 06 534b 00 00", "trailingOctets"),
     ("f2 12 534b 01 00 00002710 0000000000989680", "badValue: GLBP forwarder"),
     ("f4 05 534b 2a", "oversized"), ("f4 0b 534b 01 01 00000009 03", "badValue: GLBP move phase"),
     ("f3 0f 534b 0000000000000007 01 00 00", "truncated"), ("f3 0f 534b 0000000000000007 01 00 28", "oversized"),
     ("f3 10 534b 0000000000000007 01 00 00 1e", "oversized"),
     ("f3 18 534b 0000000000000007 01 01 00 01 01 00 ff 00 00000009", "badValue: GLBP table: gateway index"),
-    ("f3 18 534b 0000000000000007 01 01 00 01 01 ff ff 04 00000009", "badValue: flags"),
+    ("f3 18 534b 0000000000000007 01 01 00 01 01 ff ff 08 00000009", "badValue: flags"),
     ("f3 18 534b 0000000000000007 01 01 00 01 00 ff ff 00 00000009", "badValue: GLBP forwarder"),
     ("f3 20 534b 0000000000000007 01 02 00 02 01ffff0000000009 01ffff0000000009", "badValue: GLBP table: a forwarder twice"),
     ("f3 1c 534b 0000000000000007 02 00 02 01040a010103 01040a010103 00", "badValue: GLBP table: a gateway twice"),

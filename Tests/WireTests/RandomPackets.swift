@@ -40,10 +40,13 @@ extension RandomMessages {
 
   private mutating func glbpMember() -> GlbpMember {
     GlbpMember(
-      protocolVersion: max(1, number()), address: internetAddress(), incarnation: number(), wantedForwarderCount: number(),
+      protocolVersion: max(1, number()), address: internetAddress(), wantedForwarderCount: number(),
       share: number(), isDraining: .random(using: &generator), isLeaving: .random(using: &generator),
-      isBelowThreshold: .random(using: &generator), canMove: .random(using: &generator))
+      isBelowThreshold: .random(using: &generator), canMove: .random(using: &generator),
+      isReady: .random(using: &generator), incarnation: number(), sequence: number(), carried: forwarderSet(), arriving: forwarderSet())
   }
+
+  private mutating func forwarderSet() -> ForwarderSet { ForwarderSet((0..<count(40)).map { _ in UInt8(1 + count(254)) }) }
 
   private mutating func glbpTraffic() -> GlbpTraffic {
     GlbpTraffic(
@@ -67,7 +70,8 @@ extension RandomMessages {
       entries: (0..<UInt8(count(18))).map { index in
         .init(
           forwarder: first + index, home: gateways.randomElement(using: &generator), holder: gateways.randomElement(using: &generator),
-          isRedirectEnded: .random(using: &generator), isRetired: .random(using: &generator), serial: number())
+          isRedirectEnded: .random(using: &generator), isRetired: .random(using: &generator), isFree: .random(using: &generator),
+          serial: number())
       })
   }
 }
