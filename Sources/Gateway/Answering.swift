@@ -47,14 +47,13 @@ extension Shared {
   }
 
   private mutating func refreshAnswers() {
-    guard measurement.isStale || now >= measurement.refreshedAt + Self.steeringInterval else { return }
+    guard measurement.isStale else { return }
     measurement.isStale = false
-    measurement.refreshedAt = now
     var gateways = places.map { answering($0.address, $0.weight, $0.share, $0.carried.contains) }
     for foreign in neighbours.all where foreign.isForeign {
       gateways.append(answering(foreign.address, foreign.weight, 100) { foreign.carries($0) })
     }
-    measurement.answers.update(gateways, hostCount: measurement.clients.count, at: now)
+    measurement.answers.update(gateways, hostCount: measurement.clients.count, measuredAt: measurement.measuredAt)
   }
 
   private func answering(
@@ -64,6 +63,6 @@ extension Shared {
       guard let record = table[number], record.holder == address, !record.isRetired else { return nil }
       return .init(number: number, load: measurement.load(of: number), mayBeAnswered: carries(number) && !record.isRedirectEnded)
     }
-    return AnsweringGateway(forwarders, weight: weight, share: max(share, 1))
+    return AnsweringGateway(address, forwarders, weight: weight, share: max(share, 1))
   }
 }

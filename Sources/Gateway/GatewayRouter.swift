@@ -48,7 +48,7 @@ import Wire
 /// One gateway of a virtual gateway: the decision maker of WO 2005/018176 and of GLBP. A value: it is fed events, and answers with actions;
 /// it has no clock, no randomness, no sockets.
 public struct GatewayRouter: Sendable {
-  private var shared: Shared
+  var shared: Shared
   /// When `Event.timer` is due; nil when nothing is waited for.
   public private(set) var nextDeadline: Instant?
 

@@ -86,7 +86,9 @@ extension Shared {
     neighbours.put(neighbour)
     if isNew || known?.member?.carried != packet.member?.carried { measurement.isStale = true }
     if owesRelease(to: neighbour) { voice.answer() }
-    for forwarder in table.numbers where releases[Int(forwarder)] == sender && neighbour.carries(forwarder) { releases[Int(forwarder)] = nil }
+    for forwarder in table.numbers where releases[Int(forwarder)] == sender && neighbour.carries(forwarder) {
+      releases[Int(forwarder)] = nil
+    }
   }
 
   private func take(_ packet: GlbpPacket, _ neighbour: inout Neighbour) {

@@ -187,7 +187,9 @@ extension Shared {
     for home in places where !home.isUnwilling {
       guard let since = home.willingSince, now >= since + configuration.forwarderPreemptDelay else { continue }
       for forwarder in table.numbers where table[forwarder]?.home == home.address && table[forwarder]?.holder != home.address {
-        guard let holder = places.first(where: { $0.address == table[forwarder]?.holder }), isSettled(forwarder, at: holder) else { continue }
+        guard let holder = places.first(where: { $0.address == table[forwarder]?.holder }), isSettled(forwarder, at: holder) else {
+          continue
+        }
         assign(forwarder, to: home, isFree: false, .home)
       }
     }
@@ -237,7 +239,9 @@ extension Shared {
 
   private func isMoving(_ places: [Place]) -> Bool {
     table.numbers.contains { forwarder in
-      guard let record = table[forwarder], !record.isRetired, let holder = places.first(where: { $0.address == record.holder }) else { return false }
+      guard let record = table[forwarder], !record.isRetired, let holder = places.first(where: { $0.address == record.holder }) else {
+        return false
+      }
       return !holder.carried.contains(forwarder)
     }
   }

@@ -10,12 +10,13 @@ struct Measurement: Sendable {
   private var heard: [TrafficRate] = Array(repeating: TrafficRate(), count: 256)
   /// The answers do not know who carries what now.
   var isStale = true
-  /// When the answers were told last. Not with every hello: the hosts answered meanwhile count by estimate until they are measured.
-  var refreshedAt = Instant.zero
+  /// When the packet path was read last. The hosts answered since then count by estimate.
+  private(set) var measuredAt = Instant.zero
 
   init(_ configuration: GatewayRouter.Configuration) {
     meter = RateMeter(window: configuration.measurementWindow)
     answers = Answers(method: configuration.answerMethod)
+    answers.window = configuration.measurementWindow
     clients = ClientCache(capacity: configuration.clientCapacity)
     steering = Steering(configuration.steering)
   }
@@ -24,6 +25,8 @@ struct Measurement: Sendable {
   func load(of forwarder: UInt8) -> Double { heard[Int(forwarder)].octets }
 
   mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume], at now: Instant) {
+    measuredAt = now
+    isStale = true
     for (forwarder, volume) in volumes where forwarder != 0 {
       meter.measure(forwarder, packets: volume.packets, octets: volume.octets, at: now)
       heard[Int(forwarder)] = meter.rate(of: forwarder)
@@ -39,7 +42,9 @@ struct Measurement: Sendable {
 }
 
 extension Shared {
-  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume]) { measurement.measure(volumes.filter { carriesTraffic($0.key) }, at: now) }
+  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume]) {
+    measurement.measure(volumes.filter { carriesTraffic($0.key) }, at: now)
+  }
 
   private func carriesTraffic(_ forwarder: UInt8) -> Bool {
     if case .seated(let seat) = state { return seat.owners[forwarder] == own }

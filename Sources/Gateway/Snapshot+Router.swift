@@ -15,7 +15,8 @@ extension Shared {
   func snapshot(at now: Instant) -> GatewayRouter.Snapshot {
     GatewayRouter.Snapshot(
       phase: phase, activeGateway: isActive ? own : activeNeighbour?.address,
-      standbyGateway: phase == .standby ? own : standbyNeighbour?.address, gateways: gateways, forwarders: table.numbers.compactMap(forwarder),
+      standbyGateway: phase == .standby ? own : standbyNeighbour?.address, gateways: gateways,
+      forwarders: table.numbers.compactMap(forwarder),
       weight: weighing.weight, isForwarding: weighing.isForwarding, isDraining: isDraining || isLeaving,
       isDrained: (isDraining || isLeaving) && isEmptyHanded, isLeaving: isLeaving, leaseDeadline: lease)
   }
