@@ -10,6 +10,7 @@ extension Path {
     }
     let sender = Address(v4: message.load(14))
     let target = Address(v4: message.load(24))
+    if has(skein_flag_gateway), let outcome = resolveVirtual(frame, message, sender, target) { return outcome }
     if isCluster(sender) { return claim(by: message.loadMAC(8), otherwise: .arpPassed) }
     guard message.load(6, as: UInt16.self) == 0x0100, isCluster(target) else { return Outcome(.pass, .arpPassed) }
     guard has(skein_flag_master) else { return Outcome(.drop, .arpNotMaster) }

@@ -3,6 +3,8 @@ import CPacketPath
 /// Whom a frame's destination hardware address means.
 enum Station: UInt8 {
   case own, shared, group, other
+  /// A virtual MAC address of the gateway's group.
+  case virtual
 }
 
 /// Whom a packet's destination address means.
@@ -27,12 +29,16 @@ extension Path {
     // Asked before the headers are followed: there is one way here, and there are many from there.
     let destination = destination(isIPv6 ? network.loadAddress(24) : Address(v4: network.load(16)))
     let headers = isIPv6 ? Headers(v6: network) : Headers(v4: network)
+    let station = station(frame)
     if isIPv6 && headers.transportProtocol == IPProtocol.icmpv6 && headers.isWhole && !headers.isFaulty {
       guard headers.transportLength >= 8, headers.transport.holds(8) else { return malformed(destination) }
       let type: UInt8 = headers.transport.load(0)
-      if type >= 133 && type <= 137 { return neighbour(frame, network, networkOffset, headers, type) }
+      if has(skein_flag_gateway), type == 135 || type == 136, let outcome = neighbourVirtual(frame, network, headers, type) {
+        return outcome
+      }
+      if type >= 133 && type <= 137 && station != .virtual { return neighbour(frame, network, networkOffset, headers, type) }
     }
-    let station = station(frame)
+    if station == .virtual { return decideForwarder(frame, network, networkOffset, headers, destination, isIPv6: isIPv6) }
     guard destination == .cluster else { return decideElsewhere(frame, headers, destination, station) }
     if station == .group { return Outcome(.drop, .groupFrame) }
     if station == .other { return Outcome(.pass, .otherStation) }
@@ -76,6 +82,7 @@ extension Path {
     let address = frame.loadMAC(0)
     if address == skein_own_mac(settings) { return .own }
     if address == skein_shared_mac(settings) { return .shared }
+    if has(skein_flag_gateway) && forwarder(of: address) != 0 { return .virtual }
     return address & 1 != 0 ? .group : .other
   }
 

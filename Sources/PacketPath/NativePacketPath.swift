@@ -8,6 +8,8 @@
   public final class NativePacketPath: @unchecked Sendable {
     /// The tables that it works on.
     public let tables: PacketTables
+    /// In place of the kernel's routes, for tests; without one, the kernel routes.
+    var router: ((skein_route_question) -> skein_route)?
     private let allocation: UnsafeMutableRawPointer?
 
     /// A packet path over memory that the caller keeps, the kernel program's maps for instance.
@@ -71,7 +73,7 @@
       let start = UInt(bitPattern: base)
       return withUnsafeMutablePointer(to: &length) { length in
         let memory = NativeTables(
-          tables: tables, now: now, processor: processor, isCounted: isCounted, capacity: buffer.count, length: length)
+          tables: tables, now: now, processor: processor, isCounted: isCounted, capacity: buffer.count, length: length, router: router)
         return PacketPath.process(Packet(start: start, end: start + UInt(length.pointee)), memory)
       }
     }
@@ -85,6 +87,7 @@
     let isCounted: Bool
     let capacity: Int
     let length: UnsafeMutablePointer<Int>
+    let router: ((skein_route_question) -> skein_route)?
 
     @inline(__always) var settings: UnsafePointer<skein_settings>? { UnsafePointer(tables.settings) }
     @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&tables.lease.pointee.deadline) }
@@ -109,6 +112,13 @@
 
     /// The caller has the frame already.
     @inline(__always) func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool { true }
+
+    @inline(__always) func route(_ question: skein_route_question) -> skein_route {
+      router?(question) ?? skein_route(answer: Int32(skein_route_not_forwarded), interface: 0, source: 0, destination: 0)
+    }
+
+    /// Only with a router, whose caller knows.
+    @inline(__always) func redirect(to interface: UInt32) {}
 
     @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
       let wanted = Int(frame.length) + Int(octets)

@@ -122,7 +122,7 @@ public enum PacketCounter: UInt32, Sendable {
       case .fragmentUnknown: "a fragment whose first fragment was not seen"
       case .ringFull: "for the daemon, but the ring to it is full"
       case .memberMissing: "of a work unit whose owner is not among the members"
-      case .malformed: "to the cluster, malformed or truncated"
+      case .malformed: "to the cluster or the gateway, malformed or truncated"
       case .malformedPassed: "malformed or truncated, and not for the cluster"
       case .headerLimit: "to the cluster, with more IPv6 extension headers than are followed"
       case .headerLimitPassed: "with more IPv6 extension headers than are followed, and not for the cluster"
@@ -130,7 +130,8 @@ public enum PacketCounter: UInt32, Sendable {
       case .group: "to a multicast, broadcast or link-local address"
       case .toStack: "to this machine's hardware address, and no business of the cluster's"
       case .otherStation: "to another machine's hardware address"
-      case .groupFrame: "to a cluster address, in a broadcast or multicast frame that is not the cluster's"
+      case .groupFrame:
+        "to a cluster address, in a frame that is not the cluster's: broadcast, multicast, or at the gateway's virtual MAC address"
       case .foreign: "to the shared hardware address, but neither for the cluster nor router work"
       case .tableMissing: "a table of the packet path is missing"
       case .invalidAsker: "an ARP request that came from a multicast hardware address"

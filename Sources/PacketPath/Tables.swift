@@ -15,6 +15,10 @@ protocol Tables {
   func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool
   /// The frame, longer or shorter at its end by so much; nil when it cannot be. Every earlier `Packet` of it is void.
   func resized(_ frame: Packet, by octets: Int32) -> Packet?
+  /// What the kernel's routes say.
+  func route(_ question: skein_route_question) -> skein_route
+  /// Where the frame goes when its verdict is `redirect`.
+  func redirect(to interface: UInt32)
 }
 
 /// A packet path over its tables. A value of a moment: made for one packet.
@@ -39,6 +43,17 @@ struct Path<Memory: Tables> {
     for index in 0..<UInt32(skein_address_count) {
       guard index < count else { return false }
       let entry = skein_cluster_address(settings, index)
+      if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
+    }
+    return false
+  }
+
+  /// Whether the address is one of the gateway's.
+  @inline(__always) func isVirtual(_ address: Address) -> Bool {
+    let count = UInt32(settings.pointee.virtual_address_count)
+    for index in 0..<UInt32(skein_virtual_address_count) {
+      guard index < count else { return false }
+      let entry = skein_virtual_address(settings, index)
       if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
     }
     return false

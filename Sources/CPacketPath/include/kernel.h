@@ -39,6 +39,44 @@ SKEIN_INLINE int64_t skein_kernel_adjust_tail(const struct skein_xdp_context *_N
   return ((int64_t (*)(const void *, int32_t))65)(context, change);
 }
 
+/* bpf.h, struct bpf_fib_lookup; the two hardware addresses in pieces that are aligned, as they must be on the stack. */
+struct skein_fib_lookup {
+  uint8_t family, protocol;
+  uint16_t source_port, destination_port, length;
+  uint32_t interface, traffic_class;
+  uint32_t source[4], destination[4];
+  uint32_t vlan;
+  uint32_t source_mac;
+  uint16_t source_mac_end, destination_mac;
+  uint32_t destination_mac_end;
+};
+
+/* The kernel's routing table, rules and neighbours; its limits of size too. No filter, no connection tracking, no check of the source. */
+SKEIN_INLINE struct skein_route skein_kernel_route(
+    const struct skein_xdp_context *_Nonnull context, const struct skein_route_question *_Nonnull question) {
+  struct skein_fib_lookup lookup = {
+    .family = question->is_ipv6 ? 10 : 2,
+    .protocol = question->protocol,
+    .source_port = question->source_port,
+    .destination_port = question->destination_port,
+    .length = question->length,
+    .interface = context->ingress_ifindex,
+    .traffic_class = question->traffic_class,
+  };
+  for (int word = 0; word < 4; word++) {
+    lookup.source[word] = question->source.words[question->is_ipv6 ? word : 3];
+    lookup.destination[word] = question->destination.words[question->is_ipv6 ? word : 3];
+  }
+  struct skein_route route = { .answer = ((int32_t (*)(const void *, void *, int32_t, uint32_t))69)(context, &lookup, sizeof lookup, 0) };
+  route.interface = lookup.interface;
+  route.source = lookup.source_mac | (uint64_t)lookup.source_mac_end << 32;
+  route.destination = lookup.destination_mac | (uint64_t)lookup.destination_mac_end << 16;
+  return route;
+}
+
+/* Where the frame goes when the program ends with the verdict that this returns: XDP_REDIRECT. */
+SKEIN_INLINE int32_t skein_kernel_redirect(uint32_t interface) { return ((int32_t (*)(uint32_t, uint64_t))23)(interface, 0); }
+
 SKEIN_INLINE struct skein_upcall *_Nullable skein_kernel_reserve(void) {
   return ((void *(*)(void *, uint64_t, uint64_t))131)(&skein_map_upcalls, sizeof(struct skein_upcall), 0);
 }

@@ -48,6 +48,13 @@ struct KernelTables: Tables {
     return true
   }
 
+  @inline(__always) func route(_ question: skein_route_question) -> skein_route {
+    var question = question
+    return skein_kernel_route(context, &question)
+  }
+
+  @inline(__always) func redirect(to interface: UInt32) { _ = skein_kernel_redirect(interface) }
+
   @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
     guard skein_kernel_adjust_tail(context, octets) == 0 else { return nil }
     return Packet(context)
@@ -60,9 +67,10 @@ extension Packet {
   }
 }
 
-/// XDP's verdicts: drop 1, pass 2, transmit 3. What went up was copied.
+/// XDP's verdicts: drop 1, pass 2, transmit 3, redirect 4. What went up was copied.
 @_cdecl("skein_path") public func skeinPath(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
   let verdict = process(Packet(context), KernelTables(context: context)).verdict
+  if verdict == .redirect { return 4 }
   return verdict == .up ? 1 : Int32(truncatingIfNeeded: verdict.rawValue)
 }
 
