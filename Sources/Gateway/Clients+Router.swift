@@ -8,3 +8,8 @@ extension GatewayRouter {
   /// How many were forgotten because there was no room.
   public var forgottenClientCount: UInt64 { shared.measurement.clients.evictionCount }
 }
+
+extension GlbpPacket {
+  /// What a gateway says of its group: the first hello, which names the family that the group speaks by.
+  var hello: GlbpHello? { hellos.first }
+}

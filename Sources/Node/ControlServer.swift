@@ -12,7 +12,7 @@ public protocol Controllable: Sendable {
   func status() async -> StatusReport?
   func units() async -> UnitsReport?
   /// nil when this daemon has no virtual gateway; so with the others about it.
-  func gateway() async -> GatewayReport?
+  func gatewayReport() async -> GatewayReport?
   func gatewayClients(limit: Int) async -> GatewayClientsReport?
   func gatewayPlan() async -> GatewayMovesReport?
   func counters() async -> CountersReport
@@ -66,7 +66,7 @@ struct ControlServer {
   private func router() -> Router<BasicRequestContext> {
     let router = Router()
     let node = self.node
-    router.get("/v1/node") { _, _ in try json(NodeReport(cluster: await node.status(), gateway: await node.gateway())) }
+    router.get("/v1/node") { _, _ in try json(NodeReport(cluster: await node.status(), gateway: await node.gatewayReport())) }
     router.get("/v1/status") { _, _ in try json(await node.status(), orNot: Self.noCluster) }
     router.get("/v1/members") { _, _ in try json(await node.status()?.members, orNot: Self.noCluster) }
     router.get("/v1/units") { _, _ in try json(await node.units(), orNot: Self.noCluster) }
@@ -101,7 +101,7 @@ struct ControlServer {
 
   private func addGateway(to router: Router<BasicRequestContext>) {
     let node = self.node
-    router.get("/v1/gateway") { _, _ in try json(await node.gateway(), orNot: Self.noGateway) }
+    router.get("/v1/gateway") { _, _ in try json(await node.gatewayReport(), orNot: Self.noGateway) }
     router.get("/v1/gateway/clients") { request, _ in
       let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 1000
       return try json(await node.gatewayClients(limit: min(max(limit, 0), 100_000)), orNot: Self.noGateway)
@@ -112,7 +112,7 @@ struct ControlServer {
   private func addMetrics(to router: Router<BasicRequestContext>) {
     let node = self.node
     router.get("/metrics") { _, _ in
-      let text = Metrics.text(status: await node.status(), gateway: await node.gateway(), counters: await node.counters())
+      let text = Metrics.text(status: await node.status(), gateway: await node.gatewayReport(), counters: await node.counters())
       return Response(
         status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
     }

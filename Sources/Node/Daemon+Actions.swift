@@ -21,6 +21,7 @@ extension Daemon {
     }
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
+    tellGateway()
     timer?.deadline = member.nextDeadline
   }
 
@@ -115,7 +116,9 @@ extension Daemon {
 
   func write(_ state: UnitState, _ unit: Int) {
     backend.tables.setUnit(unit, owner: state.owner, isAcknowledged: state.isAcknowledged, isMine: state.isMine)
-    if state.isMine { open(unit) }
+    guard state.isMine else { return }
+    announceForwarders(UnitSet(CollectionOfOne(unit)))
+    open(unit)
   }
 
   // MARK: held packets

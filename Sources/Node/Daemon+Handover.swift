@@ -110,7 +110,9 @@ extension Daemon {
 
   private func send(_ packet: HeldPackets.Packet, to address: EthernetAddress) {
     var frame = packet.frame
-    frame.replaceSubrange(0..<12, with: address.wireOctets + machine.interface.ethernetAddress.wireOctets)
+    // To a virtual MAC address it goes as it came: the switches know the next owner's port by now, and its packet path the address.
+    let destination = gateway?.isVirtual(frame) == true ? Array(frame.prefix(6)) : address.wireOctets
+    frame.replaceSubrange(0..<12, with: destination + machine.interface.ethernetAddress.wireOctets)
     do { try backend.transmit(frame) } catch { logger.debug("a held packet was lost: \(error)") }
   }
 
@@ -132,6 +134,7 @@ extension Daemon {
       partings[unit] = nil
       hold(unit)
     }
+    announceForwarders(units)
     ask(serial)
   }
 

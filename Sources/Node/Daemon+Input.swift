@@ -51,6 +51,10 @@ extension Daemon {
 
   private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
     if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
+    if refusal == nil, case .stateTransfer(let transfer) = message, transfer.application == Self.gatewayApplication {
+      gateway?.receive(transfer.bytes, from: source, incarnation: header.incarnation, sequence: header.sequence)
+      return
+    }
     // Members that have left still owe and are owed packets, so these do not go by the decision maker.
     if refusal == nil, case .stateTransfer(let transfer) = message, InFlight.applications.contains(transfer.application) {
       return takeTransfer(transfer, from: header.sender)
@@ -68,6 +72,14 @@ extension Daemon {
   /// A packet that the packet path could not decide: it waits, and the decision maker hears of its unit.
   func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
     let now = BootClock.now()
+    if reason == skein_upcall_question {
+      gateway?.hostAsked(frame, forwarder: UInt8(exactly: unit))
+      return
+    }
+    if reason == skein_upcall_conflict {
+      gateway?.heardConflict(frame)
+      return
+    }
     if reason == skein_upcall_fragment {
       held.holdFragment(frame, interface: interface, at: now)
       housekeeping?.deadline = now + Self.fragmentPatience
@@ -113,6 +125,7 @@ extension Daemon {
     nextMinorRound = now + .seconds(1)
     held.expire(at: now)
     load.measure(at: now) { backend.tables.traffic(of: $0).packets }
+    gateway?.measure(at: now)
     handle(.load(load.busiest(of: backend.tables.ownUnits), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
     events.wake()
     if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }

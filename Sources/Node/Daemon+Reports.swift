@@ -88,7 +88,7 @@ extension Daemon: Controllable {
         value: refusedByHopLimit))
     result.append(
       CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
-    return CountersReport(counters: result)
+    return CountersReport(counters: result + (gateway?.counters ?? []))
   }
 
   public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
@@ -140,9 +140,9 @@ extension Daemon: Controllable {
 
   public func reload() async -> CommandReport { reloadNow() }
 
-  public func gateway() async -> GatewayReport? { nil }
-  public func gatewayClients(limit: Int) async -> GatewayClientsReport? { nil }
-  public func gatewayPlan() async -> GatewayMovesReport? { nil }
+  public func gatewayReport() async -> GatewayReport? { gateway?.report(events: events.notable) }
+  public func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway?.clients(limit: limit) }
+  public func gatewayPlan() async -> GatewayMovesReport? { gateway?.plan }
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(

@@ -74,6 +74,9 @@ public actor Daemon {
   var isStopping = false
   var stopsAt: Instant?
   var announcements: UInt64 = 0
+  /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
+  let gateway: GatewayRunner?
+  var toldGateway: GatewayView?
 
   /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
   /// cluster, or the gateway of a group that stands alone.
@@ -125,6 +128,7 @@ public actor Daemon {
     mailbox = poller.mailbox
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)
     replay = ReplayPath(backend.tables)
+    gateway = try Self.gateway(configuration, backend, logger)
     messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
     links = try LinkMonitor()
     member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
@@ -147,6 +151,13 @@ public actor Daemon {
     return try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
   }
 
+  private static func gateway(_ configuration: Configuration, _ backend: any PathBackend, _ logger: Logger) throws -> GatewayRunner? {
+    guard let section = configuration.gateway else { return nil }
+    return try GatewayRunner(
+      section, mode: .cluster, try GatewayMachine(section), backend, logger,
+      .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+  }
+
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
     guard credentials.cluster == section.identifier, credentials.member == section.member else {
       throw StartError(
@@ -163,6 +174,7 @@ public actor Daemon {
     if configuration.realtime { Realtime.ask(logger) }
     try writeSettings()
     backend.tables.set(flag: skein_flag_master, false)
+    backend.tables.set(flag: skein_flag_answers, false)
     backend.tables.set(flag: skein_flag_enabled, true)
     try backend.start(on: poller) { reason, unit, interface, frame in
       self.sentUp(reason, unit: unit, interface: interface, frame)
@@ -170,6 +182,7 @@ public actor Daemon {
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
     try machine.prepare(section)
     try watchInputs()
+    try startGateway()
     ControlServer.start(for: self, configuration, logger)
     begin()
     handle(.revoked(security.revokedMembers))
@@ -200,16 +213,18 @@ public actor Daemon {
   /// Writes what the packet path must know of configuration and machine.
   func writeSettings() throws {
     let section = self.section
-    try PathSettings(
+    var settings = try PathSettings(
       ownAddress: machine.interface.ethernetAddress, sharedAddress: machine.sharedAddress,
       clusterAddresses: section.addresses.map(\.address), ownAddresses: machine.ownAddresses(besides: section.addresses),
-      delivery: section.delivery, routing: section.routing, l2tpSessions: section.l2tpSessions, services: section.sourceOnly
-    ).write(to: backend.tables)
+      delivery: section.delivery, routing: section.routing, l2tpSessions: section.l2tpSessions, services: section.sourceOnly)
+    settings.gateway = try gateway?.pathSettings()
+    settings.write(to: backend.tables)
   }
 
   /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
     if !keeping {
+      gateway?.stop()
       for error in machine.restore(section) { logger.warning("not restored: \(error)") }
     }
     do {

@@ -8,7 +8,7 @@ import Wire
 extension GatewayDaemon: Controllable {
   func status() async -> StatusReport? { nil }
   func units() async -> UnitsReport? { nil }
-  func gateway() async -> GatewayReport? { gateway.report(events: events.notable) }
+  func gatewayReport() async -> GatewayReport? { gateway.report(events: events.notable) }
   func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway.clients(limit: limit) }
   func gatewayPlan() async -> GatewayMovesReport? { gateway.plan }
 

@@ -77,7 +77,6 @@ extension GatewayRouter.AssignmentReason {
     case .home: "its home is back"
     case .balance: "to balance the traffic"
     case .drain: "its holder drains"
-    case .weight: "its holder's weight is below its threshold"
     case .claimed: "it claims it"
     }
   }

@@ -43,7 +43,7 @@ extension GatewayRunner {
       return
     }
     question = query
-    handle(.hostAsked(query.askerEthernet, query.asker, forwarder: forwarder))
+    handle(.hostAsked(GatewayHost(ethernet: query.askerEthernet, address: query.asker), forwarder: forwarder))
     question = nil
   }
 

@@ -133,7 +133,7 @@ final class GatewayRunner {
       surroundings.release(Int(forwarder))
     case .dropHeld(let forwarder): surroundings.forget(Int(forwarder))
     case .setActive(let isActive): backend.tables.set(flag: skein_flag_answers, isActive)
-    case .answer(let host, let address, let forwarder): answer(host, address, forwarder)
+    case .answer(let host, let forwarder): answer(host, forwarder)
     case .place(let places): surroundings.place(places)
     case .report(let report): note(report)
     case .stopped: surroundings.stopped()
@@ -159,7 +159,10 @@ final class GatewayRunner {
   }
 
   private func send(_ packet: GlbpPacket, from sources: [GatewayRouter.Source]) {
-    guard mode == .alone else { return surroundings.broadcast(packet.encode()) }
+    guard mode == .alone else {
+      for case .forwarder(let number) in sources { teachSwitches(number) }
+      return surroundings.broadcast(packet.encode())
+    }
     for source in sources {
       let ethernet =
         switch source {
@@ -173,14 +176,33 @@ final class GatewayRunner {
     }
   }
 
-  private func answer(_ host: EthernetAddress, _ address: InternetAddress, _ forwarder: UInt8) {
-    guard let question, question.askerEthernet == host, question.asker == address else { return }
+  private func answer(_ host: GatewayHost, _ forwarder: UInt8) {
+    guard let question, question.askerEthernet == host.ethernet, question.asker == host.address else { return }
     let frame = question.answer(
       at: .virtual(group: section.group, forwarder: forwarder), from: ethernetAddress, isRouter: true)
     do {
       try backend.transmit(frame)
       questions.answered += 1
     } catch { questions.unsent += 1 }
+  }
+
+  /// Inside a cluster nothing else leaves from a virtual MAC address: a reverse ARP request, as hypervisors send it for a machine that has
+  /// moved, tells the switches where it is, and hosts do not heed it.
+  func teachSwitches(_ forwarder: UInt8) {
+    let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
+    do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
+  }
+
+  /// Whether the unit is one of the group's forwarders.
+  func isForwarder(_ unit: Int) -> Bool {
+    guard let number = UInt8(exactly: unit), number > 0 else { return false }
+    return router.snapshot(at: BootClock.now()).forwarders.contains { $0.number == number }
+  }
+
+  /// Whether a frame is to one of the group's virtual MAC addresses.
+  func isVirtual(_ frame: [UInt8]) -> Bool {
+    frame.count >= 14
+      && EthernetAddress(bits: frame.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }).virtualForwarder?.group == section.group
   }
 
   private func note(_ report: GatewayRouter.Report) {

@@ -52,6 +52,8 @@ public struct ArpOperation: RawRepresentable, Hashable, Sendable {
   public static let request = ArpOperation(rawValue: 1)
   /// The sender has the sender address.
   public static let reply = ArpOperation(rawValue: 2)
+  /// Which address has the target? (RFC 903)
+  public static let reverseRequest = ArpOperation(rawValue: 3)
 }
 
 /// An ARP packet as a value.
@@ -101,6 +103,14 @@ public struct ArpMessage: Hashable, Sendable {
     ArpMessage(
       operation: .reply, senderEthernet: ethernet, senderAddress: targetAddress, targetEthernet: senderEthernet,
       targetAddress: senderAddress)
+  }
+
+  /// A whole frame from an Ethernet address that tells the switches where it is, and hosts nothing: a reverse ARP request (RFC 903).
+  public static func whereabouts(of ethernet: EthernetAddress) -> [UInt8] {
+    let none = InternetAddress(ipv4: 0)
+    let message = ArpMessage(
+      operation: .reverseRequest, senderEthernet: ethernet, senderAddress: none, targetEthernet: ethernet, targetAddress: none)
+    return EthernetHeader(destination: .broadcast, source: ethernet, type: .reverseArp).frame(carrying: message.encode())
   }
 
   /// The packet's 28 octets.

@@ -11,6 +11,8 @@ public struct EtherType: RawRepresentable, Hashable, Sendable {
   public static let ipv4 = EtherType(rawValue: 0x0800)
   /// ARP.
   public static let arp = EtherType(rawValue: 0x0806)
+  /// Reverse ARP (RFC 903).
+  public static let reverseArp = EtherType(rawValue: 0x8035)
   /// A VLAN tag follows (802.1Q).
   public static let vlan = EtherType(rawValue: 0x8100)
   /// IPv6.

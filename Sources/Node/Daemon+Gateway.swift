@@ -1,0 +1,85 @@
+// A virtual gateway inside the cluster. Forwarder f is work unit f: the cluster gives it away, moves it and protects it by its leases, as any
+// unit; the cluster's master is the active virtual gateway. What is left to the gateway is to say where which unit should be, to answer the
+// hosts, to measure and to plan. Its hellos travel sealed, as messages of an application.
+
+import CPacketPath
+import Cluster
+import Gateway
+import Linux
+import Logging
+import PacketPath
+import Wire
+
+extension Daemon {
+  /// The application's number of `StateTransfer` that carries a gateway's hello.
+  static var gatewayApplication: UInt16 { 0xfffd }
+
+  /// Ties the gateway to the cluster, and begins.
+  func startGateway() throws {
+    guard let gateway else { return }
+    gateway.surroundings = .init(
+      note: { self.events.append(kind: $0, text: $1) }, release: { self.open($0) }, forget: { self.held.forget($0) },
+      place: { self.place($0) }, broadcast: { self.broadcast($0) })
+    try gateway.start(on: poller)
+    tellGateway()
+  }
+
+  /// The cluster's state, as the gateway needs it; told after every event that may have changed it.
+  func tellGateway() {
+    guard let gateway else { return }
+    let now = BootClock.now()
+    let snapshot = member.snapshot(at: now)
+    let view = GatewayView(
+      isMaster: snapshot.phase == .master,
+      members: snapshot.members.map {
+        .init(address: $0.profile.address, weight: UInt8(clamping: Int($0.profile.weight)), isDraining: $0.isDraining)
+      },
+      owners: owners(snapshot))
+    let forwarders = gateway.router.snapshot(at: now).forwarders.map(\.number)
+    gateway.hear(Set(forwarders.filter { backend.tables.units[Int($0)].mine != UInt8(skein_not_mine) }))
+    guard view != toldGateway else { return }
+    toldGateway = view
+    gateway.handle(.clusterView(isMaster: view.isMaster, members: view.members, owners: view.owners))
+  }
+
+  private func owners(_ snapshot: ClusterMember.Snapshot) -> [UInt8: InternetAddress] {
+    var owners: [UInt8: InternetAddress] = [:]
+    for number in 1...UInt8.max {
+      let unit = snapshot.units[Int(number)]
+      if unit.isAcknowledged, let owner = unit.owner, let profile = knownProfiles[owner] { owners[number] = profile.address }
+    }
+    return owners
+  }
+
+  private func place(_ places: [UInt8: InternetAddress]) {
+    let members = Dictionary(knownProfiles.values.map { ($0.address, $0.identifier) }, uniquingKeysWith: { $1 })
+    var units: [Int: MemberIdentifier] = [:]
+    for (number, address) in places { units[Int(number)] = members[address] }
+    handle(.place(units))
+  }
+
+  private func broadcast(_ payload: [UInt8]) {
+    guard member.snapshot(at: BootClock.now()).phase.isInCluster else { return }
+    let transfer = StateTransfer(
+      term: member.snapshot(at: BootClock.now()).term, serial: 0, unit: 0, application: Self.gatewayApplication, piece: 0, pieceCount: 1,
+      bytes: payload)
+    send(.stateTransfer(transfer), to: .everyone, .sealed)
+  }
+
+  /// Teaches the switches that these forwarders' virtual MAC addresses are here now.
+  func announceForwarders(_ units: UnitSet) {
+    guard let gateway else { return }
+    for unit in units where gateway.isForwarder(unit) { gateway.teachSwitches(UInt8(unit)) }
+  }
+}
+
+/// What the gateway was told last.
+struct GatewayView: Equatable {
+  var isMaster: Bool
+  var members: [GatewayRouter.ClusterGateway]
+  var owners: [UInt8: InternetAddress]
+}
+
+extension ClusterMember.Phase {
+  fileprivate var isInCluster: Bool { self == .master || self == .member }
+}
