@@ -83,8 +83,9 @@ struct MoveSearch {
       for second in order.indices[(first + 1)...] {
         for third in order.indices[(second + 1)...] {
           let gateways = [order[first], order[second], order[third]]
-          guard isUneven(gateways), isSmall || movable(on: gateways).count <= MovePlanner.exactCount else { continue }
-          if improve(gateways) { return true }
+          let isExact = movable(on: gateways).count <= MovePlanner.exactCount
+          guard isUneven(gateways), isSmall || isExact else { continue }
+          if improve(gateways) || !isExact && improve(gateways, filledWithLargest: true) { return true }
         }
       }
     }
@@ -117,8 +118,8 @@ struct MoveSearch {
   }
 
   /// Places what these gateways hold as well as can be; whether that brought the group closer.
-  private mutating func improve(_ gateways: [Int]) -> Bool {
-    let free = chosen(on: gateways)
+  private mutating func improve(_ gateways: [Int], filledWithLargest: Bool = false) -> Bool {
+    let free = chosen(on: gateways, filledWithLargest)
     guard !free.isEmpty else { return false }
     let others = closeness(of: targets.indices.filter { !gateways.contains($0) }).largest
     let now = closeness(of: gateways)
@@ -163,8 +164,8 @@ struct MoveSearch {
   }
 
   /// The virtual MACs to place anew: all that may move, or of two gateways with many the most useful ones. Those are the ones that come
-  /// nearest to evening the two out, alone or exchanged for one of the other's, and then the smallest. Which of two equal loads is taken makes no difference.
-  private func chosen(on gateways: [Int]) -> [Int] {
+  /// nearest to evening the two out, alone or exchanged for one of the other's, and then the smallest or largest. Which of two equal loads is taken makes no difference.
+  private func chosen(on gateways: [Int], _ filledWithLargest: Bool) -> [Int] {
     let movable = movable(on: gateways)
     guard movable.count > MovePlanner.exactCount else { return movable }
     let order = gateways.sorted { (excess(of: $1), $0) < (excess(of: $0), $1) }
@@ -186,6 +187,7 @@ struct MoveSearch {
       if chosen.count == MovePlanner.exactCount { return chosen }
     }
     let rest = movable.filter { !chosen.contains($0) }.sorted { (forwarders[$0].load, $0) < (forwarders[$1].load, $1) }
-    return chosen + rest.prefix(MovePlanner.exactCount - chosen.count)
+    let room = MovePlanner.exactCount - chosen.count
+    return chosen + (filledWithLargest ? rest.suffix(room) : rest.prefix(room))
   }
 }
