@@ -132,5 +132,7 @@ extension ClusterMember {
     case balance
     case drain
     case leave
+    /// The gateway wants it there.
+    case placement
   }
 }

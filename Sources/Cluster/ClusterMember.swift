@@ -46,7 +46,7 @@
 //
 // FILES. ClusterMember: this, and which state gets which event. State: the states and what each listens to. Shared: what outlives a change
 // of state. Holdings: what this machine processes. Joining: figure 6. Following: a member. Succession: a member whose master is silent.
-// Master and its extensions: Units (8D, 8E, 9), Joins (8F), Ties (8A), Keys, Pursuit (what is due). The simulator (module Simulation) runs
+// Master and its extensions: Units (8D, 8E, 9), Places (what the gateway wants), Joins (8F), Ties (8A), Keys, Pursuit (what is due). The simulator (module Simulation) runs
 // all of this by the thousand, with every fault we could think of; most sentences above are there because it found what happens without.
 //
 // ODDITIES. The seed prints the test for balancing as K − 1 ≥ J − 1, which always holds; it means K − 1 ≥ J + 1. OFFER MASTER with a member
@@ -123,6 +123,7 @@ public struct ClusterMember: Sendable {
     case .leave: leave()
     case .expel(let member): reign { $0.expel(member, .expelled, &$1) }
     case .revoked(let members): revoke(members)
+    case .place(let places): place(places)
     case .setWeight(let weight): change { $0.profile.weight = max(1, weight) }
     case .personality(let version, let digest): takePersonality(version, digest)
     case .load(let loads, let packetsPerSecond): report(loads, packetsPerSecond)
@@ -262,6 +263,11 @@ public struct ClusterMember: Sendable {
     }
   }
 
+  private mutating func place(_ places: [Int: MemberIdentifier]) {
+    shared.places = Places(places)
+    reign { master, _ in master.isBalancing = true }
+  }
+
   /// Something about this member that the others, or its own balancing, must know.
   private mutating func change(_ body: (inout Shared) -> Void) {
     let before = shared.profile
@@ -335,6 +341,7 @@ extension ClusterMember {
       units: shared.table.map { .init(owner: $0, isAcknowledged: $0 != nil) }, ownUnits: shared.holdings.owned, keepaliveInterval: .zero,
       toleratedLosses: LossAverage.toleratedLosses.lowerBound, lossAverage: 0, epoch: shared.epoch ?? 0, isDraining: shared.isDraining,
       isDrained: shared.isDraining && shared.holdings.owned.isEmpty && shared.holdings.arriving.isEmpty, isLeaving: shared.isLeaving)
+    shared.places.units.visit { result.places[$0] = shared.places[$0] }
     switch state {
     case .unstarted, .joining, .offering, .resting, .left, .down: result.units = ownUnits
     case .following(let following): describe(following, &result)

@@ -32,6 +32,9 @@ extension ClusterMember {
     case expel(MemberIdentifier)
     /// The certificates of these members are revoked: the whole list, each time it changes.
     case revoked(Set<MemberIdentifier>)
+    /// Which member should own which unit: the whole map each time. The master takes them there one by one as soon as their members may be
+    /// given units; units that are not named are balanced. Each member's node says what it knows, so that a successor goes on with it.
+    case place([Int: MemberIdentifier])
     /// This machine's own weight changed.
     case setWeight(UInt16)
     /// This machine now runs this personality, fetched or reloaded.

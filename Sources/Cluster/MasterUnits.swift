@@ -41,24 +41,28 @@ extension Master {
     peers[slot].digest ^= set.digest
   }
 
-  /// Figure 9, step 937: the least loaded member gets it.
+  /// Figure 9, step 937: the least loaded member gets it, or the one where it is placed.
   mutating func packetArrived(for unit: Int, _ shared: inout Shared) {
     guard (0..<UnitSet.unitCount).contains(unit), isReady, shared.hasLease, case .free = units[unit] else { return }
     switch solitude {
     case .idle: probe(&shared)
     case .probing: break
     case .serving, .accompanied:
-      if let target = leastLoaded(shared) { assign(UnitSet(unit: unit), to: target, from: nil, &shared) }
+      if let target = destination(of: unit, shared) { assign(UnitSet(unit: unit), to: target, from: nil, &shared) }
     }
   }
 
-  /// Gives away all that is free, evenly by weight.
+  /// Gives away all that is free: where it is placed, the rest evenly by weight.
   mutating func assignFree(_ shared: inout Shared) {
     guard units.freeCount > 0, isReady, shared.hasLease, solitude == .serving || solitude == .accompanied else { return }
     var shares = takers(shared)
     guard !shares.isEmpty else { return }
     var gifts = Array(repeating: UnitSet(), count: shares.count)
     for unit in 0..<UnitSet.unitCount where units[unit] == .free {
+      if let place = place(of: unit, shared), let index = shares.firstIndex(where: { $0.member == place }) {
+        gifts[index].insert(unit)
+        continue
+      }
       let index = shares.indices.min { shares[$0].isLess(than: shares[$1]) } ?? 0
       gifts[index].insert(unit)
       shares[index].load += 1
@@ -85,6 +89,7 @@ extension Master {
       serial: serial, member: member, units: UnitSet(unit: unit), kind: .release(target: target), sentAt: shared.now)
     handouts.append(handout)
     shared.counters.unitsMoved += 1
+    nextUnitToMove = unit + 1
     hand(handout, &shared)
   }
 
@@ -183,7 +188,7 @@ extension Master {
 
   // MARK: Balance (figure 8D)
 
-  /// One that may be given units, and how many it has.
+  /// One that may be given units, and how many it has beside those that are placed where they may be.
   struct Share {
     var member: MemberIdentifier
     var weight: UInt64
@@ -196,16 +201,25 @@ extension Master {
   /// Members that may be given units. A new one may once every member knows of it: who succeeds this master must know whom to ask.
   /// If all want to be rid of theirs, those that stay keep them.
   func takers(_ shared: Shared) -> [Share] {
-    var result = peers.filter { $0.isEligible && isKnownToAll($0) }.map { share($0.profile) }
-    if !shared.isDraining, !shared.isLeaving { result.append(share(shared.profile)) }
-    if result.isEmpty, !shared.isLeaving, peers.allSatisfy(\.wantsNone) { result.append(share(shared.profile)) }
+    let placed = placedLoads(shared)
+    var result = peers.filter { mayTake($0) }.map { share($0.profile, placed) }
+    if mayTake(shared.identifier, shared) { result.append(share(shared.profile, placed)) }
+    if result.isEmpty, !shared.isLeaving, peers.allSatisfy(\.wantsNone) { result.append(share(shared.profile, placed)) }
     return result
   }
 
+  func mayTake(_ member: MemberIdentifier, _ shared: Shared) -> Bool {
+    guard let slot = slots[member] else { return member == shared.identifier && !shared.isDraining && !shared.isLeaving }
+    return mayTake(peers[slot])
+  }
+
+  private func mayTake(_ peer: Peer) -> Bool { peer.isEligible && isKnownToAll(peer) }
+
   private func isKnownToAll(_ peer: Peer) -> Bool { peer.joinedVersion <= 1 || heardListVersion >= peer.joinedVersion }
 
-  func share(_ profile: MemberProfile) -> Share {
-    Share(member: profile.identifier, weight: UInt64(max(1, profile.weight)), load: UInt64(max(0, units.load(of: profile.identifier))))
+  private func share(_ profile: MemberProfile, _ placed: [MemberIdentifier: Int]) -> Share {
+    let load = units.load(of: profile.identifier) - (placed[profile.identifier] ?? 0)
+    return Share(member: profile.identifier, weight: UInt64(max(1, profile.weight)), load: UInt64(max(0, load)))
   }
 
   func leastLoaded(_ shared: Shared) -> MemberIdentifier? { takers(shared).min { $0.isLess(than: $1) }?.member }
@@ -219,7 +233,7 @@ extension Master {
     }
     guard isBalancing, isReady, shared.hasLease, solitude == .accompanied else { return }
     for _ in 0..<64 where isBalancing && units.movingCount < Self.movesAtOnce {
-      if !drainOne(&shared) && !balanceOne(&shared) { isBalancing = false }
+      if !drainOne(&shared) && !placeOne(&shared) && !balanceOne(&shared) { isBalancing = false }
     }
   }
   static let movesAtOnce = 4
@@ -229,7 +243,7 @@ extension Master {
     var reluctant = peers.filter(\.wantsNone).map(\.profile.identifier)
     if shared.isDraining || shared.isLeaving { reluctant.append(shared.identifier) }
     guard let source = reluctant.first(where: { units.load(of: $0) > 0 }), let unit = nextUnit(of: source),
-      let target = leastLoaded(shared), target != source
+      let target = destination(of: unit, shared), target != source
     else { return false }
     let reason: ClusterMember.MoveReason = isLeaving(source, shared) ? .leave : .drain
     shared.report(.unitsMoving(UnitSet(unit: unit), from: source, to: target, reason))
@@ -248,19 +262,18 @@ extension Master {
     let shares = takers(shared)
     guard let least = shares.min(by: { $0.isLess(than: $1) }),
       let most = shares.max(by: { Int($0.load) * Int($1.weight) < Int($1.load) * Int($0.weight) }),
-      most.load > 0, (most.load - 1) * least.weight >= (least.load + 1) * most.weight, let unit = nextUnit(of: most.member)
+      most.load > 0, (most.load - 1) * least.weight >= (least.load + 1) * most.weight,
+      let unit = nextUnit(of: most.member, where: { place(of: $0, shared) == nil })
     else { return false }
     shared.report(.unitsMoving(UnitSet(unit: unit), from: most.member, to: least.member, .balance))
     release(unit, of: most.member, to: least.member, &shared)
     return true
   }
 
-  private mutating func nextUnit(of member: MemberIdentifier) -> Int? {
+  private func nextUnit(of member: MemberIdentifier, where mayMove: (Int) -> Bool = { _ in true }) -> Int? {
     for offset in 0..<UnitSet.unitCount {
       let unit = (nextUnitToMove + offset) % UnitSet.unitCount
-      guard units[unit] == .owned(member) else { continue }
-      nextUnitToMove = unit + 1
-      return unit
+      if units[unit] == .owned(member), mayMove(unit) { return unit }
     }
     return nil
   }
@@ -280,7 +293,7 @@ extension Master {
   private mutating func balanceTraffic(_ shared: inout Shared) {
     guard isReady, shared.hasLease, solitude == .accompanied, hasTraffic(shared) else { return }
     var totals = takers(shared).map { ($0, traffic(of: $0.member, shared).total) }
-    for _ in 0..<Self.movesAtOnce where totals.count > 1 {
+    for _ in 0..<Self.movesAtOnce where totals.count > 1 && units.movingCount < Self.movesAtOnce {
       totals.sort { $0.1 / Double($0.0.weight) < $1.1 / Double($1.0.weight) }
       let (least, most) = (totals[0], totals[totals.count - 1])
       guard let load = helpfulLoad(from: most, to: least, shared) else { return }
@@ -291,11 +304,14 @@ extension Master {
     }
   }
 
-  /// The busiest unit that leaves the least loaded member not above the other.
+  /// The busiest unit that leaves the least loaded member not above the other, of those that are not where they are placed: the traffic of
+  /// those counts, but stays.
   private func helpfulLoad(from most: (Share, Double), to least: (Share, Double), _ shared: Shared) -> LoadReport.UnitLoad? {
     traffic(of: most.0.member, shared).units.filter { load in
       let packets = Double(load.packetsPerSecond)
-      let isOwned = Int(load.unit) < UnitSet.unitCount && units[Int(load.unit)] == .owned(most.0.member)
+      let isOwned =
+        Int(load.unit) < UnitSet.unitCount && units[Int(load.unit)] == .owned(most.0.member)
+        && place(of: Int(load.unit), shared) == nil
       return packets > 0 && isOwned && (most.1 - packets) / Double(most.0.weight) >= (least.1 + packets) / Double(least.0.weight)
     }.max { $0.packetsPerSecond < $1.packetsPerSecond }
   }

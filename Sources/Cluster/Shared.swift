@@ -38,6 +38,7 @@ struct Shared: Sendable {
   var isDraining = false
   var isLeaving = false
   var revoked: Set<MemberIdentifier> = []
+  var places = Places()
   var packetsPerSecond: UInt32 = 0
   var unitLoads: [LoadReport.UnitLoad] = []
   /// Owners as the master's table named them, for people.

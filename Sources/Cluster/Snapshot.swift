@@ -13,6 +13,8 @@ extension ClusterMember {
     /// Owner and acknowledgement of each of the 1,024 units, as far as this machine knows. A member that is not the master knows its own
     /// at once and the others' up to a second late.
     public var units: [Unit]
+    /// Where units are placed, as this machine's gateway said last.
+    public var places: [Int: MemberIdentifier] = [:]
     /// Units that this machine processes.
     public var ownUnits: UnitSet
     public var keepaliveInterval: Interval

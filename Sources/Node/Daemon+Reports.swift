@@ -73,6 +73,7 @@ extension Daemon: Controllable {
     return UnitsReport(
       owners: snapshot.units.map { $0.owner.map { Int($0.rawValue) } ?? 0 },
       acknowledged: snapshot.units.map { $0.owner != nil && $0.isAcknowledged },
+      places: (0..<UnitSet.unitCount).map { snapshot.places[$0].map { Int($0.rawValue) } ?? 0 },
       packets: (0..<UnitSet.unitCount).map { backend.tables.traffic(of: $0).packets }, member: Int(profile.identifier.rawValue))
   }
 

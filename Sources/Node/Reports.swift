@@ -80,6 +80,8 @@ public struct UnitsReport: Codable, Sendable {
   public var owners: [Int]
   /// Whether the owner has acknowledged, by unit.
   public var acknowledged: [Bool]
+  /// The number of the member where the gateway wants the unit, by unit; 0 for no wish.
+  public var places: [Int]
   /// Packets taken here since the packet path was started, by unit.
   public var packets: [UInt64]
   public var member: Int

@@ -18,7 +18,8 @@ struct Fault {
 extension World {
   mutating func scheduleFaults(until end: UInt64) {
     if options.faults.contains(.attacker) { queue.add(.attack, at: 500_000_000) }
-    guard options.faults.subtracting(.attacker) != .none else { return }
+    if options.faults.contains(.placements) { schedulePlacements(until: end) }
+    guard options.faults.subtracting([.attacker, .placements]) != .none else { return }
     var at = UInt64(1_500_000_000)
     while true {
       at += 1 + random.below(options.faultInterval.nanoseconds * 2)

@@ -63,7 +63,9 @@ public struct FaultKinds: OptionSet, Hashable, Sendable {
   public static let operators = FaultKinds(rawValue: 512)
   /// Somebody on the wire forges and replays messages, all the time.
   public static let attacker = FaultKinds(rawValue: 1024)
-  public static let all = FaultKinds(rawValue: 2047)
+  /// A gateway places units on members, anew every few seconds; the members hear of it one after the other.
+  public static let placements = FaultKinds(rawValue: 2048)
+  public static let all = FaultKinds(rawValue: 4095)
   public static let none: FaultKinds = []
 }
 

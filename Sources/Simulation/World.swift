@@ -22,6 +22,8 @@ struct World {
   var heals: [Fault] = []
   var recorded: [Datagram] = []
   var nextKey: UInt64 = 1
+  /// What the gateway wants, the newest.
+  var places: [Int: MemberIdentifier] = [:]
   /// Of the newest master: what an attacker has seen in the headers.
   var lastTerm = Term.none
   var lastHealAt: UInt64 = 0
@@ -73,6 +75,7 @@ struct World {
     let claims = machines[index].path.mine
     let lease = Instant(nanoseconds: machines[index].path.lease)
     feed(.start(claims: claims, leaseDeadline: lease), to: index)
+    tellPlaces(index, within: 1_000_000_000)
   }
 
   /// The process ends; everything it knew is gone.
@@ -396,6 +399,8 @@ struct World {
     case .heal: heal(Int(entry.value))
     case .attack: attack()
     case .sample: sample()
+    case .place: place(index)
+    case .rearrange: rearrange()
     }
   }
 
@@ -442,7 +447,7 @@ struct World {
     let snapshot = machines[master].member.snapshot(at: Instant(nanoseconds: machines[master].clock.local(time)))
     let running = machines.count { $0.process == .running }
     guard snapshot.members.count == running else { return "\(snapshot.members.count) of \(running) machines are members" }
-    return nil
+    return misplacement(snapshot)
   }
 
   private mutating func finish() {
