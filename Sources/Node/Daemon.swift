@@ -17,6 +17,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Foundation
+import Gateway
 import Linux
 import Logging
 import PacketPath
