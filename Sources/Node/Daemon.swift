@@ -72,6 +72,8 @@ public actor Daemon {
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
+  /// It leaves in order to begin again, with a personality that only a fresh daemon can put into force.
+  var startsAfresh = false
   var announcements: UInt64 = 0
 
   /// Runs a daemon on a thread of its own until it is told to stop.
@@ -155,7 +157,6 @@ public actor Daemon {
     try watchInputs()
     serveControl()
     begin()
-    handle(.revoked(security.revokedMembers))
     try ServiceManager.ready()
     logger.notice(
       "started",
