@@ -153,6 +153,7 @@ public struct ClusterMember: Sendable {
       return false
     }
     shared.heard = shared.now
+    if case .joinRequest = message, envelope.protection == .signed { shared.revoked.remove(envelope.sender) }
     return true
   }
 
@@ -257,10 +258,8 @@ public struct ClusterMember: Sendable {
   }
 
   private mutating func revoke(_ members: Set<MemberIdentifier>) {
-    shared.revoked = members
-    reign { master, shared in
-      for member in members.sorted() { master.expel(member, .revoked, &shared) }
-    }
+    shared.revoked.formUnion(members)
+    reign { $0.expelRevoked(&$1) }
   }
 
   private mutating func place(_ places: [Int: MemberIdentifier]) {

@@ -30,7 +30,8 @@ extension ClusterMember {
     case leave
     /// The operator wants another member out.
     case expel(MemberIdentifier)
-    /// The certificates of these members are revoked: the whole list, each time it changes.
+    /// Certificates of these members have just been revoked: whoever is in by one must go. Not their numbers: a JOIN REQUEST that verifies
+    /// comes with another certificate.
     case revoked(Set<MemberIdentifier>)
     /// Which member should own which unit: the whole map each time. The master takes them there one by one as soon as their members may be
     /// given units; units that are not named are balanced. Each member's node says what it knows, so that a successor goes on with it.

@@ -117,6 +117,7 @@ struct Master: Sendable {
     if peers.isEmpty, isServing(shared), shared.now - shared.heard >= shared.timing.authority { becomeIdle(&shared) }
     begin(candidate.orphaned.masterLeft ? .masterLeft : .masterSilent, &shared)
     welcome(candidate, confirmed, &shared)
+    expelRevoked(&shared)
   }
 
   private init(_ term: Term, challenge: UInt64, _ shared: inout Shared) {

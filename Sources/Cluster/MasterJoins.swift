@@ -94,7 +94,6 @@ extension Master {
   /// What no freshness can cure.
   private func standingObjection(_ request: JoinRequest, _ shared: Shared) -> RefusalReason? {
     let member = request.profile.identifier
-    if shared.revoked.contains(member) { return .certificateRevoked }
     if member == shared.identifier { return .duplicateMember }
     if request.personalityVersion < shared.personalityVersion { return .olderConfiguration }
     if request.personalityVersion == shared.personalityVersion, request.settingsDigest != shared.settingsDigest {

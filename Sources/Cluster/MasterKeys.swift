@@ -20,6 +20,11 @@ extension Master {
     rekey(&shared)
   }
 
+  /// A new master may know of revocations that the last one had not heard of yet.
+  mutating func expelRevoked(_ shared: inout Shared) {
+    for member in shared.revoked.sorted() { expel(member, .revoked, &shared) }
+  }
+
   private mutating func rekey(_ shared: inout Shared) {
     let epoch = max(shared.epoch ?? 0, rekeying?.epoch ?? 0) &+ 1
     rekeying = Rekeying(

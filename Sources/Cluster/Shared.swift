@@ -37,6 +37,7 @@ struct Shared: Sendable {
 
   var isDraining = false
   var isLeaving = false
+  /// Members whose certificate was revoked while this machine ran, and who have not shown another since.
   var revoked: Set<MemberIdentifier> = []
   var places = Places()
   var packetsPerSecond: UInt32 = 0

@@ -121,15 +121,14 @@ public struct SecurityLayer {
   public var epoch: UInt32? { keys.current?.epoch }
   /// When this member's certificate ends, in seconds since 1970.
   public var certificateExpiry: Int64 { credentials.certificate.validity.upperBound }
-  /// Who is revoked by the list in use, and has not shown another certificate since.
-  public var revokedMembers: Set<MemberIdentifier> {
-    Set(revocations.entries.map { MemberIdentifier(rawValue: $0.member) }).subtracting(certificates.members(besides: revocations))
-  }
   /// How many things are remembered, of all kinds: bounded by the limits, whatever comes in.
   public var rememberedCount: Int { certificates.count + signers.count + senders.count + peers.count + requests.count }
 
   /// Puts a newer revocation list into use. An older one, or another cluster's, is refused.
-  public mutating func update(_ list: RevocationList) throws(CredentialError) {
+  /// - Returns: the members of whom the list revokes a certificate that the last one did not, and who have shown this machine no other. They may be
+  ///   in by it. Who comes later is judged by its certificate's serial number, not by its own: a number is not revoked.
+  @discardableResult
+  public mutating func update(_ list: RevocationList) throws(CredentialError) -> Set<MemberIdentifier> {
     guard list.cluster == credentials.cluster else {
       throw .init(.wrongCluster, "the revocation list is of cluster \(list.cluster.rawValue)", remedy: "copy this cluster's")
     }
@@ -138,7 +137,10 @@ public struct SecurityLayer {
         .olderVersion, "the revocation list has version \(list.version), and \(revocations.version) is in use",
         remedy: "copy it again from the authority's directory")
     }
+    let known = Set(revocations.entries.map(\.serial))
+    let news = list.entries.filter { !known.contains($0.serial) }
     revocations = list
+    return Set(news.map { MemberIdentifier(rawValue: $0.member) }).subtracting(certificates.members(besides: list))
   }
 
   /// The run of a member that the member list names is the present one: datagrams of its other runs are refused from now on, and group keys

@@ -163,13 +163,17 @@ extension SkeinCluster {
     return nil
   }
 
-  /// The master's number.
+  /// The master's number. One look is not enough, even at a cluster that has settled: a unit may just be on its way (the balance ends
+  /// at a difference of one, "settled" is two), and on a busy machine a daemon's answer may come too late to be looked at.
   func master() throws -> Int {
-    for _ in 0..<100 {
-      if let status = try masterStatus(of: members) { return status.member }
-      try pause(milliseconds: 50)
+    let what = "a master whose members are \(members.map(String.init).joined(separator: ", ")), with all 1,024 work units owned"
+    var found: Int?
+    try wait(for: what, seconds: Self.patienceSeconds, detail: { explain(members) }) {
+      found = try masterStatus(of: members)?.member
+      return found != nil
     }
-    throw LabError.observation("the cluster has no master that everybody follows")
+    guard let found else { throw LabError.observation("the cluster has no master that everybody follows") }
+    return found
   }
 
   /// Waits until these members are in, and have all units among them in equal parts.

@@ -112,7 +112,7 @@ extension Daemon {
   /// Once a second, and shortly after a fragment was held: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
-    if let stopsAt, now >= stopsAt { return stop(keeping: false) }
+    if let stopsAt, now >= stopsAt { return isStopping ? stop(keeping: false) : startAfresh() }
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     if now >= nextMinorRound { minorRound(at: now) }

@@ -53,6 +53,7 @@ extension Daemon {
   func reloadNow() -> CommandReport {
     let old = section
     let (new, cluster): (Configuration, ClusterSection)
+    let revoked: Set<MemberIdentifier>
     do {
       let text = try String(contentsOfFile: file, encoding: .utf8)
       try personality.reread()
@@ -61,11 +62,13 @@ extension Daemon {
         throw StartError("there is no `cluster` section any more; `skein leave`, then restart the daemon")
       }
       cluster = section
-      try refreshRevocations(cluster)
+      revoked = try refreshRevocations(cluster)
     } catch {
       events.append(kind: "reload", text: "refused: \(error)")
       return CommandReport(done: false, text: "nothing changed: \(error)")
     }
+    // The list is in force, whatever becomes of the rest.
+    if !revoked.isEmpty { handle(.revoked(revoked)) }
     let fixed = cluster.settingsThatNeedRestart(comparedTo: old)
     guard fixed.isEmpty else {
       if personality.version > appliedPersonality { return restart(for: fixed) }
@@ -79,19 +82,29 @@ extension Daemon {
     return CommandReport(done: true, text: "reloaded \(file)")
   }
 
-  /// A newer personality came that only a fresh daemon can put into force. This machine is not in the cluster with the older one anyway.
+  /// A newer personality came that only a fresh daemon can put into force. What this machine processes goes to the others first, the
+  /// mastership too: they serve by the older one until they have followed.
   private func restart(for settings: [String]) -> CommandReport {
-    logger.notice("starting afresh for personality \(personality.version): it changes \(settings.joined(separator: ", "))")
+    let text = "personality \(personality.version) changes \(settings.joined(separator: ", ")): leaving the cluster, then starting afresh"
+    logger.notice("\(text)")
+    let hasLeft = member.snapshot(at: BootClock.now()).phase == .left
+    startsAfresh = true
+    if hasLeft { startAfresh() } else { handle(.leave) }
+    return CommandReport(done: true, text: text)
+  }
+
+  /// Runs the program again in the place of this process.
+  func startAfresh() {
     backend.tables.leaseDeadline = .zero
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", &arguments)
-    return CommandReport(
-      done: false, text: "personality \(personality.version) needs a restart of the daemon, which failed: errno \(errno)")
+    logger.error("the daemon could not start afresh: errno \(errno); it ends, for its supervisor to start it")
+    stop(keeping: false)
   }
 
-  private func refreshRevocations(_ section: ClusterSection) throws {
-    guard let path = section.revoked, FileManager.default.fileExists(atPath: path) else { return }
-    try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
+  private func refreshRevocations(_ section: ClusterSection) throws -> Set<MemberIdentifier> {
+    guard let path = section.revoked, FileManager.default.fileExists(atPath: path) else { return [] }
+    return try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
   }
 
   private func apply(_ new: Configuration, _ cluster: ClusterSection, insteadOf old: ClusterSection) {
@@ -106,7 +119,6 @@ extension Daemon {
     } catch { logger.error("the packet path could not be told of the new configuration: \(error)") }
     if cluster.effectiveWeight != old.effectiveWeight { handle(.setWeight(cluster.effectiveWeight)) }
     handle(.personality(version: personality.version, settingsDigest: cluster.sharedSettingsDigest))
-    handle(.revoked(security.revokedMembers))
   }
 }
 

@@ -74,6 +74,8 @@ public actor Daemon {
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
+  /// It leaves in order to begin again, with a personality that only a fresh daemon can put into force.
+  var startsAfresh = false
   var announcements: UInt64 = 0
   /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
   let gateway: GatewayRunner?
@@ -186,7 +188,6 @@ public actor Daemon {
     try startGateway()
     ControlServer.start(for: self, configuration, logger)
     begin()
-    handle(.revoked(security.revokedMembers))
     try ServiceManager.ready()
     logger.notice(
       "started",

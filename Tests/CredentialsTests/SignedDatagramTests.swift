@@ -88,6 +88,22 @@ import X509
     #expect(master.refusal(of: try request(&other)) == nil)
   }
 
+  @Test mutating func newsOfARevocationIsWhoHasShownNoOtherCertificate() throws {
+    var (renewed, other) = (try cluster.layer(3), try cluster.layer(4))
+    #expect(master.refusal(of: try request(&renewed)) == nil)
+    #expect(master.refusal(of: try request(&other)) == nil)
+    var list = cluster.authority.revocations
+    list.revoke(serial: [1], member: renewed.member, at: wallClock)
+    list.revoke(serial: other.credentials.certificate.serial, member: other.member, at: wallClock)
+    #expect(try master.update(list) == [other.member])
+    // The same list again is no news, to a machine that has just started either.
+    #expect(try master.update(list).isEmpty)
+    var started = SecurityLayer(credentials: try cluster.credentials(1), revocations: list, startedAt: wallClock)
+    #expect(try started.update(list).isEmpty)
+    var newer = try cluster.layer(4)
+    #expect(started.refusal(of: try request(&newer)) == nil)
+  }
+
   @Test mutating func olderOrForeignRevocationListIsRefused() throws {
     var newer = cluster.authority.revocations
     newer.revoke(serial: [1], member: MemberIdentifier(rawValue: 9), at: wallClock)
