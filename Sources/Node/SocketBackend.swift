@@ -20,9 +20,10 @@ final class SocketBackend: PathBackend {
   /// Room for a segment as large as the kernel's offloads make them.
   private static let bufferByteCount = 1 << 17
 
-  init(_ section: ClusterSection, _ machine: Machine) throws {
+  /// `gateway`: its virtual addresses are kept from the kernel's stack as the cluster's are. What the gateway forwards, the kernel routes.
+  init(_ section: ClusterSection, _ machine: Machine, gateway: GatewaySettings? = nil) throws {
     interface = machine.interface
-    addresses = section.addresses.map(\.address)
+    addresses = section.addresses.map(\.address) + (gateway?.addresses ?? [])
     tables = path.tables
     buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
     // What is taken keeps the interface's own MAC address, so the TAP device has the same.
