@@ -6,6 +6,7 @@
 //
 //   PacketPathBenchmark.swift  nanoseconds a packet, kernel program and native build, by the test tables' own frames
 //   DropRateBenchmark.swift    packets a second that arrive on a virtual pair and are dropped
+//   GatewayBenchmark.swift     nanoseconds to route a frame, beside the kernel's own forwarding
 //   IdleBenchmark.swift        what the daemon takes while nothing happens
 //   SimulationBenchmark.swift  hours of a cluster of 64 in a second
 //   Generator.swift            frames by the million, made by the kernel

@@ -150,13 +150,4 @@ private final class DropRateBenchmark {
     return nanoseconds / Double(arrived)
   }
 
-  /// Frames that an interface has received, dropped ones included.
-  private func received(by interface: String) throws -> Int {
-    let text = try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8)
-    let line = text.split(separator: "\n").first { $0.drop { $0 == " " }.hasPrefix("\(interface):") }
-    guard let counts = line?.split(separator: ":").last?.split(separator: " "), counts.count > 1, let packets = Int(counts[1]) else {
-      throw BenchError("the kernel does not count the frames of \(interface)")
-    }
-    return packets
-  }
 }

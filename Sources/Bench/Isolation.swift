@@ -52,6 +52,16 @@ struct VirtualPair {
   }
 }
 
+/// Frames that an interface of the calling thread's namespace has received, dropped ones included.
+func received(by interface: String) throws -> Int {
+  let text = try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8)
+  let line = text.split(separator: "\n").first { $0.drop { $0 == " " }.hasPrefix("\(interface):") }
+  guard let counts = line?.split(separator: ":").last?.split(separator: " "), counts.count > 1, let packets = Int(counts[1]) else {
+    throw BenchError("the kernel does not count the frames of \(interface)")
+  }
+  return packets
+}
+
 /// Runs a program in the calling thread's namespace and waits for it.
 /// - Throws: its last words, when it does not exit with 0.
 @discardableResult

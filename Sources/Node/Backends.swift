@@ -15,10 +15,10 @@ struct PathPlace {
   var number: UInt16
 
   /// A cluster's member.
-  init(_ section: ClusterSection, _ machine: Machine) {
+  init(_ section: ClusterSection, _ machine: Machine, gateway: GatewaySection?) {
     instance = "\(section.name)-\(section.identifier.rawValue)-\(section.member.rawValue)"
     interface = machine.interface
-    guarded = section.addresses.map(\.address)
+    guarded = section.addresses.map(\.address) + (gateway?.addresses ?? [])
     heard =
       machine.sharedAddress == machine.interface.ethernetAddress
       ? [] : [section.delivery == .multicast ? .multicast(machine.sharedAddress) : .unicast(machine.sharedAddress)]

@@ -129,7 +129,7 @@ public actor Daemon {
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
     poller = try Poller()
     mailbox = poller.mailbox
-    backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)
+    backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
     replay = ReplayPath(backend.tables)
     gateway = try Self.gateway(configuration, backend, logger)
     messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)

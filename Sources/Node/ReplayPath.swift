@@ -5,7 +5,8 @@ import PacketPath
 import Wire
 
 /// The native packet path over the running one's tables, for packets that were held: it may forward in every mode of delivery, since the
-/// member saw such a packet when it was not yet its own, and dropped it.
+/// member saw such a packet when it was not yet its own, and dropped it. A frame to a virtual MAC address that another gateway has now is
+/// sent on to it. The native build leaves all routing to the kernel.
 final class ReplayPath {
   private let path: NativePacketPath
   private let running: PacketTables
@@ -21,7 +22,7 @@ final class ReplayPath {
   /// Decides about a frame, and rewrites it for its way.
   func process(_ frame: inout [UInt8], at now: Instant) -> Verdict {
     settings.initialize(to: running.settings.pointee)
-    settings.pointee.flags |= UInt64(skein_flag_forwarding.rawValue)
+    settings.pointee.flags |= UInt64(skein_flag_forwarding.rawValue | skein_flag_replay.rawValue)
     return frame.withUnsafeMutableBytes { path.process($0, now: now.nanoseconds).verdict }
   }
 

@@ -126,7 +126,9 @@ public struct TraceReport: Codable, Sendable {
   public var unit: Int?
   /// The unit's owner; nil for nobody or a packet without a unit.
   public var owner: Int?
-  /// pass, drop, transmit or up.
+  /// The gateway's forwarder whose virtual MAC address the frame is to; nil when it is to none.
+  public var forwarder: Int?
+  /// pass, drop, transmit, redirect or up.
   public var verdict: String
   /// The counter that the packet path would raise.
   public var reason: String

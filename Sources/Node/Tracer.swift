@@ -21,9 +21,32 @@ struct Tracer {
     let outcome = NativePacketPath(tables: tables).trace(frame, now: BootClock.now().nanoseconds).outcome
     let unit = outcome.unit == Outcome.noUnit ? nil : Int(outcome.unit)
     let owner = unit.flatMap { unit in slots.first { $0.value == Int(tables.units[unit].owner) }.map { Int($0.key.rawValue) } }
+    let forwarder = forwarder(of: frame)
     return TraceReport(
-      packet: packet, unit: unit, owner: owner, verdict: "\(outcome.verdict)", reason: outcome.counter.name,
-      why: outcome.counter.meaning, problem: nil)
+      packet: packet, unit: unit, owner: owner, forwarder: forwarder, verdict: "\(outcome.verdict)", reason: outcome.counter.name,
+      why: (forwarder.map { "virtual MAC address of forwarder \($0), \(whose($0)); " } ?? "") + why(outcome.counter), problem: nil)
+  }
+
+  /// The gateway's forwarder that a frame is to.
+  private func forwarder(of frame: [UInt8]) -> Int? {
+    let settings = tables.settings.pointee
+    guard settings.flags & UInt64(skein_flag_gateway.rawValue) != 0, let last = frame.prefix(6).last, last != 0 else { return nil }
+    let group = withUnsafeBytes(of: settings.virtual_mac) { Array($0.prefix(5)) }
+    return frame.starts(with: group) ? Int(last) : nil
+  }
+
+  private func whose(_ forwarder: Int) -> String {
+    let unit = tables.units[forwarder]
+    if unit.mine == UInt8(skein_mine) { return "this machine's" }
+    if unit.mine == UInt8(skein_mine_moving) { return "on its way to or from this machine" }
+    return unit.owner == UInt16(skein_no_member) ? "nobody's as far as this machine knows" : "another machine's"
+  }
+
+  /// The native build has no routes: it cannot say which of the two it would be.
+  private func why(_ counter: PacketCounter) -> String {
+    let isFast = tables.settings.pointee.flags & UInt64(skein_flag_fast_routing.rawValue) != 0
+    guard counter == .routedByKernel, isFast else { return counter.meaning }
+    return "routed by the packet path if the kernel's routes give it a known next hop on an Ethernet interface, else by the kernel"
   }
 
   private func frame(_ request: TraceRequest) -> Result<[UInt8], StartError> {

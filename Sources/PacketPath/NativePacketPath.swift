@@ -1,5 +1,5 @@
 #if !hasFeature(Embedded)
-  import CPacketPath
+  public import CPacketPath
 
   /// The packet path in this process: the same sources as the kernel program, over memory of the same layout.
   ///
@@ -9,7 +9,7 @@
     /// The tables that it works on.
     public let tables: PacketTables
     /// In place of the kernel's routes, for tests; without one, the kernel routes.
-    var router: ((skein_route_question) -> skein_route)?
+    public var router: ((skein_route_question) -> skein_route)?
     private let allocation: UnsafeMutableRawPointer?
 
     /// A packet path over memory that the caller keeps, the kernel program's maps for instance.

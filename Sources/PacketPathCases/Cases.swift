@@ -5,6 +5,7 @@ extension PacketPathCase {
   /// Every case.
   public static let all: [PacketPathCase] =
     figure9 + parsing + malformedPackets + fragments + elsewhere + routerWork + addressResolution + neighbourDiscovery
+    + gateway + gatewayQuestions
 
   private static let tcp4 = Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))
   private static let tcp6 = Frames.ip(Frames.ipv6(protocol: 6, Frames.tcp()))

@@ -13,6 +13,13 @@ public enum Frames {
   /// All stations.
   public static let broadcastMAC: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
 
+  /// A virtual MAC address of the gateway's group, 1020: checked against the 0007.b403.fc01 of Cisco's documents.
+  public static func virtualMAC(_ forwarder: UInt8 = 1) -> [UInt8] { [0x00, 0x07, 0xb4, 0x03, 0xfc, forwarder] }
+
+  /// The gateway's address.
+  public static let virtual4: [UInt8] = [192, 0, 2, 254]
+  /// The gateway's address.
+  public static let virtual6: [UInt8] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x07, 0, 0x01]
   /// The cluster's address.
   public static let cluster4: [UInt8] = [192, 0, 2, 10]
   /// The cluster's address.
@@ -63,11 +70,11 @@ public enum Frames {
   /// An IPv4 packet. `fragment` is the field of flags and offset.
   @inline(never) public static func ipv4(
     from source: [UInt8] = client4, to destination: [UInt8] = cluster4, protocol number: UInt8, options: [UInt8] = [],
-    identification: UInt16 = 0x1234, fragment: UInt16 = 0x4000, _ payload: [UInt8]
+    identification: UInt16 = 0x1234, fragment: UInt16 = 0x4000, hopLimit: UInt8 = 64, _ payload: [UInt8]
   ) -> [UInt8] {
     let headerLength = 20 + options.count
     var header = [0x40 | UInt8(headerLength / 4), 0] + big(UInt16(headerLength + payload.count)) + big(identification) + big(fragment)
-    header += [64, number, 0, 0] + source + destination + options
+    header += [hopLimit, number, 0, 0] + source + destination + options
     let sum = checksum(header)
     header[10] = UInt8(sum >> 8)
     header[11] = UInt8(sum & 0xff)

@@ -22,11 +22,14 @@ public struct World: Sendable {
   public var seed: UInt64
   /// The other member's hardware address.
   public var memberMAC: [UInt8]
+  /// Kernel numbers of the interfaces that may be routed out of in the packet path.
+  public var fastInterfaces: [UInt32]
 
   /// A member with its lease, in multicast mode, that owns all units.
   @inline(never) public init(
     flags: UInt32 = 0, units: Units = .mine, hasLease: Bool = true, isForwarding: Bool = false,
-    services: [(protocol: UInt8, port: UInt16)] = [], seed: UInt64 = 7, memberMAC: [UInt8] = Frames.memberMAC
+    services: [(protocol: UInt8, port: UInt16)] = [], seed: UInt64 = 7, memberMAC: [UInt8] = Frames.memberMAC,
+    fastInterfaces: [UInt32] = []
   ) {
     self.flags = flags
     self.units = units
@@ -35,7 +38,11 @@ public struct World: Sendable {
     self.services = services
     self.seed = seed
     self.memberMAC = memberMAC
+    self.fastInterfaces = fastInterfaces
   }
+
+  /// A gateway's flags, with what else is wanted.
+  public static func gateway(_ more: skein_flags...) -> UInt32 { more.reduce(skein_flag_gateway.rawValue) { $0 | $1.rawValue } }
 
   /// The master's flags, with what else is wanted.
   public static func master(_ more: skein_flags...) -> UInt32 { more.reduce(skein_flag_master.rawValue) { $0 | $1.rawValue } }
@@ -51,6 +58,14 @@ public struct World: Sendable {
     settings.service_count = UInt16(services.count)
     copy(Frames.ownMAC, to: &settings.own_mac)
     copy(isForwarding ? Frames.ownMAC : Frames.sharedMAC, to: &settings.shared_mac)
+    copy(Frames.virtualMAC(0), to: &settings.virtual_mac)
+    settings.virtual_address_count = 2
+    settings.virtual_addresses.0 = skein_address(octets: Frames.virtual4) ?? skein_address()
+    settings.virtual_addresses.1 = skein_address(octets: Frames.virtual6) ?? skein_address()
+    settings.fast_interface_count = UInt16(fastInterfaces.count)
+    withUnsafeMutableBytes(of: &settings.fast_interfaces) {
+      $0.copyBytes(from: fastInterfaces.flatMap { withUnsafeBytes(of: $0, Array.init) })
+    }
     settings.cluster_addresses.0 = skein_address(octets: Frames.cluster4) ?? skein_address()
     settings.cluster_addresses.1 = skein_address(octets: Frames.cluster6) ?? skein_address()
     settings.own_addresses.0 = skein_address(octets: Frames.own4) ?? skein_address()

@@ -6,7 +6,7 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
     discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
-    subcommands: [PacketPathBench.self, DropRateBench.self, IdleBench.self, SimulationBench.self, AllBench.self])
+    subcommands: [PacketPathBench.self, DropRateBench.self, GatewayBench.self, IdleBench.self, SimulationBench.self, AllBench.self])
 }
 
 /// Nanoseconds a packet.
@@ -30,6 +30,19 @@ private struct DropRateBench: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws { try show(try Bench.dropRate(rounds: rounds), output) }
+}
+
+/// Routing to and from virtual MAC addresses.
+private struct GatewayBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gateway", abstract: "Nanoseconds to route a frame, beside the kernel's own forwarding of the same frames.")
+  @Option(help: "How often each is measured.") var rounds = 20
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let figures = try Bench.gateway(rounds: rounds)
+    if output.json { try printJSON(figures) } else { print(table(figures.rows)) }
+  }
 }
 
 /// An idle daemon.
@@ -60,6 +73,7 @@ private struct AllBench: ParsableCommand {
   private struct Report: Encodable {
     let packetPath: [PacketPathFigure]
     let dropRate: DropRateReport
+    let gateway: [GatewayFigure]
     let idle: IdleReport
     let simulation: SimulationReport
   }
@@ -68,9 +82,11 @@ private struct AllBench: ParsableCommand {
     let figures = try Bench.packetPath()
     if !output.json { print(table(figures.rows) + "\n") }
     let dropRate = shown(try Bench.dropRate())
+    let gateway = try Bench.gateway()
+    if !output.json { print(table(gateway.rows) + "\n") }
     let idle = shown(try Bench.idle())
     let simulation = shown(Bench.simulation())
-    if output.json { try printJSON(Report(packetPath: figures, dropRate: dropRate, idle: idle, simulation: simulation)) }
+    if output.json { try printJSON(Report(packetPath: figures, dropRate: dropRate, gateway: gateway, idle: idle, simulation: simulation)) }
   }
 
   /// For people, each as soon as it is there.

@@ -27,6 +27,7 @@ struct TraceCommand: AsyncParsableCommand {
     if let problem = report.problem { throw ValidationError(problem) }
     if output.json { return try printJSON(report) }
     print("  packet   \(report.packet)")
+    if let forwarder = report.forwarder { print("  forwarder \(forwarder)") }
     print("  unit     \(report.unit.map { "\($0)" } ?? "none")")
     print("  owner    \(report.owner.map { "member \($0)" } ?? "nobody")")
     print("  verdict  \(Paint.bold(report.verdict)) (\(report.reason)): \(report.why)")

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+#define _GNU_SOURCE
 #include "CPacketPathTestSupport.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,13 +101,28 @@ uint64_t skein_rig_boot_time(void) {
 }
 
 struct skein_rig_result skein_rig_run(
-    struct skein_rig *rig, const char *program, const void *frame, size_t length, void *result, size_t capacity, uint32_t repetitions) {
+    struct skein_rig *rig, const char *program, const void *frame, size_t length, void *result, size_t capacity, uint32_t repetitions,
+    uint32_t interface) {
+  struct xdp_md context = {.data_end = (uint32_t)length, .ingress_ifindex = interface};
   LIBBPF_OPTS(
       bpf_test_run_opts, options, .data_in = frame, .data_size_in = (uint32_t)length, .data_out = result, .data_size_out = (uint32_t)capacity,
-      .repeat = (int)repetitions);
+      .repeat = (int)repetitions, .ctx_in = interface ? &context : NULL, .ctx_size_in = interface ? sizeof context : 0);
   struct bpf_program *found = bpf_object__find_program_by_name(rig->object, program);
   int error = found == NULL ? -1 : bpf_prog_test_run_opts(bpf_program__fd(found), &options);
   return (struct skein_rig_result){error, options.retval, options.data_size_out, options.duration};
+}
+
+int skein_rig_attach(struct skein_rig *rig, const char *program, uint32_t interface) {
+  struct bpf_program *found = bpf_object__find_program_by_name(rig->object, program);
+  return found == NULL ? -1 : bpf_xdp_attach((int)interface, bpf_program__fd(found), 1 << 1 /* XDP_FLAGS_SKB_MODE */, NULL);
+}
+
+int skein_rig_enter(const char *path) {
+  int namespace = open(path, O_RDONLY | O_CLOEXEC);
+  if (namespace < 0) return -errno;
+  int error = setns(namespace, CLONE_NEWNET) == 0 ? 0 : -errno;
+  close(namespace);
+  return error;
 }
 
 int skein_rig_next_upcall(struct skein_rig *rig, struct skein_upcall *upcall) {

@@ -42,10 +42,14 @@ import Testing
   }
 
   @Test func everyCounterIsReachedByACase() {
-    // What remains needs a table that is missing, a full ring, or the switch off; tests of their own have the latter two.
+    // What remains needs a table that is missing, a full ring, the switch off, or the kernel's routes: all but the first have tests of
+    // their own.
     let reached = Set(PacketPathCase.all.flatMap(\.steps).map(\.counter))
     let unreached = Set(PacketCounter.allCases).subtracting(reached)
-    #expect(unreached == [.disabled, .ringFull, .tableMissing])
+    #expect(
+      unreached == [
+        .disabled, .ringFull, .tableMissing, .routedFast, .routeUnresolved, .routeTooBig, .routeRefused, .routeSwitchedOff,
+      ])
   }
 
   @Test func counterNumbersAreDense() {

@@ -24,6 +24,9 @@ struct SeededGenerator: RandomNumberGenerator {
     World(flags: World.master(skein_flag_hold, skein_flag_routing), units: .acknowledged, isForwarding: true),
     World(flags: World.master(skein_flag_routing), units: .unacknowledged), World(flags: skein_flag_routing.rawValue),
     World(flags: World.master(skein_flag_hold), hasLease: false),
+    World(flags: World.gateway(skein_flag_answers)), World(flags: World.gateway(skein_flag_hold), units: .moving),
+    World(flags: World.gateway(skein_flag_hold, skein_flag_master, skein_flag_routing), units: .acknowledged, isForwarding: true),
+    World(flags: World.gateway(), units: .acknowledged),
   ]
 
   @Test func hundredThousandRandomPacketsAgree() throws {
@@ -86,6 +89,7 @@ struct SeededGenerator: RandomNumberGenerator {
     if type == 0x0800 { octets[0] = 0x45 }
     if type == 0x86dd { octets[0] = 0x60 }
     return Frames.ethernet(
-      to: [Frames.ownMAC, Frames.sharedMAC, Frames.solicitedMAC].randomElement(using: &generator) ?? Frames.ownMAC, type: type, octets)
+      to: [Frames.ownMAC, Frames.sharedMAC, Frames.solicitedMAC, Frames.virtualMAC()].randomElement(using: &generator) ?? Frames.ownMAC,
+      type: type, octets)
   }
 }

@@ -41,17 +41,23 @@ final class Rig: KernelProgramRunner, @unchecked Sendable {
 
   static var now: UInt64 { skein_rig_boot_time() }
 
-  /// What XDP was told, and the frame that came out.
-  func run(_ frame: [UInt8], program: String = KernelProgram.pathProgram) throws -> (code: UInt32, result: [UInt8]) {
+  /// What XDP was told, and the frame that came out. `interface` is the one that it came in by, 0 for none that matters.
+  func run(_ frame: [UInt8], program: String = KernelProgram.pathProgram, interface: UInt32 = 0) throws -> (code: UInt32, result: [UInt8]) {
     var result = [UInt8](repeating: 0, count: 4096)
-    let outcome = skein_rig_run(handle, program, frame, frame.count, &result, result.count, 1)
+    let outcome = skein_rig_run(handle, program, frame, frame.count, &result, result.count, 1, interface)
     guard outcome.error == 0 else { throw Refused(description: "the test run failed (\(outcome.error))") }
     return (outcome.verdict, Array(result.prefix(Int(outcome.length))))
   }
 
+  /// Puts the packet path on an interface of this thread's namespace, in generic mode, until the namespace ends.
+  func attach(to interface: UInt32) throws {
+    let error = skein_rig_attach(handle, KernelProgram.pathProgram, interface)
+    guard error == 0 else { throw Refused(description: "the program cannot be attached (\(error))") }
+  }
+
   func nanoseconds(program: String, frame: [UInt8], repetitions: UInt32) throws -> UInt32 {
     var result = [UInt8](repeating: 0, count: 4096)
-    let outcome = skein_rig_run(handle, program, frame, frame.count, &result, result.count, repetitions)
+    let outcome = skein_rig_run(handle, program, frame, frame.count, &result, result.count, repetitions, 0)
     guard outcome.error == 0 else { throw Refused(description: "the test run failed (\(outcome.error))") }
     return outcome.nanoseconds
   }
@@ -102,9 +108,8 @@ extension PacketTables {
   }
 
   var taken: [UInt64] {
-    (0..<Int(skein_unit_count)).flatMap { unit in
-      let sum = traffic(of: unit)
-      return [sum.packets, sum.octets]
+    ((0..<Int(skein_unit_count)).map { traffic(of: $0) } + (0...UInt8.max).map { traffic(ofForwarder: $0) }).flatMap {
+      [$0.packets, $0.octets]
     }
   }
 
@@ -124,13 +129,16 @@ func raised(from before: [UInt64], to after: [UInt64]) -> [Int] {
 
 struct KernelDoer: Doer {
   let rig: Rig
+  /// The interface that frames seem to come in by.
+  var interface: UInt32 = 0
   var tables: PacketTables { rig.tables }
 
   func perform(_ frame: [UInt8]) throws -> Deed {
     let before = tables.totals
-    let run = try rig.run(frame)
+    let run = try rig.run(frame, interface: interface)
     let upcall = rig.nextUpcall()
-    guard let verdict = Verdict(rawValue: upcall == nil ? run.code : Verdict.up.rawValue) else {
+    let code = run.code == 4 ? Verdict.redirect.rawValue : run.code
+    guard let verdict = Verdict(rawValue: upcall == nil ? code : Verdict.up.rawValue) else {
       throw Rig.Refused(description: "XDP was told \(run.code)")
     }
     return Deed(verdict: verdict, result: run.result, counted: raised(from: before, to: tables.totals), upcall: upcall)
@@ -154,6 +162,7 @@ struct NativeDoer: Doer {
   private func upcall(_ outcome: Outcome, _ frame: [UInt8]) -> Rig.Upcall? {
     let reasons: [PacketCounter: skein_upcall_reason] = [
       .unassigned: skein_upcall_unassigned, .unacknowledged: skein_upcall_unacknowledged, .fragmentHeld: skein_upcall_fragment,
+      .question: skein_upcall_question, .virtualAddressConflict: skein_upcall_conflict,
     ]
     guard outcome.verdict == .up, let reason = reasons[outcome.counter] else { return nil }
     return Rig.Upcall(

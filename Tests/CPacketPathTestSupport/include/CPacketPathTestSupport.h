@@ -26,10 +26,15 @@ struct skein_rig_result {
   uint32_t length;       /* octets of the frame that came out */
   uint32_t nanoseconds;  /* for one run, when repeated */
 };
-/* Runs the program `repetitions` times on the frame; what comes out of the last is in `result`, which has room for `capacity` octets. */
+/* Runs the program `repetitions` times on the frame, which seems to come in by `interface` of this thread's namespace unless that is 0; what comes out of the last is in `result`, which has room for `capacity` octets. */
 struct skein_rig_result skein_rig_run(
     struct skein_rig *_Nonnull rig, const char *_Nonnull program, const void *_Nonnull frame, size_t length, void *_Nonnull result,
-    size_t capacity, uint32_t repetitions);
+    size_t capacity, uint32_t repetitions, uint32_t interface);
+
+/* Generic mode; 0 or a negative errno. It stays until the interface is gone. */
+int skein_rig_attach(struct skein_rig *_Nonnull rig, const char *_Nonnull program, uint32_t interface);
+/* This thread, into the network namespace of that file; 0 or a negative errno. */
+int skein_rig_enter(const char *_Nonnull path);
 
 /* The oldest packet that went up; 0 when there is none. */
 int skein_rig_next_upcall(struct skein_rig *_Nonnull rig, struct skein_upcall *_Nonnull upcall);
