@@ -10,7 +10,7 @@ struct World {
   let options: SimulationOptions
   var time: UInt64 = 0
   var queue = EventQueue()
-  var datagrams = Datagrams()
+  var datagrams = Datagrams<Datagram>()
   var machines: [Machine] = []
   var network: Network
   var random: SplitMix
@@ -396,6 +396,7 @@ struct World {
     case .heal: heal(Int(entry.value))
     case .attack: attack()
     case .sample: sample()
+    case .switching: break
     }
   }
 
