@@ -79,12 +79,14 @@ public enum MovePreference: String, CaseIterable, Sendable {
 /// Of equally close ones the plan has the fewest moves, and of those the one whose largest moved load is smallest; `.small` turns
 /// these two round. Doing nothing has no moves, so what moves is always closer than what is.
 ///
+/// A plan never leaves the worst gateway further from its target than it is.
+///
 /// A gateway that may neither give nor receive stays out of the reckoning: the others share what is theirs.
 ///
 /// Up to `exactCount` virtual MACs the plan is the best there is. Beyond, the same search goes over two and three gateways at a time until
 /// none of them can be brought closer. The same input always gives the same plan, and a second plan right after moves nothing.
 public struct MovePlanner: Hashable, Sendable {
-  /// How many movable virtual MACs are placed exactly.
+  /// Up to so many virtual MACs are placed exactly.
   public static let exactCount = 10
   /// Beyond `exactCount`, a step of `resolution` is at least this share of the total: hundreds of moves could always shave off a little more.
   public static let searchResolution = 0.0025
@@ -144,12 +146,11 @@ public struct MovePlanner: Hashable, Sendable {
 
   private func search(_ gateways: [GatewayLoad], _ part: [Int], _ loads: [[Double]], _ targets: [Double], _ total: Double) -> MoveSearch {
     let forwarders = part.enumerated().flatMap { place, gateway in
-      loads[gateway].map { MoveSearch.Forwarder(load: $0 / total, origin: place, holder: place) }
+      loads[gateway].map { MoveSearch.Forwarder(load: Deviation.onGrain($0 / total), origin: place, holder: place) }
     }
-    let movableCount = part.reduce(0) { $0 + (gateways[$1].mayGive ? loads[$1].count : 0) }
-    let finest = movableCount <= Self.exactCount ? 1e-9 : Self.searchResolution
+    let finest = forwarders.count <= Self.exactCount ? 1e-9 : Self.searchResolution
     return MoveSearch(
-      targets: part.map { targets[$0] / total }, mayGive: part.map { gateways[$0].mayGive },
+      targets: part.map { Deviation.onGrain(targets[$0] / total) }, mayGive: part.map { gateways[$0].mayGive },
       mayReceive: part.map { gateways[$0].mayReceive }, forwarders: forwarders, resolution: max(resolution, finest),
       preference: preference)
   }

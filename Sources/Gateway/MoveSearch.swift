@@ -14,6 +14,17 @@ struct MoveSearch {
     static func < (left: Closeness, right: Closeness) -> Bool { (left.largest, left.squares) < (right.largest, right.squares) }
   }
 
+  /// A virtual MAC given, and perhaps one taken for it; the less it misses evenness the better.
+  private struct Exchange: Comparable {
+    var miss: Double
+    var back: Double
+    var give: Int
+    var take: Int?
+    static func < (left: Exchange, right: Exchange) -> Bool {
+      (left.miss, left.back, left.give, left.take ?? -1) < (right.miss, right.back, right.give, right.take ?? -1)
+    }
+  }
+
   let targets: [Double]
   let mayGive: [Bool]
   let mayReceive: [Bool]
@@ -24,7 +35,7 @@ struct MoveSearch {
   /// The forwarders that each gateway holds, in their order.
   private var held: [[Int]]
 
-  /// Targets and loads are shares of the total.
+  /// Targets and loads are shares of the total, on the grain.
   init(
     targets: [Double], mayGive: [Bool], mayReceive: [Bool], forwarders: [Forwarder], resolution: Double, preference: MovePreference
   ) {
@@ -37,15 +48,19 @@ struct MoveSearch {
     held = targets.indices.map { gateway in forwarders.indices.filter { forwarders[$0].holder == gateway } }
   }
 
-  /// Exactly, if there are few; else over ever wider neighbourhoods until none of them can be brought closer.
+  /// Exactly, if there are few; else over pairs and threes until none of them can be brought closer. What would leave the worst gateway
+  /// even a little further off than it is, for what is less than a step of the resolution, is not done at all.
   mutating func run() {
-    let everywhere = Array(targets.indices)
-    if movable(on: everywhere).count <= MovePlanner.exactCount {
-      _ = improve(everywhere)
-      return
+    let (before, largest) = (forwarders, largestExcess)
+    if forwarders.count <= MovePlanner.exactCount {
+      _ = improve(Array(targets.indices))
+    } else {
+      repeat { while improvePairs() {} } while improveTriples()
     }
-    repeat { while improvePairs() {} } while improveTriples()
+    if largestExcess > largest { forwarders = before }
   }
+
+  private var largestExcess: Double { targets.indices.reduce(0) { max($0, abs(excess(of: $1))) } }
 
   /// One sweep over all pairs, the worst gateways first; whether anything changed.
   private mutating func improvePairs() -> Bool {
@@ -59,15 +74,18 @@ struct MoveSearch {
     return isChanged
   }
 
-  /// Three of the sixteen worst gateways at a time, one of them among the two worst, if they can be placed exactly; stops at the first change.
+  /// Three of the sixteen worst gateways at a time, one of them among the two worst, if they can be placed exactly or there are few threes;
+  /// stops at the first change.
   private mutating func improveTriples() -> Bool {
+    let isSmall = targets.count <= 4
     let order = worstFirst().prefix(16)
     for first in order.indices.prefix(2) {
       for second in order.indices[(first + 1)...] {
         for third in order.indices[(second + 1)...] {
           let gateways = [order[first], order[second], order[third]]
-          guard isUneven(gateways), movable(on: gateways).count <= MovePlanner.exactCount else { continue }
-          if improve(gateways) { return true }
+          let isExact = movable(on: gateways).count <= MovePlanner.exactCount
+          guard isUneven(gateways), isSmall || isExact else { continue }
+          if improve(gateways) || !isExact && improve(gateways, filledWithLargest: true) { return true }
         }
       }
     }
@@ -100,8 +118,8 @@ struct MoveSearch {
   }
 
   /// Places what these gateways hold as well as can be; whether that brought the group closer.
-  private mutating func improve(_ gateways: [Int]) -> Bool {
-    let free = chosen(on: gateways)
+  private mutating func improve(_ gateways: [Int], filledWithLargest: Bool = false) -> Bool {
+    let free = chosen(on: gateways, filledWithLargest)
     guard !free.isEmpty else { return false }
     let others = closeness(of: targets.indices.filter { !gateways.contains($0) }).largest
     let now = closeness(of: gateways)
@@ -145,19 +163,31 @@ struct MoveSearch {
     return slot
   }
 
-  /// The virtual MACs to place anew: all that may move, or of a pair with many the most useful ones. Those are, of the gateway with more, the
-  /// ones whose loads come nearest to half the difference; of the other, the smallest, to give back.
-  private func chosen(on gateways: [Int]) -> [Int] {
+  /// The virtual MACs to place anew: all that may move, or of two gateways with many the most useful ones. Those are the ones that come
+  /// nearest to evening the two out, alone or exchanged for one of the other's, and then the smallest or largest. Which of two equal loads is taken makes no difference.
+  private func chosen(on gateways: [Int], _ filledWithLargest: Bool) -> [Int] {
     let movable = movable(on: gateways)
     guard movable.count > MovePlanner.exactCount else { return movable }
     let order = gateways.sorted { (excess(of: $1), $0) < (excess(of: $0), $1) }
-    let giver = order[0]
-    let half = (excess(of: giver) - excess(of: order[order.count - 1])) / 2
-    func nearest(to load: Double, _ candidates: [Int]) -> [Int] {
-      candidates.sorted { (abs(forwarders[$0].load - load), $0) < (abs(forwarders[$1].load - load), $1) }
+    let half = (excess(of: order[0]) - excess(of: order[order.count - 1])) / 2
+    let gives = movable.filter { forwarders[$0].holder == order[0] }
+    let takes = movable.filter { forwarders[$0].holder != order[0] }
+    func exchange(_ give: Int, _ take: Int?) -> Exchange {
+      let back = take.map { forwarders[$0].load } ?? 0
+      return Exchange(miss: abs(forwarders[give].load - back - half), back: back, give: give, take: take)
     }
-    let (gives, takes) = (movable.filter { forwarders[$0].holder == giver }, movable.filter { forwarders[$0].holder != giver })
-    let taken = max(min(takes.count, MovePlanner.exactCount * 2 / 5), MovePlanner.exactCount - gives.count)
-    return Array(nearest(to: half, gives).prefix(MovePlanner.exactCount - taken) + nearest(to: 0, takes).prefix(taken))
+    let exchanges = gives.flatMap { give in
+      [exchange(give, nil)] + (takes.map { exchange(give, $0) }.min().map { [$0] } ?? [])
+    }
+    var chosen: [Int] = []
+    for exchange in exchanges.sorted() {
+      for forwarder in [exchange.give, exchange.take] {
+        if let forwarder, !chosen.contains(forwarder), chosen.count < MovePlanner.exactCount { chosen.append(forwarder) }
+      }
+      if chosen.count == MovePlanner.exactCount { return chosen }
+    }
+    let rest = movable.filter { !chosen.contains($0) }.sorted { (forwarders[$0].load, $0) < (forwarders[$1].load, $1) }
+    let room = MovePlanner.exactCount - chosen.count
+    return chosen + (filledWithLargest ? rest.suffix(room) : rest.prefix(room))
   }
 }

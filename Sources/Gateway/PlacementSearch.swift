@@ -158,4 +158,7 @@ struct PlacementSearch {
 enum Deviation {
   /// So many steps of the resolution, rounded.
   static func steps(_ share: Double, _ resolution: Double) -> Int { Int((share / resolution).rounded()) }
+
+  /// A share of the total as a multiple of 2⁻⁵⁰: sums of up to eight wholes are exact, in whatever order they are made.
+  static func onGrain(_ share: Double) -> Double { (share * 0x1p50).rounded() * 0x1p-50 }
 }

@@ -1,0 +1,15 @@
+/// SplitMix64, so that every run of a test is the same.
+struct Seeded: RandomNumberGenerator {
+  var state: UInt64
+  init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 }
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
+  }
+}
+
+/// Table 2 of WO 2005/018176.
+let table2: [[Double]] = [[20, 13, 15, 15, 7], [10, 5, 0, 10, 5]]
