@@ -7,7 +7,7 @@ DESTDIR ?=
 SKEIN := .build/release/skein
 
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
-PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived
+PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived nfdump tshark
 
 .PHONY: help dependencies build demo test bench lint check install uninstall clean
 

@@ -95,13 +95,17 @@ public struct GlbpPacket: Hashable, Sendable {
     for type in GlbpTlvType.allCases where type.standsOnce {
       guard tlvs.count(where: { $0.knownType == type }) <= 1 else { throw .badValue(field: "GLBP TLVs: a second \(type)") }
     }
+    let families = tlvs.compactMap { tlv -> InternetFamily? in if case .hello(let body) = tlv { body.virtualAddress.family } else { nil } }
+    guard Set(families).count == families.count else { throw .badValue(field: "GLBP TLVs: a second hello of a family") }
     guard tlvs.dropLast().allSatisfy({ $0.knownType != .seal }) else { throw .badValue(field: "GLBP seal: not the last TLV") }
   }
 }
 
 extension GlbpPacket {
-  /// The hello, if there is one.
-  public var hello: GlbpHello? { tlvs.lazy.compactMap { if case .hello(let body) = $0 { body } else { nil } }.first }
+  /// The hello for the virtual address of this family, if there is one.
+  public func hello(_ family: InternetFamily) -> GlbpHello? { hellos.first { $0.virtualAddress.family == family } }
+  /// The hellos: one, or one for each family.
+  public var hellos: [GlbpHello] { tlvs.compactMap { if case .hello(let body) = $0 { body } else { nil } } }
   /// The forwarders that it speaks of.
   public var forwarders: [GlbpForwarder] { tlvs.compactMap { if case .forwarder(let body) = $0 { body } else { nil } } }
   /// GLBP's own authentication, if there is one.

@@ -23,11 +23,11 @@ public enum GlbpTlvType: UInt8, Hashable, Sendable, CaseIterable {
   /// Whether GLBP does not have it.
   public var isOurs: Bool { rawValue >= GlbpTlvType.seal.rawValue }
 
-  /// Whether a packet may hold one of it at most.
+  /// Whether a packet may hold one of it at most. Of hellos there may be one for each family.
   var standsOnce: Bool {
     switch self {
-    case .hello, .authentication, .seal, .member: true
-    case .forwarder, .traffic, .table, .moves: false
+    case .authentication, .seal, .member: true
+    case .hello, .forwarder, .traffic, .table, .moves: false
     }
   }
 
@@ -97,6 +97,7 @@ extension GlbpTlv {
     }
     var reader = OctetReader(body.dropFirst(known.marker.count))
     self = try Self.decode(known, from: &reader)
+    // A later version of ours may tell more of a member than we know; GLBP's own bodies are open-ended too.
     if known.isOurs && known != .member { try reader.end() }
   }
 

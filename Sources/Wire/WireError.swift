@@ -39,6 +39,14 @@ extension WireError {
   }
 }
 
+extension WireError {
+  /// What counters are kept by where "bad value" alone is too little: the case, and the name of the field. There are as many as the decoders
+  /// name, whatever comes in.
+  public var reason: String {
+    if case .badValue(let field) = self { "badValue: \(field)" } else { kind.rawValue }
+  }
+}
+
 extension WireError: CustomStringConvertible {
   /// One sentence for people.
   public var description: String {

@@ -48,4 +48,38 @@ import Wire
   ]) func limitIsDocumented(name: String, limit: Int) throws { #expect(try Self.page().contains("| `\(name)` | \(limit) |")) }
 
   @Test func portIsDocumented() throws { #expect(try Self.page().contains("UDP port \(ClusterTransport.port)")) }
+
+  @Test func glbpExampleIsWhatTheCodeSends() throws {
+    let documented = try #require(Hexadecimal.octets(of: Self.block(after: "### A worked example of GLBP")))
+    let hello = try #require(GlbpExamples.packets["hello-and-forwarder"]).tlvs
+    let packet = GlbpPacket(
+      group: 1, owner: ethernet("52:54:00:00:00:03"), tlvs: hello + [.member(GlbpExamples.member), .seal(GlbpExamples.seal)])
+    #expect(documented == packet.encode())
+  }
+
+  @Test(arguments: GlbpTlvType.allCases) func everyTlvIsDocumentedWithItsNumber(type: GlbpTlvType) throws {
+    let page = try Self.page()
+    #expect(page.contains("| \(type.rawValue) | `\(type)` |"))
+    #expect(page.contains("### TLV \(type.rawValue) `\(type)`"))
+  }
+
+  @Test(arguments: [
+    ("tlvCount", GlbpLimits.tlvCount), ("payloadByteCount", GlbpLimits.payloadByteCount), ("bodyByteCount", GlbpLimits.bodyByteCount),
+    ("secretByteCount", GlbpLimits.secretByteCount), ("trafficEntryCount", GlbpLimits.trafficEntryCount),
+    ("moveEntryCount", GlbpLimits.moveEntryCount), ("tableGatewayCount", GlbpLimits.tableGatewayCount),
+    ("tableEntryCount", GlbpLimits.tableEntryCount),
+  ]) func glbpLimitIsDocumented(name: String, limit: Int) throws { #expect(try Self.page().contains("| `\(name)` | \(limit) |")) }
+
+  @Test func movePhasesAreDocumentedWithTheirNumbers() throws {
+    for phase in GlbpMoves.Phase.allCases { #expect(try Self.page().contains("\(phase.rawValue) `\(phase)`")) }
+  }
+
+  @Test func exportedElementsAreDocumented() throws {
+    let page = try Self.page()
+    let templates = [ForwarderTrafficRecord.template] + InternetFamily.allCases.map(ForwarderEventRecord.template)
+    for template in templates {
+      #expect(page.contains("| \(template.identifier) | \(template.fields.map { String($0.element) }.joined(separator: ", ")) |"))
+    }
+    #expect(page.contains("enterprise \(ForwarderEventRecord.enterprise)"))
+  }
 }
