@@ -111,7 +111,8 @@ struct ForwarderTests {
   }
 
   static func host(_ number: Int) -> GatewayHost {
-    GatewayHost(ethernet: EthernetAddress(bits: 0x0200_0001_0000 + UInt64(number)), address: InternetAddress(ipv4: 0x0a01_0200 + UInt32(number)))
+    GatewayHost(
+      ethernet: EthernetAddress(bits: 0x0200_0001_0000 + UInt64(number)), address: InternetAddress(ipv4: 0x0a01_0200 + UInt32(number)))
   }
 
   @Test(arguments: [2, 3, 4])

@@ -96,7 +96,8 @@ struct Lan {
   private mutating func send(_ packet: GlbpPacket, _ index: Int) {
     machines[index].sequence += 1
     let envelope = GatewayRouter.Envelope(
-      sender: machines[index].router.configuration.address, isAuthentic: true, incarnation: machines[index].router.configuration.incarnation,
+      sender: machines[index].router.configuration.address, isAuthentic: true,
+      incarnation: machines[index].router.configuration.incarnation,
       sequence: machines[index].sequence)
     for other in machines.indices where other != index {
       number += 1
