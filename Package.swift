@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
-    .target(name: "Simulation", dependencies: ["Cluster", "Wire"], swiftSettings: house),
+    .target(name: "Simulation", dependencies: ["Cluster", "Gateway", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
 
     // The machine.
@@ -86,7 +86,7 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
-    .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Simulation", "Wire"], swiftSettings: house),
+    .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Gateway", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),

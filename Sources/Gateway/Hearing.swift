@@ -112,13 +112,21 @@ extension Shared {
   private mutating func merge(_ packet: GlbpPacket, from sender: InternetAddress) {
     guard packet.member != nil else { return }
     let isKeeping = isKeeper
+    let isKeepers = !isKeeping && (packet.hello?.state == .active || activeNeighbour?.isForeign == true)
     for entry in packet.table.flatMap(\.entries) {
       let mine = table[entry.forwarder]
+      if isKeepers, let mine, mine.serial > entry.serial { correct(entry.forwarder) }
       guard table.merge(entry, at: now), isKeeping, let mine, let holder = mine.holder, holder != entry.holder else { continue }
       guard isInGoodHands(entry.forwarder, holder) else { continue }
       table.set(entry.forwarder, at: now) { $0 = mine }
       voice.speakNow()
     }
+  }
+
+  /// The keeper does not know the newest word: it was another keeper's, whom it did not hear. Who knows it says it.
+  private mutating func correct(_ forwarder: UInt8) {
+    voice.corrections.insert(forwarder)
+    voice.answer()
   }
 
   private func isInGoodHands(_ forwarder: UInt8, _ holder: InternetAddress) -> Bool {

@@ -64,6 +64,9 @@ struct Shared: Sendable {
   var groupHold: Interval { neighbours.all.reduce(timers.hold) { max($0, $1.hold) } }
   var rules: GatewayRouter.SafetyRules { configuration.safetyRules }
 
+  func dump(_ f: UInt8) -> String {
+    "\(phase) \(String(describing: table[f])) \(String(describing: holdings[Int(f)])) claims \(neighbours.all.filter { $0.carries(f) }.map(\.address))"
+  }
   mutating func act(_ action: GatewayRouter.Action) { actions.append(action) }
   mutating func report(_ report: GatewayRouter.Report) { act(.report(report)) }
 

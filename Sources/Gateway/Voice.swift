@@ -15,6 +15,8 @@ struct Voice: Sendable {
   var isWanted = false
   /// Virtual MACs that the next hello must come from, so that switches learn.
   var announced: [UInt8] = []
+  /// Records that the keeper does not know.
+  var corrections = ForwarderSet()
   /// The last one of those that are heard from in turn.
   var cursor: UInt8 = 0
 
@@ -63,7 +65,9 @@ extension Shared {
       act(.setLease(lease))
     }
     counters.hellosSent += 1
-    for (place, packet) in hello(isFarewell: false).enumerated() { act(.send(packet, from: place == 0 ? sources : [.own])) }
+    let packets = hello(isFarewell: false)
+    voice.corrections = ForwarderSet()
+    for (place, packet) in packets.enumerated() { act(.send(packet, from: place == 0 ? sources : [.own])) }
   }
 
   mutating func sayFarewell() {
@@ -88,7 +92,7 @@ extension Shared {
   private func hello(isFarewell: Bool) -> [GlbpPacket] {
     var parts: [GlbpTlv] = []
     if !isSeated { parts += forwarderTlvs(isFarewell: isFarewell) }
-    let entries = isKeeper ? table.entries() : table.entries { holdings[Int($0)] != nil }
+    let entries = isKeeper ? table.entries() : table.entries { holdings[Int($0)] != nil || voice.corrections.contains($0) }
     if !entries.isEmpty, !isFarewell { parts += GlbpTable.tlvs(version: UInt64(table.newestSerial), gateways: [], entries: entries) }
     parts += GlbpTraffic.tlvs(carriedTraffic)
     return GlbpPacket.packets(

@@ -17,12 +17,12 @@ struct Datagram {
 }
 
 /// Datagrams in flight, each kept while a delivery still needs it.
-struct Datagrams {
-  private var slots: [Datagram?] = []
+struct Datagrams<Message> {
+  private var slots: [Message?] = []
   private var uses: [Int32] = []
   private var free: [UInt32] = []
 
-  mutating func add(_ datagram: Datagram) -> UInt32 {
+  mutating func add(_ datagram: Message) -> UInt32 {
     if let slot = free.popLast() {
       slots[Int(slot)] = datagram
       uses[Int(slot)] = 0
@@ -46,5 +46,5 @@ struct Datagrams {
     free.append(slot)
   }
 
-  subscript(slot: UInt32) -> Datagram? { slots[Int(slot)] }
+  subscript(slot: UInt32) -> Message? { slots[Int(slot)] }
 }

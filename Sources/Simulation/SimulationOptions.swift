@@ -85,6 +85,8 @@ public struct SimulationResult: Sendable {
 
     public enum Kind: String, Hashable, Sendable {
       case twoOwners, announcedFirst, ownedWithoutState, notConverged, badAction
+      /// Of gateways: two forward for one virtual MAC; two answer for the virtual address.
+      case twoForwarders, twoActive
     }
   }
 

@@ -10,7 +10,7 @@ struct World {
   let options: SimulationOptions
   var time: UInt64 = 0
   var queue = EventQueue()
-  var datagrams = Datagrams()
+  var datagrams = Datagrams<Datagram>()
   var machines: [Machine] = []
   var network: Network
   var random: SplitMix
@@ -401,6 +401,7 @@ struct World {
     case .sample: sample()
     case .place: place(index)
     case .rearrange: rearrange()
+    case .switching: break
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Gateway
 import Simulation
 import Synchronization
 import Wire
@@ -16,6 +17,7 @@ struct SimulateCommand: ParsableCommand {
       """)
   @OptionGroup var output: OutputOptions
   @Option(help: "Members of the cluster.") var members = 16
+  @Option(help: "Gateways of a virtual gateway, 2 to 16: simulates these instead of a cluster.") var gateways: Int?
   @Option(help: "How many runs, each with its own seed.") var seeds = 100
   @Option(help: "The first seed.") var first: UInt64 = 1
   @Option(help: "Simulated time of each run.", transform: time) var duration = Interval.seconds(60)
@@ -23,19 +25,23 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "Share of datagrams delivered twice.", transform: share) var duplication = 0.01
   @Option(help: "Clocks run up to this much fast or slow.", transform: share) var skew = 0.01
   @Option(help: "Detection interval.", transform: time) var detection = Interval.milliseconds(200)
+  @Option(help: "Hello interval of gateways.", transform: time) var hello = Interval.milliseconds(200)
+  @Option(help: "Hold time of gateways.", transform: time) var hold = Interval.milliseconds(650)
   @Option(help: "serve, or majority.") var partition = Partition.serve
   @Option(help: "How many runs at once.") var jobs = ProcessInfo.processInfo.activeProcessorCount
   @Flag(help: "No faults but loss and duplication.") var calm = false
   @Flag(help: "Print every event and message of the runs.") var trace = false
   @Option(
-    help: ArgumentHelp("Switch a safety rule off: lease, order, return, authentication. The checker must notice.", visibility: .hidden))
+    help: ArgumentHelp(
+      "Switch a safety rule off: lease, order, return, authentication, release. The checker must notice.", visibility: .hidden))
   var without: Rule?
 
   enum Partition: String, CaseIterable, ExpressibleByArgument { case serve, majority }
-  enum Rule: String, CaseIterable, ExpressibleByArgument { case lease, order, `return`, authentication }
+  enum Rule: String, CaseIterable, ExpressibleByArgument { case lease, order, `return`, authentication, release }
 
   private struct Report: Codable {
-    var members: Int
+    var members: Int?
+    var gateways: Int?
     var seeds: Int
     var violations: Int
     var firstFailingSeed: UInt64?
@@ -57,6 +63,11 @@ struct SimulateCommand: ParsableCommand {
 
   func validate() throws {
     guard (1...ClusterLimits.memberCount).contains(members) else { throw ValidationError("--members is 1 to \(ClusterLimits.memberCount)") }
+    guard gateways.map((2...16).contains) ?? true else { throw ValidationError("--gateways is 2 to 16") }
+    guard hold >= hello * 2, hello > .zero else { throw ValidationError("--hold is at least twice --hello") }
+    if let without, !without.isOf(gateways: gateways != nil) {
+      throw ValidationError("“\(without.rawValue)” is not a rule of what is simulated")
+    }
     guard (1...1_000_000).contains(seeds) else { throw ValidationError("--seeds is 1 to 1,000,000") }
     guard duration > .seconds(12) else { throw ValidationError("--duration should be above 12s: the last 10 s are without faults") }
   }
@@ -66,7 +77,8 @@ struct SimulateCommand: ParsableCommand {
     let results = runSeeds()
     let failing = results.filter { !$0.isClean }
     let report = Report(
-      members: members, seeds: seeds, violations: failing.reduce(0) { $0 + $1.violations.count },
+      members: gateways == nil ? members : nil, gateways: gateways, seeds: seeds,
+      violations: failing.reduce(0) { $0 + $1.violations.count },
       firstFailingSeed: failing.map(\.seed).min(),
       failures: failing.prefix(20).map { .init(seed: $0.seed, violations: $0.violations.prefix(5).map(\.description)) },
       simulatedSeconds: Double(duration.nanoseconds) / 1e9 * Double(seeds), wallSeconds: Date().timeIntervalSince(start),
@@ -89,13 +101,40 @@ struct SimulateCommand: ParsableCommand {
           return value
         }
         guard seed < first + UInt64(seeds) else { return }
-        var options = self.options
-        options.seed = seed
-        let result = Simulator.run(options, trace: trace)
+        let result = run(seed: seed)
         results.withLock { $0.append(result) }
       }
     }
     return results.withLock { $0.sorted { $0.seed < $1.seed } }
+  }
+
+  private func run(seed: UInt64) -> SimulationResult {
+    if let gateways {
+      var options = gatewayOptions
+      options.gatewayCount = gateways
+      options.seed = seed
+      return GatewaySimulator.run(options, trace: trace)
+    }
+    var options = self.options
+    options.seed = seed
+    return Simulator.run(options, trace: trace)
+  }
+
+  private var gatewayOptions: GatewayOptions {
+    var options = GatewayOptions()
+    options.duration = duration
+    options.loss = loss
+    options.duplication = duplication
+    options.clockSkew = skew
+    options.timers = GatewayRouter.Timers(hello: hello, hold: hold)
+    if calm { options.faults = .none }
+    switch without {
+    case .lease: options.safetyRules.remove(.lease)
+    case .release: options.safetyRules.remove(.release)
+    case .authentication: options.safetyRules.remove(.authentication)
+    case nil, .order, .return: break
+    }
+    return options
   }
 
   private var options: SimulationOptions {
@@ -109,7 +148,7 @@ struct SimulateCommand: ParsableCommand {
     if partition == .majority { options.partition = .majority(of: members) }
     if calm { options.faults = .none }
     switch without {
-    case nil: break
+    case nil, .release: break
     case .lease: options.safetyRules.remove(.lease)
     case .order: options.safetyRules.remove(.order)
     case .return: options.safetyRules.remove(.return)
@@ -120,7 +159,7 @@ struct SimulateCommand: ParsableCommand {
 
   private func show(_ report: Report) {
     print(
-      "\(seeds) runs of \(members) members, \(Int(report.simulatedSeconds / Double(seeds))) s each, in \(duration(seconds: report.wallSeconds))"
+      "\(seeds) runs of \(gateways.map { "\($0) gateways" } ?? "\(members) members"), \(Int(report.simulatedSeconds / Double(seeds))) s each, in \(duration(seconds: report.wallSeconds))"
     )
     print(
       "  faults \(report.faults), forged messages \(report.forged), masters made \(report.mastersMade), units moved \(report.unitsMoved)")
@@ -134,6 +173,17 @@ struct SimulateCommand: ParsableCommand {
   }
 
   private func duration(seconds: Double) -> String { skein.duration(seconds: seconds) }
+}
+
+extension SimulateCommand.Rule {
+  /// Whether gateways, or the members of a cluster, have this rule.
+  fileprivate func isOf(gateways: Bool) -> Bool {
+    switch self {
+    case .lease, .authentication: true
+    case .order, .return: !gateways
+    case .release: gateways
+    }
+  }
 }
 
 private func time(_ text: String) throws -> Interval {

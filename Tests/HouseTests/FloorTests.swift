@@ -13,7 +13,7 @@ import Testing
     ("Cluster", ["Wire"]),
     ("Gateway", ["Wire"]),
     ("Credentials", ["Wire"]),
-    ("Simulation", ["Wire", "Cluster"]),
+    ("Simulation", ["Wire", "Cluster", "Gateway"]),
     ("CLinux", []),
     ("Linux", ["Wire", "CPacketPath", "CLinux"]),
     (

@@ -1,0 +1,71 @@
+import Testing
+import Wire
+
+@testable import Gateway
+
+@Suite("A gateway inside a cluster")
+struct SeatTests {
+  private func lan() -> Lan { Lan(3) { _, configuration in configuration.mode = .cluster } }
+
+  /// The cluster does what its master's gateway said last.
+  private func obey(_ lan: inout Lan, master: Int, draining: Int? = nil, without: Int? = nil) {
+    let members = (0..<3).filter { $0 != without }.map {
+      GatewayRouter.ClusterGateway(address: Lan.address($0), weight: 100, isDraining: $0 == draining)
+    }
+    let owners = lan.machines[master].placements.last ?? [:]
+    for index in 0..<3 { lan.feed(.clusterView(isMaster: index == master, members: members, owners: owners), to: index) }
+  }
+
+  @Test func theMasterPlacesASetForEveryMember() {
+    var lan = lan()
+    obey(&lan, master: 1)
+    lan.pass(.seconds(2))
+    obey(&lan, master: 1)
+    let placed = lan.machines[1].placements.last ?? [:]
+    #expect(placed.count == 15)
+    #expect((0..<3).allSatisfy { index in placed.values.count { $0 == Lan.address(index) } == 5 })
+    #expect(lan.active == [1])
+    #expect(lan.machines.allSatisfy { $0.forwarding.isEmpty && $0.lease == .zero })
+    #expect(lan.machines[0].placements.isEmpty)
+  }
+
+  @Test func aMemberThatIsGoneOrDrainsIsRelieved() {
+    var lan = lan()
+    obey(&lan, master: 1)
+    lan.pass(.seconds(2))
+    obey(&lan, master: 1, draining: 0)
+    #expect(lan.machines[1].placements.last?.values.contains(Lan.address(0)) == false)
+    #expect(lan.machines[1].placements.last?.count == 15)
+    obey(&lan, master: 1, without: 2)
+    #expect(lan.machines[1].placements.last?.values.contains(Lan.address(2)) == false)
+  }
+
+  @Test func theNextMasterContinues() {
+    var lan = lan()
+    obey(&lan, master: 1)
+    lan.pass(.seconds(2))
+    obey(&lan, master: 1)
+    let before = lan.machines[1].placements.last
+    lan.pass(.seconds(1))
+    lan.kill(1)
+    let members = (0..<3).map { GatewayRouter.ClusterGateway(address: Lan.address($0), weight: 100, isDraining: false) }
+    lan.feed(.clusterView(isMaster: true, members: members, owners: before ?? [:]), to: 2)
+    #expect(lan.machines[2].placements.last == before)
+    #expect(lan.active == [2])
+  }
+
+  @Test func theMasterAnswersAndTheOwnerConfirms() {
+    var lan = lan()
+    obey(&lan, master: 1)
+    lan.pass(.seconds(2))
+    obey(&lan, master: 1)
+    let own = lan.machines[1].placements.last?.filter { $0.value == Lan.address(0) }.keys.min() ?? 0
+    for index in 0..<3 {
+      lan.feed(.hostAsked(ForwarderTests.host(1), forwarder: nil), to: index)
+      lan.feed(.hostAsked(ForwarderTests.host(1), forwarder: own), to: index)
+    }
+    #expect(lan.machines[0].answers == [own])
+    #expect(lan.machines[1].answers.count == 1)
+    #expect(lan.machines[2].answers.isEmpty)
+  }
+}
