@@ -116,8 +116,16 @@ public struct FailoverReport: LabReport, Equatable {
   public var lostOnReturn: Int
   /// Flows that no survivor took over.
   public var neverRecovered: Int
+  /// Where only its daemon failed: packets that the member still processed, between the end of its lease and its repair, by the count of
+  /// its own packet path, read from the kernel without the daemon.
+  public var takenAfterLease: Int?
+  /// By the same count: its own packets that it dropped because its lease had run out. With none, nothing would be shown. The fewest of
+  /// all runs.
+  public var leaseExpired: Int?
   public var probes: Int
   public var peers: [PeerReport]
+  /// Whether the member's own counters bear out that it processed nothing without a lease.
+  public var leaseWasKept: Bool
   public var succeeded: Bool
 
   init(command: FailoverCommand, partition: PartitionPolicy, skein runs: [FailoverRun], peers: [PeerReport]) {
@@ -142,8 +150,14 @@ public struct FailoverReport: LabReport, Equatable {
     neverRecovered = sum(\.neverRecovered)
     probes = sum(\.probes)
     self.peers = peers
+    let afterLease = runs.compactMap(\.afterLease)
+    takenAfterLease = afterLease.isEmpty ? nil : afterLease.reduce(0) { $0 + $1.taken }
+    leaseExpired = afterLease.map(\.leaseExpired).min()
+    // By forwarding, a member sees nothing more once the master, or the next one, has forgotten it.
+    leaseWasKept = takenAfterLease ?? 0 == 0 && (mode == .forwarding || leaseExpired != 0)
     succeeded =
-      answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && lostAfterRecovery == 0 && lostOnReturn == 0
+      leaseWasKept && answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && lostAfterRecovery == 0
+      && lostOnReturn == 0
       && neverRecovered == 0 && (everybodyWaits || lostOnSurvivors == 0)
   }
 
@@ -167,6 +181,10 @@ public struct FailoverReport: LabReport, Equatable {
     let lease =
       "it still answered for at most \(stillAnsweredMilliseconds.worst.formatted(digits: 1)) ms of the \(detectionMilliseconds) that its lease may last"
     print(verdict(stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds), lease), to: &output)
+    if let takenAfterLease, let leaseExpired {
+      let own = "by its own counters, read from the kernel: taken after its lease \(takenAfterLease), refused at least \(leaseExpired)"
+      print(verdict(leaseWasKept, own), to: &output)
+    }
     let survivors = "lost on the other members' clients: \(lostOnSurvivors)"
     print(verdict(masterGapMilliseconds != nil || lostOnSurvivors == 0, survivors), to: &output)
     print(verdict(lostAfterRecovery == 0 && neverRecovered == 0, "lost once a survivor had taken over: \(lostAfterRecovery)"), to: &output)

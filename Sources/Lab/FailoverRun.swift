@@ -21,6 +21,8 @@ struct FailoverRun: Sendable {
   var probes: Int
   /// How many live machines held the address while the failure lasted, where one is meant to.
   var addressHolders: Int?
+  /// What its packet path did without a lease, where its kernel lived on and could be asked.
+  var afterLease: AfterLease?
 }
 
 extension FailoverRun {
@@ -64,18 +66,21 @@ extension ClusterUnderTest {
 
     let failedAt = BootClock.nanoseconds
     try fail(victim, by: failure)
+    let leaseEnded = try failure.cutsWire ? nil : readPathAfterLease(victim, withinSeconds: patienceSeconds)
     // First its flows must fall silent (a lease may still run), then be answered again, and go on being answered for a while.
-    try pause(milliseconds: settings.silenceCertainAfterMilliseconds)
+    BootClock.sleep(until: failedAt + UInt64(settings.silenceCertainAfterMilliseconds) * 1_000_000)
     let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1_000_000_000)
     while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
     try pause(milliseconds: 500)
 
+    let beforeRepair = try leaseEnded == nil ? nil : readPath(victim)
     let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
     let healedAt = BootClock.nanoseconds
     try heal(victim, after: failure)
     try waitUntilSettled()
     var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
     run.addressHolders = holders
+    if let leaseEnded, let beforeRepair { run.afterLease = AfterLease(leaseEnded, beforeRepair) }
     console.say(
       "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
         + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")

@@ -72,6 +72,8 @@ final class KeepalivedCluster: ClusterUnderTest {
     }
   }
 
+  func readPath(_ member: Int) throws -> PathReading? { nil }
+
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon {
       try daemon(member).end()

@@ -93,9 +93,10 @@ final class SkeinCluster: ClusterUnderTest {
       """
   }
 
-  func startDaemon(_ member: Int) throws {
+  /// - Parameter other: another program than the one under test.
+  func startDaemon(_ member: Int, _ other: String? = nil) throws {
     daemons[member] = try topology.start(
-      "skein-m\(member)", [program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
+      "skein-m\(member)", [other ?? program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
   }
 
   func daemon(_ member: Int) throws -> ChildProcess {
@@ -212,6 +213,13 @@ extension SkeinCluster {
   }
 
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
+
+  func readPath(_ member: Int) throws -> PathReading? {
+    // Packet sockets are the daemon's own: when it hangs, so do they, and nothing is pinned.
+    guard Leftovers.hasPins("\(plan.run)-\(Self.clusterIdentifier)-\(member)") else { return nil }
+    let text = try topology.launcher.run([program, "counters", "--pinned", "--json", "--config", file(member, "yaml")])
+    return try JSONDecoder().decode(PathReading.self, from: Data(text.utf8))
+  }
 
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon { try daemon(member).end() }

@@ -6,7 +6,7 @@ import Wire
 enum Backends {
   /// As configured, or by itself: XDP where it attaches (native, then generic), packet sockets where it does not.
   static func open(_ configuration: Configuration, _ machine: Machine, _ logger: Logger) throws -> any PathBackend {
-    let instance = "\(configuration.cluster.name)-\(configuration.cluster.identifier.rawValue)-\(configuration.cluster.member.rawValue)"
+    let instance = instance(of: configuration)
     switch configuration.packetPath {
     case .xdp: return try KernelBackend(instance: instance, interface: machine.interface, mode: .native)
     case .xdpGeneric: return try KernelBackend(instance: instance, interface: machine.interface, mode: .generic)
@@ -17,6 +17,11 @@ enum Backends {
         return try SocketBackend(configuration.cluster, machine)
       }
     }
+  }
+
+  /// What a daemon's pins are named after: `/sys/fs/bpf/skein/<instance>`.
+  static func instance(of configuration: Configuration) -> String {
+    "\(configuration.cluster.name)-\(configuration.cluster.identifier.rawValue)-\(configuration.cluster.member.rawValue)"
   }
 
   /// A virtual Ethernet pair keeps, through native XDP, the packet type that it gave a frame to the shared MAC address on arrival, and TCP
