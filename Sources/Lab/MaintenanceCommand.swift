@@ -6,13 +6,17 @@ public enum Maintenance: String, CaseIterable, Codable, Sendable {
   case rejoin
   /// Every daemon reads its configuration again (SIGHUP), then each is restarted as `systemctl restart` does it (SIGTERM, and a start).
   case restart
+  /// Every daemon dies (SIGKILL) and is started again at once, as systemd does it.
+  case crash
+  /// Every daemon is replaced by one of another build, in order (SIGTERM, and a start); then every one dies and the first build is started.
+  case upgrade
   /// A member gives all its units away, stays, and gets units again.
   case drain
   /// A member gives all its units away and goes, and comes back later.
   case leave
 }
 
-/// `skein lab rejoin | restart | drain | leave`: the operation under probes. Is one lost?
+/// `skein lab rejoin | restart | crash | upgrade | drain | leave`: the operation under probes. Is one lost?
 public struct MaintenanceCommand: LabCommand {
   public var operation: Maintenance
   public var mode: DeliveryMode
@@ -40,7 +44,7 @@ public struct MaintenanceCommand: LabCommand {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
     return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)) { cluster in
       let member = try cluster.victim(.member, owners: [])
-      let steps = steps(cluster, member)
+      let steps = try steps(cluster, member)
       if operation == .rejoin { try killAndWait(cluster, member) }
       return try measure(steps, cluster)
     }
@@ -54,7 +58,7 @@ public struct MaintenanceCommand: LabCommand {
 
   private func others(_ cluster: SkeinCluster, _ member: Int) -> [Int] { cluster.topology.plan.members.filter { $0 != member } }
 
-  private func steps(_ cluster: SkeinCluster, _ member: Int) -> [Step] {
+  private func steps(_ cluster: SkeinCluster, _ member: Int) throws -> [Step] {
     let members = cluster.topology.plan.members
     let settle = { try cluster.waitUntilSettled() }
     func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { (what, { for action in actions { try action() } }) }
@@ -64,6 +68,12 @@ public struct MaintenanceCommand: LabCommand {
     case .restart:
       return members.map { member in step("member \(member) reads its configuration again", { try cluster.reload(member) }) }
         + members.map { member in step("member \(member)'s daemon is restarted", { try cluster.restart(member) }, settle) }
+    case .crash:
+      return members.map { member in step("member \(member)'s daemon dies and is started", { try cluster.crash(member) }, settle) }
+    case .upgrade:
+      let other = try cluster.makeOtherBuild()
+      return members.map { member in step("member \(member) gets another build", { try cluster.restart(member, other) }, settle) }
+        + members.map { member in step("member \(member) dies, the first build starts", { try cluster.crash(member) }, settle) }
     case .drain:
       return [
         step("member \(member) is drained", { try cluster.drain(member) }),
@@ -102,9 +112,29 @@ extension SkeinCluster {
   }
 
   /// As `systemctl restart`: told to end, it hands its work over first.
-  func restart(_ member: Int) throws {
+  func restart(_ member: Int, _ other: String? = nil) throws {
     try daemon(member).end(politelyForMilliseconds: 20_000)
+    try startDaemon(member, other)
+  }
+
+  /// The daemon is gone without a word, and its service manager starts the next.
+  func crash(_ member: Int) throws {
+    try daemon(member).end()
     try startDaemon(member)
+  }
+
+  /// A copy of the program whose kernel program is another, though it does the same: one octet of the padding in its ELF header
+  /// differs, which no loader looks at. The program holds that object in base64.
+  /// - Returns: its path.
+  func makeOtherBuild() throws -> String {
+    var octets = try Data(contentsOf: URL(filePath: program))
+    let header = Data("f0VMRgIBAQAAAAAAAAAAAAEA9wABAAAA".utf8)
+    guard let place = octets.range(of: header) else { throw LabError.observation("\(program) does not contain its kernel program") }
+    octets[place.lowerBound + 13] = UInt8(ascii: "Q")
+    let path = "\(topology.plan.directory)/skein-other"
+    try octets.write(to: URL(filePath: path))
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    return path
   }
 
   /// Takes a member's units away and waits until it has none.
@@ -120,7 +150,7 @@ extension SkeinCluster {
   }
 }
 
-/// What `skein lab rejoin`, `restart`, `drain` or `leave` found.
+/// What `skein lab rejoin`, `restart`, `crash`, `upgrade`, `drain` or `leave` found.
 public struct MaintenanceReport: LabReport, Equatable {
   /// One step of the operation.
   public struct Step: Codable, Equatable, Sendable {

@@ -8,7 +8,8 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Drain.self, Leave.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Crash.self, Upgrade.self, Drain.self,
+      Leave.self,
     ])
 }
 
@@ -108,6 +109,16 @@ extension LabCommands {
     static let configuration = CommandConfiguration(abstract: "Every daemon is reloaded and replaced under load. Is a packet lost?")
     @OptionGroup var maintenance: MaintenanceArguments
     func run() throws { try maintenance.perform(.restart) }
+  }
+  struct Crash: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Every daemon dies and is started at once, under load. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.crash) }
+  }
+  struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Every daemon is replaced by another build, under load. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.upgrade) }
   }
   struct Drain: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "A member is drained and given work again. Is a packet lost?")
