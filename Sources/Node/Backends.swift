@@ -8,11 +8,13 @@ enum Backends {
   static func open(_ configuration: Configuration, _ machine: Machine, _ logger: Logger) throws -> any PathBackend {
     let instance = instance(of: configuration)
     switch configuration.packetPath {
-    case .xdp: return try KernelBackend(instance: instance, interface: machine.interface, mode: .native)
-    case .xdpGeneric: return try KernelBackend(instance: instance, interface: machine.interface, mode: .generic)
+    case .xdp: return try KernelBackend(instance: instance, interface: machine.interface, mode: .native, logger: logger)
+    case .xdpGeneric: return try KernelBackend(instance: instance, interface: machine.interface, mode: .generic, logger: logger)
     case .packetSocket: return try SocketBackend(configuration.cluster, machine)
     case .automatic:
-      do { return try KernelBackend(instance: instance, interface: machine.interface, mode: mode(for: machine.interface)) } catch {
+      do {
+        return try KernelBackend(instance: instance, interface: machine.interface, mode: mode(for: machine.interface), logger: logger)
+      } catch {
         logger.warning("no XDP here, so the packet path runs on packet sockets, which is slower: \(error)")
         return try SocketBackend(configuration.cluster, machine)
       }
