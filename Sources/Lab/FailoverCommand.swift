@@ -26,7 +26,7 @@ public struct FailoverCommand: LabCommand {
   }
 
   /// What keepalived is measured at: its default and its fastest.
-  private static let peerAdvertSeconds = [1.0, 0.01]
+  static let peerAdvertSeconds = [1.0, 0.01]
 
   public func run() throws -> FailoverReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000") }
@@ -37,25 +37,33 @@ public struct FailoverCommand: LabCommand {
 
   /// Both sides of a partition serve what reaches them, so at the moment it heals two may have the same unit. Where that must not be,
   /// the side without a majority serves nothing, and that is what is measured.
-  private var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
+  var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
 
-  private func measureSkein() throws -> [FailoverRun] {
-    let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
-    return try options.withCluster(settings) { cluster in
-      options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
-      return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
-    }
+  private func measureSkein() throws -> [FailoverRun] { try options.withCluster(settings(), measure(on:)) }
+
+  /// What the members are told.
+  func settings() throws -> SkeinSettings {
+    try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+  }
+
+  /// Measures on a cluster that has these settings and is whole; leaves it whole.
+  func measure(on cluster: SkeinCluster) throws -> [FailoverRun] {
+    options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
+    return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
   }
 
   private func measureKeepalived(advertSeconds: Double) throws -> PeerReport {
-    options.console.say("\(peerRuns) × the same with keepalived, advertising every \(PeerReport.interval(advertSeconds))")
-    let runs = try Topology.with(memberCount: options.members, console: options.console) { topology in
-      let cluster = try KeepalivedCluster(topology: topology, advertSeconds: advertSeconds)
-      return try (0..<peerRuns).map { _ in
-        try measure(cluster, detectionMilliseconds: Int(advertSeconds * 3000) + 30, family: .four)
-      }
+    try Topology.with(memberCount: options.members, console: options.console) { topology in
+      try measure(on: KeepalivedCluster(topology: topology, advertSeconds: advertSeconds))
     }
-    return PeerReport(name: "keepalived", advertSeconds: advertSeconds, runs: runs)
+  }
+
+  func measure(on peer: KeepalivedCluster) throws -> PeerReport {
+    options.console.say("\(peerRuns) × keepalived, advertising every \(PeerReport.interval(peer.advertSeconds)): \(failure.sentence)")
+    let runs = try (0..<peerRuns).map { _ in
+      try measure(peer, detectionMilliseconds: Int(peer.advertSeconds * 3000) + 30, family: .four)
+    }
+    return PeerReport(name: "keepalived", advertSeconds: peer.advertSeconds, runs: runs)
   }
 
   private func measure(_ cluster: some ClusterUnderTest, detectionMilliseconds: Int, family: AddressFamily) throws -> FailoverRun {
@@ -159,6 +167,16 @@ public struct FailoverReport: LabReport, Equatable {
       leaseWasKept && answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && lostAfterRecovery == 0
       && lostOnReturn == 0
       && neverRecovered == 0 && (everybodyWaits || lostOnSurvivors == 0)
+  }
+
+  /// What else went wrong, in words, than a table shows.
+  var faults: [String] {
+    var faults: [String] = []
+    let answered = stillAnsweredMilliseconds.worst
+    if answered > Double(detectionMilliseconds) { faults.append("it still answered after \(answered.formatted(digits: 1)) ms") }
+    if !leaseWasKept { faults.append("taken after its lease: \(takenAfterLease ?? 0), refused: \(leaseExpired ?? 0)") }
+    if neverRecovered > 0 { faults.append("\(neverRecovered) flows were never taken over") }
+    return faults
   }
 
   public func render(to output: inout some TextOutputStream) {

@@ -4,7 +4,7 @@ import Foundation
 /// wait. Every silence of its is everybody's: there are no survivors whose clients notice nothing.
 final class KeepalivedCluster: ClusterUnderTest {
   let topology: Topology
-  private let advertSeconds: Double
+  let advertSeconds: Double
   private var daemons: [Int: ChildProcess] = [:]
   private let responder: Responder
 

@@ -38,7 +38,12 @@ public struct MaintenanceCommand: LabCommand {
   /// More flows than a failover needs: what is looked for is one packet lost in one of a thousand small handovers.
   private static let flowsPerMember = 24
 
-  private typealias Step = (what: String, action: () throws -> Void)
+  /// Something to do; `bereft`, asked when it begins, is the member whose own clients may be left without service meanwhile.
+  private struct Step {
+    var what: String
+    var bereft: () throws -> Int? = { nil }
+    var action: () throws -> Void
+  }
 
   public func run() throws -> MaintenanceReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
@@ -61,7 +66,14 @@ public struct MaintenanceCommand: LabCommand {
   private func steps(_ cluster: SkeinCluster, _ member: Int) throws -> [Step] {
     let members = cluster.topology.plan.members
     let settle = { try cluster.waitUntilSettled() }
-    func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { (what, { for action in actions { try action() } }) }
+    func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { Step(what: what) { for action in actions { try action() } } }
+    // A master's lease is shorter than the time after which the others do without it.
+    func crash(_ what: String, _ member: Int) -> Step {
+      Step(what: what, bereft: { try cluster.master() == member ? member : nil }) {
+        try cluster.crash(member)
+        try settle()
+      }
+    }
     switch operation {
     case .rejoin:
       return [step("member \(member) returns and is balanced into", { try cluster.heal(member, after: .kill) }, settle)]
@@ -69,11 +81,11 @@ public struct MaintenanceCommand: LabCommand {
       return members.map { member in step("member \(member) reads its configuration again", { try cluster.reload(member) }) }
         + members.map { member in step("member \(member)'s daemon is restarted", { try cluster.restart(member) }, settle) }
     case .crash:
-      return members.map { member in step("member \(member)'s daemon dies and is started", { try cluster.crash(member) }, settle) }
+      return members.map { crash("member \($0)'s daemon dies and is started", $0) }
     case .upgrade:
       let other = try cluster.makeOtherBuild()
       return members.map { member in step("member \(member) gets another build", { try cluster.restart(member, other) }, settle) }
-        + members.map { member in step("member \(member) dies, the first build starts", { try cluster.crash(member) }, settle) }
+        + members.map { crash("member \($0) dies, the first build starts", $0) }
     case .drain:
       return [
         step("member \(member) is drained", { try cluster.drain(member) }),
@@ -91,13 +103,15 @@ public struct MaintenanceCommand: LabCommand {
   private func measure(_ steps: [Step], _ cluster: SkeinCluster) throws -> MaintenanceReport {
     let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
-    var windows: [(what: String, window: Range<UInt64>)] = []
+    var windows: [MaintenanceReport.Window] = []
     for step in steps {
-      options.console.say("  \(step.what)")
+      let bereft = try step.bereft()
+      let what = step.what + (bereft == nil ? "" : " (master)")
+      options.console.say("  \(what)")
       let start = BootClock.nanoseconds
       try step.action()
       try pause(milliseconds: 300)
-      windows.append((step.what, start..<BootClock.nanoseconds))
+      windows.append(.init(what: what, times: start..<BootClock.nanoseconds, bereft: bereft))
     }
     return MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
   }
@@ -157,11 +171,19 @@ public struct MaintenanceReport: LabReport, Equatable {
     public var what: String
     public var seconds: Double
     public var lost: Int
+    /// Where a master's daemon dies: how long its own clients heard nothing, the worst of them.
+    public var silenceMilliseconds: Double?
+  }
+  struct Window {
+    var what: String
+    var times: Range<UInt64>
+    /// The member whose clients may be without service.
+    var bereft: Int?
   }
   public var operation: Maintenance
   public var mode: DeliveryMode
   public var detectionMilliseconds: Int
-  /// Probes that nobody answered.
+  /// Probes that nobody answered, but for those to the units of a master that crashed.
   public var lost: Int
   /// Probes with more than one answer on the wire.
   public var answeredTwice: Int
@@ -170,26 +192,34 @@ public struct MaintenanceReport: LabReport, Equatable {
   public var steps: [Step]
   public var succeeded: Bool
 
-  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [(what: String, window: Range<UInt64>)]) {
+  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window]) {
     operation = command.operation
     mode = command.mode
     detectionMilliseconds = command.detectionMilliseconds
     let everyFlow = Array(ledger.flows.indices)
-    lost = ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+    let bereft = windows.map { window in window.bereft.map { ledger.flows(ownedBy: $0, before: window.times.lowerBound) } ?? [] }
+    lost =
+      ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+      - zip(windows, bereft).reduce(0) { $0 + ledger.lost(flows: $1.1, sentIn: $1.0.times) }
     answeredTwice = ledger.answeredTwice
     flows = ledger.flows.count
     probes = ledger.probeCount
-    steps = windows.map { what, window in
-      Step(
-        what: what, seconds: Double((window.upperBound - window.lowerBound) / 1_000_000) / 1000,
-        lost: ledger.lost(flows: everyFlow, sentIn: window))
+    steps = zip(windows, bereft).map { window, bereft in
+      let silence = bereft.map { ledger.longestSilence(flow: $0, in: window.times).nanoseconds }.max()
+      return Step(
+        what: window.what, seconds: Double((window.times.upperBound - window.times.lowerBound) / 1_000_000) / 1000,
+        lost: ledger.lost(flows: everyFlow.filter { !bereft.contains($0) }, sentIn: window.times),
+        silenceMilliseconds: silence.map { Double($0 / 1000) / 1000 })
     }
     succeeded = lost == 0 && answeredTwice == 0
   }
 
   public func render(to output: inout some TextOutputStream) {
     print("\(operation.rawValue) under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
-    for step in steps { print("        \(step.what.padding(40))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)", to: &output) }
+    for step in steps {
+      let silence = step.silenceMilliseconds.map { "; its own clients heard nothing for \($0.formatted(digits: 0)) ms" } ?? ""
+      print("  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)", to: &output)
+    }
     print(verdict(lost == 0, "lost: \(lost)"), to: &output)
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
   }

@@ -8,7 +8,8 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Crash.self, Upgrade.self, Drain.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Matrix.self, Rejoin.self, Restart.self, Crash.self, Upgrade.self,
+      Drain.self,
       Leave.self,
     ])
 }
@@ -42,7 +43,7 @@ struct LabArguments: ParsableArguments {
 struct DetectionOption: ParsableArguments {
   @Option(help: "How long a silent member keeps its work, such as 200ms.", transform: Self.read) var detection = 200
 
-  private static func read(_ text: String) throws -> Int {
+  static func read(_ text: String) throws -> Int {
     guard let value = milliseconds(from: text) else { throw ValidationError("“\(text)” is not a time such as 200ms or 2s") }
     return value
   }
@@ -97,6 +98,23 @@ extension LabCommands {
         FailoverCommand(
           mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
           peerRuns: peerRuns, options: lab.options))
+    }
+  }
+
+  struct Matrix: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Every way to fail, for a member and for the master, in one table; keepalived beside it.")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "A detection interval, such as 200ms; may be given again.", transform: DetectionOption.read) var detection: [Int] = []
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "How many times each.") var runs = 10
+    @Option(help: "How many times keepalived is measured beside it; 0 for not at all.") var peerRuns = 3
+    func run() throws {
+      try lab.perform(
+        MatrixCommand(
+          mode: mode, family: family, detections: detection.isEmpty ? [200, 20] : detection, runs: runs, peerRuns: peerRuns,
+          options: lab.options))
     }
   }
 
