@@ -48,6 +48,9 @@ public enum PacketCounter: UInt32, Sendable {
 
   case tableMissing
   case invalidAsker
+
+  /// Raised by the daemon, not by the path: the kernel takes the tag out of a frame before a packet socket sees it.
+  case taggedFrame
 }
 
 #if !hasFeature(Embedded)
@@ -65,7 +68,7 @@ public enum PacketCounter: UInt32, Sendable {
       case .unassigned, .unacknowledged, .fragmentHeld: .up
       case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
         .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
-        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker:
+        .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker, .taggedFrame:
         .drop
       }
     }
@@ -113,6 +116,7 @@ public enum PacketCounter: UInt32, Sendable {
       case .foreign: "to the shared hardware address, but neither for the cluster nor router work"
       case .tableMissing: "a table of the packet path is missing"
       case .invalidAsker: "an ARP request that came from a multicast hardware address"
+      case .taggedFrame: "in a VLAN: packet-socket takes no tagged frames"
       }
     }
   }
