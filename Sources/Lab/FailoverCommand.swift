@@ -131,6 +131,10 @@ public struct FailoverReport: LabReport, Equatable {
   /// all runs.
   public var leaseExpired: Int?
   public var probes: Int
+  /// How often a survivor's lease ran out: none should, but where the machine stops a daemon for longer than its lease, it must.
+  public var survivorsLapses: Int
+  /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
+  public var stallMilliseconds: Double
   public var peers: [PeerReport]
   /// Whether the member's own counters bear out that it processed nothing without a lease.
   public var leaseWasKept: Bool
@@ -157,6 +161,8 @@ public struct FailoverReport: LabReport, Equatable {
     lostOnReturn = sum(\.lostOnReturn)
     neverRecovered = sum(\.neverRecovered)
     probes = sum(\.probes)
+    survivorsLapses = sum(\.survivorsLapses)
+    stallMilliseconds = runs.map(\.stallMilliseconds).max() ?? 0
     self.peers = peers
     let afterLease = runs.compactMap(\.afterLease)
     takenAfterLease = afterLease.isEmpty ? nil : afterLease.reduce(0) { $0 + $1.taken }
@@ -175,6 +181,11 @@ public struct FailoverReport: LabReport, Equatable {
     let answered = stillAnsweredMilliseconds.worst
     if answered > Double(detectionMilliseconds) { faults.append("it still answered after \(answered.formatted(digits: 1)) ms") }
     if !leaseWasKept { faults.append("taken after its lease: \(takenAfterLease ?? 0), refused: \(leaseExpired ?? 0)") }
+    if survivorsLapses > 0 {
+      faults.append(
+        "a survivor's lease ran out \(survivorsLapses) times; the prober was stopped for up to \(stallMilliseconds.formatted(digits: 1)) ms"
+      )
+    }
     if neverRecovered > 0 { faults.append("\(neverRecovered) flows were never taken over") }
     return faults
   }

@@ -73,6 +73,7 @@ final class KeepalivedCluster: ClusterUnderTest {
   }
 
   func readPath(_ member: Int) throws -> PathReading? { nil }
+  func leasesLapsed(_ member: Int) throws -> Int { 0 }
 
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon {

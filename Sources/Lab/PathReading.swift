@@ -1,6 +1,7 @@
 /// The part of `skein counters --pinned --json` that the lab looks at: a packet path, read while its daemon hangs or is gone.
 struct PathReading: Codable, Equatable, Sendable {
   struct Counter: Codable, Equatable, Sendable {
+    var group: String
     var name: String
     var value: UInt64
   }

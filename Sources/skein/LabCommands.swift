@@ -8,7 +8,8 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Matrix.self, Rejoin.self, Restart.self, Crash.self, Upgrade.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Failover.self, Matrix.self, Rejoin.self, Restart.self, Crash.self,
+      Upgrade.self,
       Drain.self,
       Leave.self,
     ])
@@ -80,6 +81,14 @@ extension LabCommands {
     @Option(help: "4 or 6.") var family = AddressFamily.four
     @Option(help: "How many connections.") var requests = 900
     func run() throws { try lab.perform(DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
+  }
+
+  struct Packets: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Fragments, path MTU discovery, frames in a VLAN: does each reach its one member?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    func run() throws { try lab.perform(PacketsCommand(mode: mode, options: lab.options)) }
   }
 
   struct Failover: ParsableCommand {
