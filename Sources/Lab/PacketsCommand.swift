@@ -70,7 +70,7 @@ public struct PacketsCommand: LabCommand {
       switch family {
       case .six:
         let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp6", encoding: .utf8).split(separator: "\n")
-        let words = lines.first { $0.hasPrefix("Icmp6InPktTooBigs") }?.split(separator: " ")
+        let words = lines.first { $0.hasPrefix("Icmp6InPktTooBigs") }?.split(whereSeparator: \.isWhitespace)
         return words?.last.flatMap { Int($0) } ?? 0
       case .four:
         let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp", encoding: .utf8).split(separator: "\n")

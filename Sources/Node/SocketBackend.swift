@@ -93,6 +93,9 @@ final class SocketBackend: PathBackend {
 
   func stop(keeping: Bool) throws(LinuxError) {
     tables.leaseDeadline = .zero
+    // The device goes with this process; until then its addresses would have the stack answer for every member.
+    let routes = try RouteSocket()
+    for address in addresses where address.ipv4 != nil { try routes.removeAddress(address, prefixLength: 32, from: tap.interface) }
     try StackGuard.remove(from: interface.name)
   }
 }
