@@ -53,12 +53,12 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  else failed=$$((failed + 1)); echo "FAILED: skein $$*"; fi; }; \
 	for mode in forwarding unicast multicast; do for family in 4 6; do try lab delivery --mode $$mode --family $$family; done; done; \
 	try lab delivery --packet-path packet-socket; \
-	for victim in member master; do for how in kill stop daemon link partition; do \
-	  try lab failover --victim $$victim --how $$how --runs $(RUNS) --peer-runs 0; done; done; \
-	[ $(PEERS) = 0 ] || for victim in member master; do \
-	  try lab failover --victim $$victim --how kill --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); done; \
+	try lab packets; try lab packets --packet-path packet-socket; \
+	if [ $(PEERS) = 0 ]; then try lab matrix --detection 200ms --runs $(RUNS) --peer-runs 0; \
+	else try lab matrix --detection 200ms --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); fi; \
+	try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
 	try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
-	for operation in rejoin restart drain leave; do try lab $$operation; done; \
+	for operation in rejoin restart crash upgrade drain leave; do try lab $$operation; done; \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \

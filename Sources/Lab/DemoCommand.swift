@@ -38,6 +38,7 @@ public struct DemoCommand: LabCommand {
     try pause(milliseconds: 500)
     let failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: .kill)
+    let failedBy = BootClock.nanoseconds
     try cluster.waitUntilSettled(members: cluster.topology.plan.members.filter { $0 != victim })
     try pause(milliseconds: 500)
     let healedAt = BootClock.nanoseconds
@@ -51,7 +52,7 @@ public struct DemoCommand: LabCommand {
     try cluster.waitUntilSettled()
     try pause(milliseconds: 300)
     let ledger = try prober.finish()
-    let run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, healedAt: healedAt)
+    let run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
     let lostOnReturn = ledger.lost(flows: Array(ledger.flows.indices), sentIn: returnedAt..<UInt64.max)
 
     console.say("\n5. And again with everybody there")

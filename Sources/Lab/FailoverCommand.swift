@@ -26,7 +26,7 @@ public struct FailoverCommand: LabCommand {
   }
 
   /// What keepalived is measured at: its default and its fastest.
-  private static let peerAdvertSeconds = [1.0, 0.01]
+  static let peerAdvertSeconds = [1.0, 0.01]
 
   public func run() throws -> FailoverReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000") }
@@ -37,25 +37,33 @@ public struct FailoverCommand: LabCommand {
 
   /// Both sides of a partition serve what reaches them, so at the moment it heals two may have the same unit. Where that must not be,
   /// the side without a majority serves nothing, and that is what is measured.
-  private var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
+  var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
 
-  private func measureSkein() throws -> [FailoverRun] {
-    let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
-    return try options.withCluster(settings) { cluster in
-      options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
-      return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
-    }
+  private func measureSkein() throws -> [FailoverRun] { try options.withCluster(settings(), measure(on:)) }
+
+  /// What the members are told.
+  func settings() throws -> SkeinSettings {
+    try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+  }
+
+  /// Measures on a cluster that has these settings and is whole; leaves it whole.
+  func measure(on cluster: SkeinCluster) throws -> [FailoverRun] {
+    options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
+    return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
   }
 
   private func measureKeepalived(advertSeconds: Double) throws -> PeerReport {
-    options.console.say("\(peerRuns) × the same with keepalived, advertising every \(PeerReport.interval(advertSeconds))")
-    let runs = try Topology.with(memberCount: options.members, console: options.console) { topology in
-      let cluster = try KeepalivedCluster(topology: topology, advertSeconds: advertSeconds)
-      return try (0..<peerRuns).map { _ in
-        try measure(cluster, detectionMilliseconds: Int(advertSeconds * 3000) + 30, family: .four)
-      }
+    try Topology.with(memberCount: options.members, console: options.console) { topology in
+      try measure(on: KeepalivedCluster(topology: topology, advertSeconds: advertSeconds))
     }
-    return PeerReport(name: "keepalived", advertSeconds: advertSeconds, runs: runs)
+  }
+
+  func measure(on peer: KeepalivedCluster) throws -> PeerReport {
+    options.console.say("\(peerRuns) × keepalived, advertising every \(PeerReport.interval(peer.advertSeconds)): \(failure.sentence)")
+    let runs = try (0..<peerRuns).map { _ in
+      try measure(peer, detectionMilliseconds: Int(peer.advertSeconds * 3000) + 30, family: .four)
+    }
+    return PeerReport(name: "keepalived", advertSeconds: peer.advertSeconds, runs: runs)
   }
 
   private func measure(_ cluster: some ClusterUnderTest, detectionMilliseconds: Int, family: AddressFamily) throws -> FailoverRun {
@@ -116,8 +124,20 @@ public struct FailoverReport: LabReport, Equatable {
   public var lostOnReturn: Int
   /// Flows that no survivor took over.
   public var neverRecovered: Int
+  /// Where only its daemon failed: packets that the member still processed, between the end of its lease and its repair, by the count of
+  /// its own packet path, read from the kernel without the daemon.
+  public var takenAfterLease: Int?
+  /// By the same count: its own packets that it dropped because its lease had run out. With none, nothing would be shown. The fewest of
+  /// all runs.
+  public var leaseExpired: Int?
   public var probes: Int
+  /// How often a survivor's lease ran out: none should, but where the machine stops a daemon for longer than its lease, it must.
+  public var survivorsLapses: Int
+  /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
+  public var stallMilliseconds: Double
   public var peers: [PeerReport]
+  /// Whether the member's own counters bear out that it processed nothing without a lease.
+  public var leaseWasKept: Bool
   public var succeeded: Bool
 
   init(command: FailoverCommand, partition: PartitionPolicy, skein runs: [FailoverRun], peers: [PeerReport]) {
@@ -141,10 +161,33 @@ public struct FailoverReport: LabReport, Equatable {
     lostOnReturn = sum(\.lostOnReturn)
     neverRecovered = sum(\.neverRecovered)
     probes = sum(\.probes)
+    survivorsLapses = sum(\.survivorsLapses)
+    stallMilliseconds = runs.map(\.stallMilliseconds).max() ?? 0
     self.peers = peers
+    let afterLease = runs.compactMap(\.afterLease)
+    takenAfterLease = afterLease.isEmpty ? nil : afterLease.reduce(0) { $0 + $1.taken }
+    leaseExpired = afterLease.map(\.leaseExpired).min()
+    // By forwarding, a member sees nothing more once the master, or the next one, has forgotten it.
+    leaseWasKept = takenAfterLease ?? 0 == 0 && (mode == .forwarding || leaseExpired != 0)
     succeeded =
-      answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && lostAfterRecovery == 0 && lostOnReturn == 0
+      leaseWasKept && answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && lostAfterRecovery == 0
+      && lostOnReturn == 0
       && neverRecovered == 0 && (everybodyWaits || lostOnSurvivors == 0)
+  }
+
+  /// What else went wrong, in words, than a table shows.
+  var faults: [String] {
+    var faults: [String] = []
+    let answered = stillAnsweredMilliseconds.worst
+    if answered > Double(detectionMilliseconds) { faults.append("it still answered after \(answered.formatted(digits: 1)) ms") }
+    if !leaseWasKept { faults.append("taken after its lease: \(takenAfterLease ?? 0), refused: \(leaseExpired ?? 0)") }
+    if survivorsLapses > 0 {
+      faults.append(
+        "a survivor's lease ran out \(survivorsLapses) times; the prober was stopped for up to \(stallMilliseconds.formatted(digits: 1)) ms"
+      )
+    }
+    if neverRecovered > 0 { faults.append("\(neverRecovered) flows were never taken over") }
+    return faults
   }
 
   public func render(to output: inout some TextOutputStream) {
@@ -167,6 +210,10 @@ public struct FailoverReport: LabReport, Equatable {
     let lease =
       "it still answered for at most \(stillAnsweredMilliseconds.worst.formatted(digits: 1)) ms of the \(detectionMilliseconds) that its lease may last"
     print(verdict(stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds), lease), to: &output)
+    if let takenAfterLease, let leaseExpired {
+      let own = "by its own counters, read from the kernel: taken after its lease \(takenAfterLease), refused at least \(leaseExpired)"
+      print(verdict(leaseWasKept, own), to: &output)
+    }
     let survivors = "lost on the other members' clients: \(lostOnSurvivors)"
     print(verdict(masterGapMilliseconds != nil || lostOnSurvivors == 0, survivors), to: &output)
     print(verdict(lostAfterRecovery == 0 && neverRecovered == 0, "lost once a survivor had taken over: \(lostAfterRecovery)"), to: &output)

@@ -21,14 +21,22 @@ struct FailoverRun: Sendable {
   var probes: Int
   /// How many live machines held the address while the failure lasted, where one is meant to.
   var addressHolders: Int?
+  /// What its packet path did without a lease, where its kernel lived on and could be asked.
+  var afterLease: AfterLease?
+  /// How often a survivor's lease ran out meanwhile, which none should.
+  var survivorsLapses = 0
+  /// The prober's longest pause between two rounds of questions, which are 2 ms apart: what this machine does to a process that has
+  /// real-time priority.
+  var stallMilliseconds = 0.0
 }
 
 extension FailoverRun {
   /// Works a run's figures out.
   /// - Parameters:
-  ///   - failedAt: when the member failed.
+  ///   - failedAt: when the member was about to fail.
+  ///   - failedBy: when it certainly had.
   ///   - healedAt: when its repair began.
-  init(ledger: ProbeLedger, victim: Int, failedAt: UInt64, healedAt: UInt64) throws {
+  init(ledger: ProbeLedger, victim: Int, failedAt: UInt64, failedBy: UInt64, healedAt: UInt64) throws {
     let victims = ledger.flows(ownedBy: victim, before: failedAt)
     guard !victims.isEmpty else { throw LabError.observation("no flow was member \(victim)'s when it failed") }
     let survivors = ledger.flows.indices.filter { !victims.contains($0) }
@@ -36,7 +44,7 @@ extension FailoverRun {
     let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
     silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
     survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
-    stillAnsweredMilliseconds = Self.milliseconds(ledger.lastQuestion(answeredBy: victim, sentIn: window).map { $0 - failedAt })
+    stillAnsweredMilliseconds = Self.milliseconds(ledger.lastQuestion(answeredBy: victim, sentIn: window).map { $0 - min(failedBy, $0) })
     answeredTwice = ledger.answeredTwice
     lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
     lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in
@@ -46,6 +54,7 @@ extension FailoverRun {
     lostOnReturn = ledger.lost(flows: Array(ledger.flows.indices), sentIn: healedAt..<UInt64.max)
     neverRecovered = silences.count { $0.endedAt == nil }
     probes = ledger.probeCount
+    stallMilliseconds = Self.milliseconds(ledger.longestPause)
   }
 
   private static func milliseconds(_ nanoseconds: UInt64?) -> Double { Double((nanoseconds ?? 0) / 1000) / 1000 }
@@ -62,20 +71,28 @@ extension ClusterUnderTest {
     let owners = prober.read { ledger in ledger.flows.indices.compactMap { ledger.owner(ofFlow: $0) } }
     let victim = try victim(wish, owners: owners)
 
+    let survivors = topology.plan.members.filter { $0 != victim }
+    let lapsesBefore = try survivors.map(leasesLapsed)
     let failedAt = BootClock.nanoseconds
     try fail(victim, by: failure)
+    let failedBy = BootClock.nanoseconds
+    let leaseEnded = try failure.cutsWire ? nil : readPathAfterLease(victim, withinSeconds: patienceSeconds)
     // First its flows must fall silent (a lease may still run), then be answered again, and go on being answered for a while.
-    try pause(milliseconds: settings.silenceCertainAfterMilliseconds)
+    BootClock.sleep(until: failedAt + UInt64(settings.silenceCertainAfterMilliseconds) * 1_000_000)
     let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1_000_000_000)
     while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
     try pause(milliseconds: 500)
 
+    let beforeRepair = try leaseEnded == nil ? nil : readPath(victim)
+    let lapses = try zip(survivors.map(leasesLapsed), lapsesBefore).map { $0 - $1 }
     let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
     let healedAt = BootClock.nanoseconds
     try heal(victim, after: failure)
     try waitUntilSettled()
-    var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, healedAt: healedAt)
+    var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
     run.addressHolders = holders
+    run.survivorsLapses = lapses.reduce(0, +)
+    if let leaseEnded, let beforeRepair { run.afterLease = AfterLease(leaseEnded, beforeRepair) }
     console.say(
       "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
         + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")

@@ -83,6 +83,10 @@ protocol ClusterUnderTest {
   func fail(_ member: Int, by failure: Failure) throws
   /// How many live machines hold the shared address at the moment, where one alone is meant to; nil where all of them are.
   func addressHolders(dead: Set<Int>) throws -> Int?
+  /// What the member's packet path has counted so far, read without its daemon; nil where it has none that could be read so.
+  func readPath(_ member: Int) throws -> PathReading?
+  /// How often the member's lease has run out since it started; 0 where there are no leases.
+  func leasesLapsed(_ member: Int) throws -> Int
   /// Repairs the member and begins its way back.
   func heal(_ member: Int, after failure: Failure) throws
   /// Waits until everybody has their part again.

@@ -4,7 +4,7 @@ import Foundation
 /// wait. Every silence of its is everybody's: there are no survivors whose clients notice nothing.
 final class KeepalivedCluster: ClusterUnderTest {
   let topology: Topology
-  private let advertSeconds: Double
+  let advertSeconds: Double
   private var daemons: [Int: ChildProcess] = [:]
   private let responder: Responder
 
@@ -71,6 +71,9 @@ final class KeepalivedCluster: ClusterUnderTest {
       return try !topology.launcher.run(["ip", "-n", namespace, "-oneline", "address", "show", "to", Plan.clusterAddress(.four)]).isEmpty
     }
   }
+
+  func readPath(_ member: Int) throws -> PathReading? { nil }
+  func leasesLapsed(_ member: Int) throws -> Int { 0 }
 
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon {

@@ -62,10 +62,14 @@ struct Leftovers {
 
   /// Removes what daemons have pinned in the kernel; `isMeant` is asked for each daemon's directory.
   static func removePins(_ isMeant: (String) -> Bool) {
-    let parent = "/sys/fs/bpf/skein"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
-    for name in names where isMeant(name) { try? FileManager.default.removeItem(atPath: "\(parent)/\(name)") }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: pinParent)) ?? []
+    for name in names where isMeant(name) { try? FileManager.default.removeItem(atPath: "\(pinParent)/\(name)") }
   }
+
+  /// Whether a daemon of this instance has pinned its packet path.
+  static func hasPins(_ instance: String) -> Bool { FileManager.default.fileExists(atPath: "\(pinParent)/\(instance)") }
+
+  private static let pinParent = "/sys/fs/bpf/skein"
 
   private func unmount(beneath directory: String) {
     let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""

@@ -6,13 +6,17 @@ public enum Maintenance: String, CaseIterable, Codable, Sendable {
   case rejoin
   /// Every daemon reads its configuration again (SIGHUP), then each is restarted as `systemctl restart` does it (SIGTERM, and a start).
   case restart
+  /// Every daemon dies (SIGKILL) and is started again at once, as systemd does it.
+  case crash
+  /// Every daemon is replaced by one of another build, in order (SIGTERM, and a start); then every one dies and the first build is started.
+  case upgrade
   /// A member gives all its units away, stays, and gets units again.
   case drain
   /// A member gives all its units away and goes, and comes back later.
   case leave
 }
 
-/// `skein lab rejoin | restart | drain | leave`: the operation under probes. Is one lost?
+/// `skein lab rejoin | restart | crash | upgrade | drain | leave`: the operation under probes. Is one lost?
 public struct MaintenanceCommand: LabCommand {
   public var operation: Maintenance
   public var mode: DeliveryMode
@@ -34,13 +38,18 @@ public struct MaintenanceCommand: LabCommand {
   /// More flows than a failover needs: what is looked for is one packet lost in one of a thousand small handovers.
   private static let flowsPerMember = 24
 
-  private typealias Step = (what: String, action: () throws -> Void)
+  /// Something to do; `bereft`, asked when it begins, is the member whose own clients may be left without service meanwhile.
+  private struct Step {
+    var what: String
+    var bereft: () throws -> Int? = { nil }
+    var action: () throws -> Void
+  }
 
   public func run() throws -> MaintenanceReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
     return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)) { cluster in
       let member = try cluster.victim(.member, owners: [])
-      let steps = steps(cluster, member)
+      let steps = try steps(cluster, member)
       if operation == .rejoin { try killAndWait(cluster, member) }
       return try measure(steps, cluster)
     }
@@ -54,16 +63,29 @@ public struct MaintenanceCommand: LabCommand {
 
   private func others(_ cluster: SkeinCluster, _ member: Int) -> [Int] { cluster.topology.plan.members.filter { $0 != member } }
 
-  private func steps(_ cluster: SkeinCluster, _ member: Int) -> [Step] {
+  private func steps(_ cluster: SkeinCluster, _ member: Int) throws -> [Step] {
     let members = cluster.topology.plan.members
     let settle = { try cluster.waitUntilSettled() }
-    func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { (what, { for action in actions { try action() } }) }
+    func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { Step(what: what) { for action in actions { try action() } } }
+    // A master's lease is shorter than the time after which the others do without it.
+    func crash(_ what: String, _ member: Int) -> Step {
+      Step(what: what, bereft: { try cluster.master() == member ? member : nil }) {
+        try cluster.crash(member)
+        try settle()
+      }
+    }
     switch operation {
     case .rejoin:
       return [step("member \(member) returns and is balanced into", { try cluster.heal(member, after: .kill) }, settle)]
     case .restart:
       return members.map { member in step("member \(member) reads its configuration again", { try cluster.reload(member) }) }
         + members.map { member in step("member \(member)'s daemon is restarted", { try cluster.restart(member) }, settle) }
+    case .crash:
+      return members.map { crash("member \($0)'s daemon dies and is started", $0) }
+    case .upgrade:
+      let other = try cluster.makeOtherBuild()
+      return members.map { member in step("member \(member) gets another build", { try cluster.restart(member, other) }, settle) }
+        + members.map { crash("member \($0) dies, the first build starts", $0) }
     case .drain:
       return [
         step("member \(member) is drained", { try cluster.drain(member) }),
@@ -81,13 +103,15 @@ public struct MaintenanceCommand: LabCommand {
   private func measure(_ steps: [Step], _ cluster: SkeinCluster) throws -> MaintenanceReport {
     let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
-    var windows: [(what: String, window: Range<UInt64>)] = []
+    var windows: [MaintenanceReport.Window] = []
     for step in steps {
-      options.console.say("  \(step.what)")
+      let bereft = try step.bereft()
+      let what = step.what + (bereft == nil ? "" : " (master)")
+      options.console.say("  \(what)")
       let start = BootClock.nanoseconds
       try step.action()
       try pause(milliseconds: 300)
-      windows.append((step.what, start..<BootClock.nanoseconds))
+      windows.append(.init(what: what, times: start..<BootClock.nanoseconds, bereft: bereft))
     }
     return MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
   }
@@ -102,9 +126,29 @@ extension SkeinCluster {
   }
 
   /// As `systemctl restart`: told to end, it hands its work over first.
-  func restart(_ member: Int) throws {
+  func restart(_ member: Int, _ other: String? = nil) throws {
     try daemon(member).end(politelyForMilliseconds: 20_000)
+    try startDaemon(member, other)
+  }
+
+  /// The daemon is gone without a word, and its service manager starts the next.
+  func crash(_ member: Int) throws {
+    try daemon(member).end()
     try startDaemon(member)
+  }
+
+  /// A copy of the program whose kernel program is another, though it does the same: one octet of the padding in its ELF header
+  /// differs, which no loader looks at. The program holds that object in base64.
+  /// - Returns: its path.
+  func makeOtherBuild() throws -> String {
+    var octets = try Data(contentsOf: URL(filePath: program))
+    let header = Data("f0VMRgIBAQAAAAAAAAAAAAEA9wABAAAA".utf8)
+    guard let place = octets.range(of: header) else { throw LabError.observation("\(program) does not contain its kernel program") }
+    octets[place.lowerBound + 13] = UInt8(ascii: "Q")
+    let path = "\(topology.plan.directory)/skein-other"
+    try octets.write(to: URL(filePath: path))
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    return path
   }
 
   /// Takes a member's units away and waits until it has none.
@@ -120,18 +164,26 @@ extension SkeinCluster {
   }
 }
 
-/// What `skein lab rejoin`, `restart`, `drain` or `leave` found.
+/// What `skein lab rejoin`, `restart`, `crash`, `upgrade`, `drain` or `leave` found.
 public struct MaintenanceReport: LabReport, Equatable {
   /// One step of the operation.
   public struct Step: Codable, Equatable, Sendable {
     public var what: String
     public var seconds: Double
     public var lost: Int
+    /// Where a master's daemon dies: how long its own clients heard nothing, the worst of them.
+    public var silenceMilliseconds: Double?
+  }
+  struct Window {
+    var what: String
+    var times: Range<UInt64>
+    /// The member whose clients may be without service.
+    var bereft: Int?
   }
   public var operation: Maintenance
   public var mode: DeliveryMode
   public var detectionMilliseconds: Int
-  /// Probes that nobody answered.
+  /// Probes that nobody answered, but for those to the units of a master that crashed.
   public var lost: Int
   /// Probes with more than one answer on the wire.
   public var answeredTwice: Int
@@ -140,26 +192,34 @@ public struct MaintenanceReport: LabReport, Equatable {
   public var steps: [Step]
   public var succeeded: Bool
 
-  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [(what: String, window: Range<UInt64>)]) {
+  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window]) {
     operation = command.operation
     mode = command.mode
     detectionMilliseconds = command.detectionMilliseconds
     let everyFlow = Array(ledger.flows.indices)
-    lost = ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+    let bereft = windows.map { window in window.bereft.map { ledger.flows(ownedBy: $0, before: window.times.lowerBound) } ?? [] }
+    lost =
+      ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+      - zip(windows, bereft).reduce(0) { $0 + ledger.lost(flows: $1.1, sentIn: $1.0.times) }
     answeredTwice = ledger.answeredTwice
     flows = ledger.flows.count
     probes = ledger.probeCount
-    steps = windows.map { what, window in
-      Step(
-        what: what, seconds: Double((window.upperBound - window.lowerBound) / 1_000_000) / 1000,
-        lost: ledger.lost(flows: everyFlow, sentIn: window))
+    steps = zip(windows, bereft).map { window, bereft in
+      let silence = bereft.map { ledger.longestSilence(flow: $0, in: window.times).nanoseconds }.max()
+      return Step(
+        what: window.what, seconds: Double((window.times.upperBound - window.times.lowerBound) / 1_000_000) / 1000,
+        lost: ledger.lost(flows: everyFlow.filter { !bereft.contains($0) }, sentIn: window.times),
+        silenceMilliseconds: silence.map { Double($0 / 1000) / 1000 })
     }
     succeeded = lost == 0 && answeredTwice == 0
   }
 
   public func render(to output: inout some TextOutputStream) {
     print("\(operation.rawValue) under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
-    for step in steps { print("        \(step.what.padding(40))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)", to: &output) }
+    for step in steps {
+      let silence = step.silenceMilliseconds.map { "; its own clients heard nothing for \($0.formatted(digits: 0)) ms" } ?? ""
+      print("  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)", to: &output)
+    }
     print(verdict(lost == 0, "lost: \(lost)"), to: &output)
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
   }

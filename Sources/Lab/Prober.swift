@@ -13,6 +13,8 @@ final class Prober: Sendable {
     var flowsPerMember = 8
     var candidateCount = 96
     var intervalMicroseconds = 2000
+    /// A question's length. Longer than a frame, it travels in fragments.
+    var questionByteCount = ProbeMessage.octetCount
     /// How long answers are waited for after the last question.
     var graceMilliseconds = 300
     /// The longest that a failed member's flows may still be answered: a lease that its kernel holds. Twice the detection interval.
@@ -125,7 +127,8 @@ private final class Asker {
   }
 
   private func askOnce(_ ledger: inout ProbeLedger) {
-    withUnsafeTemporaryAllocation(byteCount: ProbeMessage.octetCount, alignment: 8) { buffer in
+    withUnsafeTemporaryAllocation(byteCount: settings.questionByteCount, alignment: 8) { buffer in
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
       for (flow, socket) in sockets.enumerated() {
         ProbeMessage(run: run, flow: UInt16(flow), sequence: sequence).write(to: buffer)
         ledger.sent(flow: flow, at: BootClock.nanoseconds)

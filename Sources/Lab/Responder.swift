@@ -2,7 +2,8 @@ import Foundation
 import Synchronization
 
 /// The application that probes talk to: on every member's own stack, bound to the cluster address, a UDP echo that says who it is.
-/// One thread serves all members; a member's death takes its wire, not this.
+/// One thread serves all members; a member's death takes its wire, not this. Urgent, for it stands for the members' processors, which
+/// the lab has not got: what its own commands take must not look like the cluster's silence.
 final class Responder {
   private struct Service: Sendable {
     let member: Int
@@ -19,7 +20,7 @@ final class Responder {
     }
     let stopping = Flag()
     self.stopping = stopping
-    worker = Worker { Self.serve(services, until: stopping) }
+    worker = Worker(isUrgent: true) { Self.serve(services, until: stopping) }
   }
 
   deinit { stopping.raise() }
@@ -67,7 +68,8 @@ final class Responder {
     if var probe = ProbeMessage(UnsafeRawBufferPointer(question)) {
       probe.member = UInt16(service.member)
       probe.write(to: question)
-      sendto(service.socket.number, question.baseAddress, question.count, Int32(MSG_NOSIGNAL), sender, length)
+      // However long the question was: the answer goes in one frame.
+      sendto(service.socket.number, question.baseAddress, ProbeMessage.octetCount, Int32(MSG_NOSIGNAL), sender, length)
     } else {
       // A person with `nc -u`.
       let text = Array("member \(service.member) heard: ".utf8) + question

@@ -93,9 +93,10 @@ final class SkeinCluster: ClusterUnderTest {
       """
   }
 
-  func startDaemon(_ member: Int) throws {
+  /// - Parameter other: another program than the one under test.
+  func startDaemon(_ member: Int, _ other: String? = nil) throws {
     daemons[member] = try topology.start(
-      "skein-m\(member)", [program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
+      "skein-m\(member)", [other ?? program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
   }
 
   func daemon(_ member: Int) throws -> ChildProcess {
@@ -216,6 +217,21 @@ extension SkeinCluster {
   }
 
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
+
+  /// A daemon's counters by their names.
+  func counters(_ member: Int) throws -> [String: Int] {
+    let reading = try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8))
+    return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+  }
+
+  func leasesLapsed(_ member: Int) throws -> Int { try counters(member)["cluster.leasesLapsed"] ?? 0 }
+
+  func readPath(_ member: Int) throws -> PathReading? {
+    // Packet sockets are the daemon's own: when it hangs, so do they, and nothing is pinned.
+    guard Leftovers.hasPins("\(plan.run)-\(Self.clusterIdentifier)-\(member)") else { return nil }
+    let text = try topology.launcher.run([program, "counters", "--pinned", "--json", "--config", file(member, "yaml")])
+    return try JSONDecoder().decode(PathReading.self, from: Data(text.utf8))
+  }
 
   func heal(_ member: Int, after failure: Failure) throws {
     if failure.endsDaemon { try daemon(member).end() }

@@ -11,6 +11,8 @@
 //   WebClients, Prober                 who asks: connections, and numbered datagrams every two milliseconds
 //   WireTap, AnswerFrame               the answers, seen on the wire with the kernel's time
 //   ProbeLedger, FailoverRun           what became of each probe; what that means
+//   PathReading                        what a member's packet path counts, read without its daemon
+//   FrameSender                        frames that no socket sends
 //   …Command, Report                   one file for each `skein lab …`, and what it prints
 //
 // Two oddities. A thread, not a process, enters a namespace: sockets and children made meanwhile stay there, so one process plays

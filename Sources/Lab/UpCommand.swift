@@ -44,7 +44,7 @@ public struct UpCommand: LabCommand {
         kill member \(member)'s daemon     kill -9 \(try cluster.daemon(member).processIdentifier)
         cut its wire         ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down
         mend it              ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up
-        start it again       ip netns exec \(plan.namespace(ofMember: member).name) \(skein) run --config \(plan.directory)/m\(member).yaml
+        start it again       nsenter --net=/run/netns/\(plan.namespace(ofMember: member).name) \(skein) run --config \(plan.directory)/m\(member).yaml
         what it says         tail -f \(plan.directory)/skein-m*.log
 
       Ctrl-C removes everything.

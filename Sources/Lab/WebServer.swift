@@ -3,6 +3,8 @@ import Foundation
 /// The application that people know: nginx on every member's own stack, bound to the cluster address, answering with its member's name.
 enum WebServer {
   static let port: UInt16 = 80
+  /// About so long is `/large`: some frames. nginx takes words of 4,096 octets at most.
+  static let largeByteCount = 4000
 
   /// Starts one in a member's namespace. It needs no word of Skein, and Skein none of it.
   static func start(member: Int, topology: Topology) throws {
@@ -29,6 +31,7 @@ enum WebServer {
         server {
           \(listen)
           default_type text/plain;
+          location = /large { return 200 "\(name(member))\\n\(String(repeating: "x", count: largeByteCount))\\n"; }
           location / { return 200 "\(name(member))\\n"; }
         }
       }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Where maps and links are pinned so that they outlive the daemon: one directory for each instance on the BPF file system.
-struct PinDirectory: ~Copyable {
+struct PinDirectory: ~Copyable, Sendable {
   static let mountPoint = "/sys/fs/bpf"
   let path: String
   /// Held open and locked: two daemons of one instance would write the same maps.
@@ -20,6 +20,16 @@ struct PinDirectory: ~Copyable {
       advice: "another skein of this instance is running: stop it, or name this one")
     self.path = path
     self.lock = lock
+  }
+
+  private init(path: String, lock: consuming Descriptor) {
+    self.path = path
+    self.lock = lock
+  }
+
+  /// The same directory for another owner; locked until both are gone.
+  func shared() throws(LinuxError) -> PinDirectory {
+    PinDirectory(path: path, lock: try Descriptor(result: dup(lock.rawValue), "share \(path)"))
   }
 
   func pin(_ descriptor: Int32, as name: String) throws(LinuxError) {

@@ -35,6 +35,9 @@ public final class KernelProgram {
   /// Why the driver refused, when the last `attach` chose the generic mode by itself.
   public private(set) var nativeRefusal: LinuxError?
 
+  /// Where an older build's program was taken over: this build's, to take its place.
+  public let replacement: ProgramReplacement?
+
   private let object: KernelObject
   private let pins: PinDirectory
   private let program: Descriptor
@@ -45,20 +48,28 @@ public final class KernelProgram {
   ///   of this instance runs.
   public init(object bytes: UnsafeRawBufferPointer, _ configuration: Configuration) throws(LinuxError) {
     pins = try PinDirectory(instance: configuration.instance)
-    object = try KernelObject(parsing: bytes)
-    try object.selectProgram(configuration.programName)
-    for (name, count) in configuration.maximumEntries { try object.map(named: name).setMaximumEntries(count) }
+    object = try Self.prepare(bytes, configuration)
     mapsWereReused = try Self.reuseMaps(of: object, pins)
     // The verifier takes longer over the program than a lease lasts: a daemon that comes back takes over the very program that still runs.
     let pin = Self.programName(bytes)
-    if mapsWereReused, let earlier = try pins.open(pin) {
+    if mapsWereReused, let name = try PinDirectory.names(in: pins.path).first(where: Self.isProgram), let earlier = try pins.open(name) {
       program = try Descriptor(result: dup(earlier.rawValue), "take over the kernel program")
+      replacement = name == pin ? nil : ProgramReplacement(object: Array(bytes), configuration, try pins.shared())
       return
     }
+    replacement = nil
     try object.load()
     program = try Descriptor(result: dup(object.programDescriptor(configuration.programName)), "keep the kernel program")
     if !mapsWereReused { try pinMaps() }
-    try pinProgram(as: pin)
+    try Self.pinProgram(program.rawValue, as: pin, in: pins)
+  }
+
+  /// The object as it is to be loaded here.
+  static func prepare(_ bytes: UnsafeRawBufferPointer, _ configuration: Configuration) throws(LinuxError) -> KernelObject {
+    let object = try KernelObject(parsing: bytes)
+    try object.selectProgram(configuration.programName)
+    for (name, count) in configuration.maximumEntries { try object.map(named: name).setMaximumEntries(count) }
+    return object
   }
 
   /// Loads `object`, the bytes of the ELF file.
@@ -115,7 +126,7 @@ public final class KernelProgram {
   public static func removeAll(instance: String) throws(LinuxError) {
     let path = try PinDirectory.path(of: instance)
     for name in try PinDirectory.names(in: path) {
-      if name.hasPrefix("link_") {
+      if isLink(name) {
         let descriptor = bpf_obj_get("\(path)/\(name)")
         if descriptor >= 0 { KernelLink(Descriptor(owning: descriptor)).detach() }
       }
@@ -137,9 +148,9 @@ public final class KernelProgram {
   }
 
   /// In place of an older daemon's.
-  private func pinProgram(as name: String) throws(LinuxError) {
-    for earlier in try PinDirectory.names(in: pins.path) where earlier.hasPrefix("program_") { try pins.remove(earlier) }
-    try pins.pin(program.rawValue, as: name)
+  static func pinProgram(_ program: Int32, as name: String, in pins: borrowing PinDirectory) throws(LinuxError) {
+    for earlier in try PinDirectory.names(in: pins.path) where isProgram(earlier) { try pins.remove(earlier) }
+    try pins.pin(program, as: name)
   }
 
   private func pinMaps() throws(LinuxError) {
@@ -150,7 +161,7 @@ public final class KernelProgram {
   }
 
   /// All or nothing: old units beside new settings would be two configurations at once.
-  private static func reuseMaps(of object: borrowing KernelObject, _ pins: borrowing PinDirectory) throws(LinuxError) -> Bool {
+  static func reuseMaps(of object: borrowing KernelObject, _ pins: borrowing PinDirectory) throws(LinuxError) -> Bool {
     let maps = object.maps
     for map in maps {
       guard let earlier = try pins.open(mapName(map.name)), map.agrees(with: earlier) else { return false }
@@ -163,10 +174,12 @@ public final class KernelProgram {
   }
 
   /// The object's octets, folded (FNV-1a): another build's program is another.
-  private static func programName(_ object: UnsafeRawBufferPointer) -> String {
+  static func programName(_ object: UnsafeRawBufferPointer) -> String {
     "program_" + String(object.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
   }
 
+  private static func isProgram(_ pin: String) -> Bool { pin.hasPrefix("program_") }
+  static func isLink(_ pin: String) -> Bool { pin.hasPrefix("link_") }
   private static func mapName(_ name: String) -> String { "map_\(name)" }
   private static func linkName(_ index: UInt32) -> String { "link_\(index)" }
 }

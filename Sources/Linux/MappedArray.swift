@@ -11,18 +11,25 @@ public final class MappedArray<Element: BitwiseCopyable> {
   private let byteCount: Int
 
   /// Maps an array whose values are `Element`s, rounded up to 8 octets.
-  init(_ map: KernelMap) throws(LinuxError) {
-    let valueByteCount = Int(bpf_map__value_size(map.pointer) + 7) & ~7
+  convenience init(_ map: KernelMap) throws(LinuxError) {
+    try self.init(
+      map.name, map.descriptor(), valueByteCount: bpf_map__value_size(map.pointer), count: map.maximumEntries,
+      protection: PROT_READ | PROT_WRITE)
+  }
+
+  /// Maps the array of a descriptor, as `protection` allows.
+  init(_ name: String, _ descriptor: Int32, valueByteCount: UInt32, count: UInt32, protection: Int32) throws(LinuxError) {
+    let valueByteCount = Int(valueByteCount + 7) & ~7
     guard valueByteCount == MemoryLayout<Element>.stride else {
       throw LinuxError(
-        "map \(map.name): its values have \(valueByteCount) octets, \(Element.self) has \(MemoryLayout<Element>.stride)", .invalid)
+        "map \(name): its values have \(valueByteCount) octets, \(Element.self) has \(MemoryLayout<Element>.stride)", .invalid)
     }
-    count = Int(map.maximumEntries)
-    byteCount = (count * valueByteCount + Int(getpagesize()) - 1) & ~(Int(getpagesize()) - 1)
-    let mapped = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, try map.descriptor(), 0)
-    guard let mapped, mapped != MAP_FAILED else { throw LinuxError("map \(map.name) into memory", .current) }
+    self.count = Int(count)
+    byteCount = (self.count * valueByteCount + Int(getpagesize()) - 1) & ~(Int(getpagesize()) - 1)
+    let mapped = mmap(nil, byteCount, protection, MAP_SHARED, descriptor, 0)
+    guard let mapped, mapped != MAP_FAILED else { throw LinuxError("map \(name) into memory", .current) }
     memory = mapped
-    pointer = mapped.bindMemory(to: Element.self, capacity: count)
+    pointer = mapped.bindMemory(to: Element.self, capacity: self.count)
   }
 
   deinit { munmap(memory, byteCount) }

@@ -14,9 +14,14 @@ struct PathPlace {
   /// Numbers the TAP device.
   var number: UInt16
 
+  static func instance(of section: ClusterSection) -> String {
+    "\(section.name)-\(section.identifier.rawValue)-\(section.member.rawValue)"
+  }
+  static func instance(of section: GatewaySection) -> String { "gateway-\(section.interface)-\(section.group)" }
+
   /// A cluster's member.
   init(_ section: ClusterSection, _ machine: Machine, gateway: GatewaySection?) {
-    instance = "\(section.name)-\(section.identifier.rawValue)-\(section.member.rawValue)"
+    instance = Self.instance(of: section)
     interface = machine.interface
     guarded = section.addresses.map(\.address) + (gateway?.addresses ?? [])
     heard =
@@ -27,7 +32,7 @@ struct PathPlace {
 
   /// A gateway of a group that stands alone.
   init(_ section: GatewaySection, _ machine: GatewayMachine) {
-    instance = "gateway-\(section.interface)-\(section.group)"
+    instance = Self.instance(of: section)
     interface = machine.interface
     guarded = section.addresses
     heard = []
@@ -40,15 +45,23 @@ enum Backends {
   /// As configured, or by itself: XDP where it attaches (native, then generic), packet sockets where it does not.
   static func open(_ choice: Configuration.PacketPathChoice, _ place: PathPlace, _ logger: Logger) throws -> any PathBackend {
     switch choice {
-    case .xdp: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .native)
-    case .xdpGeneric: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .generic)
+    case .xdp: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .native, logger: logger)
+    case .xdpGeneric: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .generic, logger: logger)
     case .packetSocket: return try SocketBackend(place)
     case .automatic:
-      do { return try KernelBackend(instance: place.instance, interface: place.interface, mode: mode(for: place.interface)) } catch {
+      do {
+        return try KernelBackend(instance: place.instance, interface: place.interface, mode: mode(for: place.interface), logger: logger)
+      } catch {
         logger.warning("no XDP here, so the packet path runs on packet sockets, which is slower: \(error)")
         return try SocketBackend(place)
       }
     }
+  }
+
+  /// What a daemon's pins are named after: `/sys/fs/bpf/skein/<instance>`.
+  static func instance(of configuration: Configuration) -> String {
+    if let cluster = configuration.cluster { return PathPlace.instance(of: cluster) }
+    return configuration.gateway.map(PathPlace.instance) ?? ""
   }
 
   /// A virtual Ethernet pair keeps, through native XDP, the packet type that it gave a frame to the shared MAC address on arrival, and TCP

@@ -17,9 +17,25 @@ public struct ControlClient: Sendable {
   /// A client of the daemon whose API is at `path`.
   public init(path: String) { self.path = path }
 
-  /// GETs and decodes a report.
-  public func get<Report: Decodable>(_ uri: String, _: Report.Type = Report.self) async throws -> Report {
-    try decode(try await request(.GET, uri, body: nil))
+  /// GETs and decodes a report. A daemon that hangs accepts the connection and never answers: it has so much time.
+  public func get<Report: Decodable & Sendable>(
+    _ uri: String, within patience: Duration = .seconds(5), _: Report.Type = Report.self
+  ) async throws -> Report {
+    try await withThrowingTaskGroup(of: Report?.self) { group in
+      group.addTask { try decode(try await request(.GET, uri, body: nil)) }
+      group.addTask {
+        try await Task.sleep(for: patience)
+        return nil
+      }
+      defer { group.cancelAll() }
+      guard let first = try await group.next(), let report = first else {
+        throw ControlError(
+          description:
+            "the daemon at \(path) takes the question and does not answer: it hangs. `skein counters` reads its packet path without it"
+        )
+      }
+      return report
+    }
   }
 
   /// POSTs and decodes the answer.

@@ -89,7 +89,8 @@ extension Daemon: Controllable {
         value: refusedByHopLimit))
     result.append(
       CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
-    return CountersReport(counters: result + (gateway?.counters ?? []))
+    return CountersReport(
+      counters: result + (gateway?.counters ?? []), leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
   }
 
   public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {

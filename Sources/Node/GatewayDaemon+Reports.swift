@@ -13,7 +13,9 @@ extension GatewayDaemon: Controllable {
   func gatewayPlan() async -> GatewayMovesReport? { gateway.plan }
 
   func counters() async -> CountersReport {
-    CountersReport(counters: backend.tables.counterReports + held.counterReports + gateway.counters)
+    CountersReport(
+      counters: backend.tables.counterReports + held.counterReports + gateway.counters,
+      leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
   }
 
   func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {

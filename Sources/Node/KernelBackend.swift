@@ -1,5 +1,6 @@
 import CPacketPath
 import Linux
+import Logging
 import PacketPath
 import Wire
 
@@ -14,17 +15,19 @@ final class KernelBackend: PathBackend {
   private let maps: Maps
   private let instance: String
   private let requested: XDPMode
+  private let logger: Logger
   private(set) var name: String
   private var upcall: ((skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void)?
   let tables: PacketTables
 
   var tablesWereReused: Bool { program.mapsWereReused }
 
-  init(instance: String, interface: NetworkInterface, mode: XDPMode) throws(LinuxError) {
+  init(instance: String, interface: NetworkInterface, mode: XDPMode, logger: Logger) throws(LinuxError) {
     let processors = KernelProgram.possibleProcessorCount
     self.instance = instance
     self.interface = interface
     requested = mode
+    self.logger = logger
     program = try KernelProgram(
       object: EmbeddedProgram.object,
       .init(
@@ -45,6 +48,17 @@ final class KernelBackend: PathBackend {
     name = mode == .native ? "xdp" : "xdp-generic"
     self.upcall = upcall
     try poller.watch(ring.descriptor) { [weak self] _ in self?.drain() }
+    if let replacement = program.replacement { try replace(by: replacement) }
+  }
+
+  /// An older build's program goes on until this build's has passed the verifier: that takes longer than the lease that it runs under.
+  private func replace(by replacement: ProgramReplacement) throws(LinuxError) {
+    try NativeThread.start(name: "skein-verifier") { [logger] in
+      do {
+        try replacement.run()
+        logger.notice("the kernel program of an older build is replaced by this build's")
+      } catch { logger.error("the kernel program of an older build goes on, for this build's could not take its place: \(error)") }
+    }
   }
 
   func drain() {

@@ -28,6 +28,9 @@ extension PacketTables {
       processorCount: processorCount)
   }
 
+  /// Counts a packet that the daemon dropped before its own packet path.
+  func raise(_ counter: PacketCounter) { counters[Int(counter.rawValue)] &+= 1 }
+
   /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
   var packetCount: UInt64 {
     (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }

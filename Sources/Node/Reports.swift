@@ -111,7 +111,16 @@ public struct CounterReport: Codable, Sendable {
 }
 
 public struct CountersReport: Codable, Sendable {
+  /// Where the figures are from.
+  public enum Source: String, Codable, Sendable {
+    case daemon
+    /// The packet path's maps, read without the daemon: the group `packets` and nothing else.
+    case pinned
+  }
   public var counters: [CounterReport]
+  public var source = Source.daemon
+  /// How much longer this machine may process its units; 0 when its lease has run out.
+  public var leaseMilliseconds: Double
 }
 
 /// What a command that changes something answers.

@@ -31,10 +31,11 @@ final class SocketBackend: PathBackend {
     // Loose: the answer leaves by another interface. The kernel takes the larger of this and `all`, so 0 would not do.
     try sysctls.set("net/ipv4/conf/skein\(place.number)/rp_filter", to: "2")
     // Without an address of its own even a loose check of the source refuses what comes in (fib_validate_source).
+    // Before there is an address for the stack to take packets by.
+    try StackGuard.install(on: interface.name, addresses: addresses)
     let routes = try RouteSocket()
     for address in addresses where address.ipv4 != nil { try routes.addAddress(address, prefixLength: 32, to: tap.interface) }
     for membership in place.heard { try socket.join(membership) }
-    try StackGuard.install(on: interface.name, addresses: addresses)
   }
 
   deinit { buffer.deallocate() }
@@ -49,15 +50,21 @@ final class SocketBackend: PathBackend {
     try poller.watch(tap.descriptor) { _ in _ = try? tap.receive { _ in } }
   }
 
-  func drain() { receive(limit: 1024) }
+  /// What waits in the socket has arrived before now, and a handover that passes over it would see it again, as the next owner's.
+  func drain() {
+    // As many as the socket's buffer holds at most, so that a flood cannot keep the daemon here.
+    for _ in 0..<16 where receive(limit: 1024) < 1024 { return }
+  }
 
-  private func receive(limit: Int) {
-    guard let upcall else { return }
-    _ = try? socket.receive(limit: limit) { frame in process(frame, upcall) }
+  @discardableResult
+  private func receive(limit: Int) -> Int {
+    guard let upcall else { return 0 }
+    return (try? socket.receive(limit: limit) { frame in process(frame, upcall) }) ?? 0
   }
 
   private func process(_ frame: ReceivedFrame, _ upcall: (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void) {
-    guard !frame.isTruncated, frame.vlanTag == nil, frame.bytes.count <= buffer.count else { return }
+    guard frame.vlanTag == nil else { return tables.raise(.taggedFrame) }
+    guard !frame.isTruncated, frame.bytes.count <= buffer.count else { return tables.raise(.malformed) }
     buffer.copyMemory(from: frame.bytes)
     var length = frame.bytes.count
     let outcome = path.process(buffer, length: &length, now: BootClock.now().nanoseconds)
@@ -86,6 +93,9 @@ final class SocketBackend: PathBackend {
 
   func stop(keeping: Bool) throws(LinuxError) {
     tables.leaseDeadline = .zero
+    // The device goes with this process; until then its addresses would have the stack answer for every member.
+    let routes = try RouteSocket()
+    for address in addresses where address.ipv4 != nil { try routes.removeAddress(address, prefixLength: 32, from: tap.interface) }
     try StackGuard.remove(from: interface.name)
   }
 }

@@ -66,6 +66,8 @@ public enum PacketCounter: UInt32, Sendable {
   case questionInvalid
   case virtualAddressAnnounced
   case virtualAddressConflict
+  /// Raised by the daemon, not by the path: the kernel takes the tag out of a frame before a packet socket sees it.
+  case taggedFrame
 }
 
 #if !hasFeature(Embedded)
@@ -86,7 +88,7 @@ public enum PacketCounter: UInt32, Sendable {
       case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
         .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
         .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker, .notForwarder, .questionNotOurs,
-        .questionLeaseExpired, .questionInvalid, .virtualAddressAnnounced:
+        .questionLeaseExpired, .questionInvalid, .virtualAddressAnnounced, .taggedFrame:
         .drop
       }
     }
@@ -152,6 +154,7 @@ public enum PacketCounter: UInt32, Sendable {
       case .questionInvalid: "malformed question for a virtual address, or from a multicast hardware address"
       case .virtualAddressAnnounced: "a gateway of the group names a virtual MAC address for a virtual address"
       case .virtualAddressConflict: "a stranger claims a virtual address, handed to the daemon"
+      case .taggedFrame: "in a VLAN: packet-socket takes no tagged frames"
       }
     }
   }

@@ -8,7 +8,10 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Drain.self, Leave.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Failover.self, Matrix.self, Rejoin.self, Restart.self, Crash.self,
+      Upgrade.self,
+      Drain.self,
+      Leave.self,
     ])
 }
 
@@ -41,7 +44,7 @@ struct LabArguments: ParsableArguments {
 struct DetectionOption: ParsableArguments {
   @Option(help: "How long a silent member keeps its work, such as 200ms.", transform: Self.read) var detection = 200
 
-  private static func read(_ text: String) throws -> Int {
+  static func read(_ text: String) throws -> Int {
     guard let value = milliseconds(from: text) else { throw ValidationError("“\(text)” is not a time such as 200ms or 2s") }
     return value
   }
@@ -80,6 +83,14 @@ extension LabCommands {
     func run() throws { try lab.perform(DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
   }
 
+  struct Packets: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Fragments, path MTU discovery, frames in a VLAN: does each reach its one member?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    func run() throws { try lab.perform(PacketsCommand(mode: mode, options: lab.options)) }
+  }
+
   struct Failover: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "How long are a dead member's clients without service, and does anybody else notice?")
@@ -99,6 +110,23 @@ extension LabCommands {
     }
   }
 
+  struct Matrix: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Every way to fail, for a member and for the master, in one table; keepalived beside it.")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "A detection interval, such as 200ms; may be given again.", transform: DetectionOption.read) var detection: [Int] = []
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "How many times each.") var runs = 10
+    @Option(help: "How many times keepalived is measured beside it; 0 for not at all.") var peerRuns = 3
+    func run() throws {
+      try lab.perform(
+        MatrixCommand(
+          mode: mode, family: family, detections: detection.isEmpty ? [200, 20] : detection, runs: runs, peerRuns: peerRuns,
+          options: lab.options))
+    }
+  }
+
   struct Rejoin: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "A member returns and is balanced into. Is a packet lost?")
     @OptionGroup var maintenance: MaintenanceArguments
@@ -108,6 +136,16 @@ extension LabCommands {
     static let configuration = CommandConfiguration(abstract: "Every daemon is reloaded and replaced under load. Is a packet lost?")
     @OptionGroup var maintenance: MaintenanceArguments
     func run() throws { try maintenance.perform(.restart) }
+  }
+  struct Crash: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Every daemon dies and is started at once, under load. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.crash) }
+  }
+  struct Upgrade: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Every daemon is replaced by another build, under load. Is a packet lost?")
+    @OptionGroup var maintenance: MaintenanceArguments
+    func run() throws { try maintenance.perform(.upgrade) }
   }
   struct Drain: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "A member is drained and given work again. Is a packet lost?")

@@ -140,7 +140,8 @@ struct EventsCommand: AsyncParsableCommand {
   func run() async throws {
     var after: UInt64 = 0
     repeat {
-      let report: EventsReport = try await daemon.client.get("/v1/events?after=\(after)&wait=\(follow && after > 0 ? 30 : 0)")
+      let report: EventsReport = try await daemon.client.get(
+        "/v1/events?after=\(after)&wait=\(follow && after > 0 ? 30 : 0)", within: .seconds(40))
       if output.json && !follow { return try printJSON(report) }
       for event in report.events {
         if output.json { try printJSON(event) } else { print(Self.line(event)) }
@@ -163,14 +164,34 @@ struct EventsCommand: AsyncParsableCommand {
 /// A counter for each reason something was refused.
 struct CountersCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "counters", abstract: "Packets by verdict, and a counter for each reason a packet or message was refused.")
+    commandName: "counters", abstract: "Packets by verdict, and a counter for each reason a packet or message was refused.",
+    discussion: """
+      When the daemon does not answer within a second, the packet path's own counters are read from the kernel, where they outlive it. \
+      They are found by the configuration (--config). `packet-socket` has none there.
+      """)
   @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var configuration: ConfigurationOptions
   @OptionGroup var output: OutputOptions
   @Flag(help: "Show those at zero too.") var all = false
+  @Flag(help: "Do not ask the daemon: read the packet path's counters from the kernel.") var pinned = false
+
+  private func report() async throws -> CountersReport {
+    if pinned { return try PinnedPath(configuration.read()).report() }
+    do { return try await daemon.client.get("/v1/counters", within: .seconds(1)) } catch let refusal as ControlError {
+      guard let path = try? PinnedPath(Configuration.read(configuration.text(), file: configuration.config)) else { throw refusal }
+      FileHandle.standardError.write(Data("\(refusal)\nThese are its packet path's own counters, from the kernel.\n".utf8))
+      return path.report()
+    }
+  }
 
   func run() async throws {
-    let report: CountersReport = try await daemon.client.get("/v1/counters")
+    let report = try await report()
     if output.json { return try printJSON(report) }
+    if report.source == .pinned {
+      print(
+        report.leaseMilliseconds > 0
+          ? String(format: "lease: %.0f ms left\n", report.leaseMilliseconds) : "lease: run out, so this machine processes nothing\n")
+    }
     let shown = report.counters.filter { all || $0.value > 0 }
     print(table([["group", "counter", "value", "meaning"]] + shown.map { [$0.group, $0.name, "\($0.value)", $0.meaning] }))
   }

@@ -91,7 +91,7 @@ import Testing
   }
 
   private func run(_ ledger: ProbeLedger) throws -> FailoverRun {
-    try FailoverRun(ledger: ledger, victim: 2, failedAt: 195, healedAt: 300)
+    try FailoverRun(ledger: ledger, victim: 2, failedAt: 195, failedBy: 195, healedAt: 300)
   }
 
   @Test func cleanTakeoverLosesOnlyTheVictimsProbes() throws {
@@ -130,7 +130,7 @@ import Testing
   }
 
   @Test func victimWithoutFlowsIsNoMeasurement() {
-    #expect(throws: LabError.self) { try FailoverRun(ledger: ledger(), victim: 3, failedAt: 195, healedAt: 300) }
+    #expect(throws: LabError.self) { try FailoverRun(ledger: ledger(), victim: 3, failedAt: 195, failedBy: 195, healedAt: 300) }
   }
 }
 

@@ -105,7 +105,7 @@ import Testing
 
   @Test func maintenanceReportHasItsFields() throws {
     let command = MaintenanceCommand(.rejoin, options: LabOptions())
-    let good = MaintenanceReport(command: command, ledger: ledger(), windows: [("step", 0..<10)])
+    let good = MaintenanceReport(command: command, ledger: ledger(), windows: [.init(what: "step", times: 0..<10)])
     #expect(try fields(good)["lost"] as? Int == 0)
     #expect(good.succeeded)
     #expect(!MaintenanceReport(command: command, ledger: ledger(answers: 0), windows: []).succeeded)

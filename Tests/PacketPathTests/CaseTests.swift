@@ -42,13 +42,13 @@ import Testing
   }
 
   @Test func everyCounterIsReachedByACase() {
-    // What remains needs a table that is missing, a full ring, the switch off, or the kernel's routes: all but the first have tests of
+    // What remains needs a table that is missing, a full ring, the switch off, a packet socket, or the kernel's routes: all but the first have tests of
     // their own.
     let reached = Set(PacketPathCase.all.flatMap(\.steps).map(\.counter))
     let unreached = Set(PacketCounter.allCases).subtracting(reached)
     #expect(
       unreached == [
-        .disabled, .ringFull, .tableMissing, .routedFast, .routeUnresolved, .routeTooBig, .routeRefused, .routeSwitchedOff,
+        .disabled, .ringFull, .tableMissing, .taggedFrame, .routedFast, .routeUnresolved, .routeTooBig, .routeRefused, .routeSwitchedOff,
       ])
   }
 

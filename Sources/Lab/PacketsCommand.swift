@@ -1,0 +1,170 @@
+import Foundation
+
+/// `skein lab packets`: what is not an ordinary datagram or connection. Datagrams in fragments, downloads through a router whose other
+/// link takes shorter packets, and frames with a VLAN tag.
+public struct PacketsCommand: LabCommand {
+  public var mode: DeliveryMode
+  public var options: LabOptions
+
+  public init(mode: DeliveryMode = .multicast, options: LabOptions) {
+    self.mode = mode
+    self.options = options
+  }
+
+  private static let downloadCount = 60
+  private static let taggedCount = 300
+  /// Of the link behind the router; the least that IPv6 allows.
+  private static let farUnit = 1280
+  private static let fragmentedByteCount = 4000
+
+  public func run() throws -> PacketsReport {
+    try requireTools(["curl": "curl"])
+    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
+      PacketsReport(
+        mode: mode, fragments: try AddressFamily.allCases.map { try fragments(cluster, $0) },
+        downloads: try AddressFamily.allCases.map { try downloads(cluster, $0) }, tagged: try tagged(cluster))
+    }
+  }
+
+  private func fragments(_ cluster: SkeinCluster, _ family: AddressFamily) throws -> PacketsReport.Fragments {
+    options.console.say("datagrams of \(Self.fragmentedByteCount) octets, in three fragments each, IPv\(family.rawValue)")
+    let settings = Prober.Settings(
+      family: family, flowsPerMember: 40, candidateCount: 120, intervalMicroseconds: 50_000, questionByteCount: Self.fragmentedByteCount)
+    let prober = try Prober(plan: cluster.topology.plan, settings: settings)
+    try pause(milliseconds: 1000)
+    let ledger = try prober.finish()
+    return .init(
+      family: family, datagrams: ledger.probeCount, lost: ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max),
+      answeredTwice: ledger.answeredTwice, members: Set(ledger.flows.indices.compactMap { ledger.owner(ofFlow: $0) }).count)
+  }
+
+  /// The server's first long segment does not fit behind the router, which says so to the cluster address: only if the member whose
+  /// connection it is hears of it does the download go on.
+  private func downloads(_ cluster: SkeinCluster, _ family: AddressFamily) throws -> PacketsReport.Downloads {
+    let topology = cluster.topology
+    let router = topology.plan.routerNamespace
+    try topology.launcher.run(["ip", "-n", router.name, "link", "set", Plan.farInterface, "mtu", "\(Self.farUnit)"])
+    defer { _ = try? topology.launcher.run(["ip", "-n", router.name, "link", "set", Plan.farInterface, "mtu", "1500"]) }
+    let url = WebServer.url(family) + "large"
+    options.console.say(
+      "\(Self.downloadCount) downloads of \(url) by far clients; behind the router a packet has at most \(Self.farUnit) octets")
+    let script = (0..<Self.downloadCount).map { index in
+      "curl --silent --max-time 5 --interface \(Plan.clientAddress(index % Plan.clientAddressCount, family, .far)) '\(url)' "
+        + "| awk 'NR == 1 { name = $0 } { octets += length($0) } END { print name, octets }'"
+    }.joined(separator: "\n")
+    let lines = try topology.launcher.run(["sh", "-c", script], in: topology.plan.clientNamespace(.far)).split(separator: "\n")
+    let complete = lines.compactMap { line -> Int? in
+      let words = line.split(separator: " ")
+      guard words.count == 2, let member = WebServer.member(named: words[0]), let octets = Int(words[1]) else { return nil }
+      return octets > WebServer.largeByteCount ? member : nil
+    }
+    let errors = try topology.plan.members.reduce(0) { sum, member in
+      sum + (try tooBigReceived(topology, member, family))
+    }
+    return .init(family: family, wanted: Self.downloadCount, complete: complete.count, members: Set(complete).count, errorsHeard: errors)
+  }
+
+  /// ICMP errors of this kind that the member's own stack has received, by its own count.
+  private func tooBigReceived(_ topology: Topology, _ member: Int, _ family: AddressFamily) throws -> Int {
+    try topology.plan.namespace(ofMember: member).enter {
+      switch family {
+      case .six:
+        let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp6", encoding: .utf8).split(separator: "\n")
+        let words = lines.first { $0.hasPrefix("Icmp6InPktTooBigs") }?.split(whereSeparator: \.isWhitespace)
+        return words?.last.flatMap { Int($0) } ?? 0
+      case .four:
+        let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp", encoding: .utf8).split(separator: "\n")
+        let rows = lines.filter { $0.hasPrefix("Icmp:") }.map { $0.split(separator: " ") }
+        guard rows.count == 2, let column = rows[0].firstIndex(of: "InDestUnreachs") else { return 0 }
+        return Int(rows[1][column]) ?? 0
+      }
+    }
+  }
+
+  private func tagged(_ cluster: SkeinCluster) throws -> PacketsReport.Tagged {
+    let topology = cluster.topology
+    options.console.say("\(Self.taggedCount) datagrams in VLAN 5, as frames")
+    // A tag that a veth carries beside the frame would be hidden from the packet path, as a card hides it that strips tags.
+    for port in topology.plan.ports {
+      try topology.launcher.run(["ethtool", "-K", port, "txvlan", "off", "rxvlan", "off"], in: topology.plan.switchNamespace)
+    }
+    let client = topology.plan.clientNamespace(.near)
+    let neighbour = try topology.launcher.run(["ip", "-n", client.name, "neighbour", "show", Plan.clusterAddress(.four)])
+    let words = neighbour.split(whereSeparator: \.isWhitespace)
+    guard let place = words.firstIndex(of: "lladdr"), words.indices.contains(place + 1) else {
+      throw LabError.observation("the client has no Ethernet address for \(Plan.clusterAddress(.four)): \(neighbour)")
+    }
+    let before = try topology.plan.members.map { try cluster.counters($0) }
+    try client.enter {
+      let sender = try FrameSender(interface: Plan.interface)
+      for index in 0..<Self.taggedCount { try sender.send(TaggedDatagram(to: words[place + 1], number: index).octets) }
+    }
+    try pause(milliseconds: 300)
+    let after = try topology.plan.members.map { try cluster.counters($0) }
+    func growth(_ names: String...) -> Int {
+      zip(before, after).reduce(0) { sum, pair in
+        sum + names.reduce(0) { $0 + (pair.1["packets.\($1)"] ?? 0) - (pair.0["packets.\($1)"] ?? 0) }
+      }
+    }
+    return .init(
+      sent: Self.taggedCount, taken: growth("taken"), left: growth("notMine", "leftToMember", "forwarded"), refused: growth("taggedFrame"))
+  }
+}
+
+/// What `skein lab packets` found.
+public struct PacketsReport: LabReport, Equatable {
+  public struct Fragments: Codable, Equatable, Sendable {
+    public var family: AddressFamily
+    public var datagrams: Int
+    public var lost: Int
+    public var answeredTwice: Int
+    /// How many members answered.
+    public var members: Int
+    var holds: Bool { datagrams > 0 && lost == 0 && answeredTwice == 0 && members > 1 }
+  }
+  public struct Downloads: Codable, Equatable, Sendable {
+    public var family: AddressFamily
+    public var wanted: Int
+    public var complete: Int
+    public var members: Int
+    /// "Fragmentation needed" or "packet too big", as the members' own stacks counted them.
+    public var errorsHeard: Int
+    var holds: Bool { complete == wanted && members > 1 && errorsHeard > 0 }
+  }
+  public struct Tagged: Codable, Equatable, Sendable {
+    public var sent: Int
+    /// By all members together, by the count of their packet paths.
+    public var taken: Int
+    public var left: Int
+    /// Counted by `packet-socket`, which takes no tagged frames.
+    public var refused: Int
+    var holds: Bool { taken == sent && left >= sent || taken == 0 && refused >= sent }
+  }
+  public var mode: DeliveryMode
+  public var fragments: [Fragments]
+  public var downloads: [Downloads]
+  public var tagged: Tagged
+  public var succeeded: Bool
+
+  init(mode: DeliveryMode, fragments: [Fragments], downloads: [Downloads], tagged: Tagged) {
+    self.mode = mode
+    self.fragments = fragments
+    self.downloads = downloads
+    self.tagged = tagged
+    succeeded = fragments.allSatisfy(\.holds) && downloads.allSatisfy(\.holds) && tagged.holds
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("delivery by \(mode.rawValue)", to: &output)
+    for each in fragments {
+      let text = "IPv\(each.family.rawValue), \(each.datagrams) datagrams in fragments, to \(each.members) members"
+      print(verdict(each.holds, "\(text): lost \(each.lost), answered twice \(each.answeredTwice)"), to: &output)
+    }
+    for each in downloads {
+      let text = "IPv\(each.family.rawValue), \(each.complete) of \(each.wanted) downloads over a narrow link, from \(each.members) members"
+      print(verdict(each.holds, "\(text); \(each.errorsHeard) ICMP errors reached them"), to: &output)
+    }
+    let text = "\(tagged.sent) frames in a VLAN: taken \(tagged.taken) times, left to the taker \(tagged.left) times"
+    print(verdict(tagged.holds, text + (tagged.refused > 0 ? ", refused \(tagged.refused) times" : "")), to: &output)
+  }
+}
