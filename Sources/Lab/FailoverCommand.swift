@@ -9,6 +9,8 @@ public struct FailoverCommand: LabCommand {
   public var runs: Int
   /// How many runs keepalived gets at each of its intervals; 0 leaves it out.
   public var peerRuns: Int
+  /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
+  public var withoutMulticast = false
   public var options: LabOptions
 
   public init(
@@ -40,7 +42,8 @@ public struct FailoverCommand: LabCommand {
   private var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
 
   private func measureSkein() throws -> [FailoverRun] {
-    let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+    var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+    settings.withoutMulticast = withoutMulticast
     return try options.withCluster(settings) { cluster in
       options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
       return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }

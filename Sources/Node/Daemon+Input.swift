@@ -143,10 +143,17 @@ extension Daemon {
     switch signal {
     case .hangup: logger.notice("\(reloadNow().text)")
     case .terminate, .interrupt:
+      // On its way to start afresh it has left in order already, or is about to.
+      guard !startsAfresh else { return startsAfresh = false }
       if isStopping || member.snapshot(at: BootClock.now()).phase == .left { return stop(keeping: false) }
-      isStopping = true
       logger.notice("leaving the cluster: work units first; a second signal stops at once")
-      handle(.leave)
+      leaveAndStop()
     }
+  }
+
+  /// Work units first, then the member, then the daemon.
+  func leaveAndStop() {
+    isStopping = true
+    handle(.leave)
   }
 }

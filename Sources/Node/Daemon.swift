@@ -72,18 +72,24 @@ public actor Daemon {
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
+  /// A personality needs a fresh daemon: this one leaves in order, and the process executes itself anew.
+  var startsAfresh = false
   var announcements: UInt64 = 0
 
   /// Runs a daemon on a thread of its own until it is told to stop.
   /// - Throws: what keeps it from starting, in words.
   public static func run(_ configuration: Configuration, file: String) async throws {
-    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Void.self)
+    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Bool.self)
     let thread = Thread {
       do {
         let daemon = try Daemon(configuration, file: file)
         try daemon.assumeIsolated { daemon in
-          try daemon.start()
+          do { try daemon.start() } catch {
+            daemon.stop(keeping: false)
+            throw error
+          }
           try daemon.poller.run()
+          continuation.yield(daemon.startsAfresh)
         }
         continuation.finish()
       } catch { continuation.finish(throwing: error) }
@@ -91,7 +97,7 @@ public actor Daemon {
     thread.name = "skein"
     thread.stackSize = 4 << 20
     thread.start()
-    for try await _ in ended {}
+    for try await startsAfresh in ended where startsAfresh { try executeAfresh() }
   }
 
   private init(_ given: Configuration, file: String) throws {
@@ -107,10 +113,11 @@ public actor Daemon {
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
     poller = try Poller()
     mailbox = poller.mailbox
-    backend = try Backends.open(configuration, machine, logger)
-    replay = ReplayPath(backend.tables)
     messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
     links = try LinkMonitor()
+    // Last of what may fail: it leaves marks in the kernel.
+    backend = try Backends.open(configuration, machine, logger)
+    replay = ReplayPath(backend.tables)
     member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
     held = HeldPackets(limits: section.hold)
     hooks = Hooks(commands: section.hooks)
@@ -203,7 +210,7 @@ public actor Daemon {
       for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
     }
     do {
-      try ServiceManager.stopping()
+      try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping()
       try backend.stop(keeping: keeping)
     } catch { logger.error("the packet path could not be taken down: \(error)") }
     unlink(configuration.api)
