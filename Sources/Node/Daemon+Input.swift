@@ -109,8 +109,11 @@ extension Daemon {
       ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
   }
 
+  /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.
+  private static let minorRoundInterval = min(.seconds(1), (ServiceManager.watchdogInterval ?? .seconds(2)) / 2)
+
   private func minorRound(at now: Instant) {
-    nextMinorRound = now + .seconds(1)
+    nextMinorRound = now + Self.minorRoundInterval
     held.expire(at: now)
     load.measure(at: now) { backend.tables.traffic(of: $0).packets }
     handle(.load(load.busiest(of: backend.tables.ownUnits), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))

@@ -209,10 +209,10 @@ public actor Daemon {
     if !keeping {
       for error in machine.restore(configuration.cluster) { logger.warning("not restored: \(error)") }
     }
-    do {
-      try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping()
-      try backend.stop(keeping: keeping)
-    } catch { logger.error("the packet path could not be taken down: \(error)") }
+    do { try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping() } catch {
+      logger.warning("systemd does not hear: \(error)")
+    }
+    do { try backend.stop(keeping: keeping) } catch { logger.error("the packet path could not be taken down: \(error)") }
     unlink(configuration.api)
     poller.stop()
   }
