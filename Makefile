@@ -58,7 +58,9 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	else try lab matrix --detection 200ms --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); fi; \
 	try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
 	try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
-	for operation in rejoin restart crash upgrade drain leave; do try lab $$operation; done; \
+	for operation in rejoin restart crash upgrade drain leave personality; do try lab $$operation; done; \
+	for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
+	try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \

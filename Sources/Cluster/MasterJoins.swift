@@ -68,7 +68,8 @@ extension Master {
     }
     if request.personalityVersion > shared.personalityVersion {
       fetch(from: request.profile, address, request.personalityVersion, &shared)
-      return keepWaiting(request, address, &shared)
+      // Where they agree in what must agree, they can serve together meanwhile.
+      guard request.settingsDigest == shared.settingsDigest else { return keepWaiting(request, address, &shared) }
     }
     if let slot = slots[envelope.sender], peers[slot].joinNonce == request.nonce, peers[slot].profile.incarnation == envelope.incarnation {
       return welcomeAgain(request, address, &shared)
@@ -218,7 +219,7 @@ extension Master {
     shared.report(.joinRefusedByMaster(request.profile.identifier, reason, explanation: explanation))
   }
 
-  /// The joiner has a newer personality: this master takes it, and lets the joiner in afterwards.
+  /// A joiner or member has a newer personality: this master takes it.
   mutating func fetch(from profile: MemberProfile, _ address: InternetAddress, _ version: UInt64, _ shared: inout Shared) {
     guard fetchedAt == .zero || shared.now - fetchedAt > .seconds(1) else { return }
     fetchedAt = shared.now

@@ -88,6 +88,9 @@ extension Master {
 
   /// Members with an older personality fetch the newer one, one after the other, each after its units have gone.
   private mutating func retireOutdated(_ shared: inout Shared) {
+    if let newer = peers.first(where: { $0.personalityVersion > shared.personalityVersion }) {
+      fetch(from: newer.profile, newer.profile.address, newer.personalityVersion, &shared)
+    }
     guard let slot = peers.firstIndex(where: { $0.personalityVersion < shared.personalityVersion }) else { return }
     let peer = peers[slot]
     guard peer.isOutdated else {

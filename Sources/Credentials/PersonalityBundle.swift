@@ -32,7 +32,7 @@ public struct PersonalityBundle: Hashable, Sendable {
     guard authority.isValid(signature: octets.suffix(Self.signatureByteCount), over: signed) else {
       throw .init(
         .badSignature, "the personality is not signed by the authority of cluster \(authority.cluster.rawValue)",
-        remedy: "sign it with `skein certificate` in the authority's directory")
+        remedy: "sign it with `skein personality sign` in the authority's directory")
     }
     guard let text = String(validating: signed.dropFirst(Self.headerByteCount), as: UTF8.self) else { throw Self.malformed }
     version = Self.number(octets[8..<16])
@@ -56,7 +56,7 @@ public struct PersonalityBundle: Hashable, Sendable {
   private static func number(_ octets: ArraySlice<UInt8>) -> UInt64 { octets.reduce(0) { $0 << 8 | UInt64($1) } }
 
   private static var malformed: CredentialError {
-    .init(.malformed, "this is no personality", remedy: "use a bundle that `skein certificate` signed")
+    .init(.malformed, "this is no personality", remedy: "use a bundle that `skein personality sign` wrote")
   }
 }
 

@@ -4,6 +4,8 @@ public struct DeliveryCommand: LabCommand {
   public var family: AddressFamily
   public var requests: Int
   public var site: ClientSite
+  /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
+  public var withoutMulticast = false
   public var options: LabOptions
 
   public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
@@ -16,7 +18,9 @@ public struct DeliveryCommand: LabCommand {
 
   public func run() throws -> DeliveryReport {
     guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
-    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
+    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    settings.withoutMulticast = withoutMulticast
+    return try options.withCluster(settings) { cluster in
       options.console.say(
         "\(requests) connections from \(Plan.clientAddressCount) \(site.rawValue) client addresses to \(WebServer.url(family))")
       let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)

@@ -9,6 +9,8 @@ public struct FailoverCommand: LabCommand {
   public var runs: Int
   /// How many runs keepalived gets at each of its intervals; 0 leaves it out.
   public var peerRuns: Int
+  /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
+  public var withoutMulticast = false
   public var options: LabOptions
 
   public init(
@@ -43,7 +45,9 @@ public struct FailoverCommand: LabCommand {
 
   /// What the members are told.
   func settings() throws -> SkeinSettings {
-    try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+    var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
+    settings.withoutMulticast = withoutMulticast
+    return settings
   }
 
   /// Measures on a cluster that has these settings and is whole; leaves it whole.

@@ -74,6 +74,9 @@ extension Plan {
     "\(network(family, site))\(200 + index)"
   }
 
+  /// The near clients, and nobody else of their network.
+  static func nearClients(_ family: AddressFamily) -> String { family == .four ? "10.77.0.192/26" : "fd77::200/122" }
+
   static func routerAddress(_ family: AddressFamily, _ site: ClientSite) -> String { "\(network(family, site))1" }
 
   private static func network(_ family: AddressFamily, _ site: ClientSite) -> String {

@@ -14,9 +14,14 @@ final class Responder {
   private let worker: Worker<Void>
 
   /// - Parameter namespaces: where the members live, by their numbers.
-  init(namespaces: [Int: Namespace]) throws {
+  convenience init(namespaces: [Int: Namespace]) throws {
+    try self.init(namespaces: namespaces, addresses: AddressFamily.allCases.map(Plan.clusterAddress))
+  }
+
+  /// The same at other addresses.
+  init(namespaces: [Int: Namespace], addresses: [String]) throws {
     let services = try namespaces.sorted { $0.key < $1.key }.flatMap { member, namespace in
-      try namespace.enter { try AddressFamily.allCases.map { Service(member: member, socket: try Self.listen($0)) } }
+      try namespace.enter { try addresses.map { Service(member: member, socket: try Self.listen($0)) } }
     }
     let stopping = Flag()
     self.stopping = stopping
@@ -25,10 +30,8 @@ final class Responder {
 
   deinit { stopping.raise() }
 
-  private static func listen(_ family: AddressFamily) throws -> Descriptor {
-    guard let address = SocketAddress(Plan.clusterAddress(family), port: ProbeMessage.port) else {
-      preconditionFailure("the cluster address of IPv\(family.rawValue) cannot be read")
-    }
+  private static func listen(_ text: String) throws -> Descriptor {
+    guard let address = SocketAddress(text, port: ProbeMessage.port) else { preconditionFailure("\(text) is not an Internet address") }
     let socket = try Descriptor.socket(address.family, SOCK_DGRAM, nonBlocking: true)
     try socket.set(SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
     try socket.set(SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)

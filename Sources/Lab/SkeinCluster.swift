@@ -22,6 +22,12 @@ struct SkeinSettings: Hashable, Sendable {
   var packetPath: String?
   /// The program under test; nil for the running one.
   var program: String?
+  /// The switch carries none of the members' multicast; they are told each other's addresses (`peers`).
+  var withoutMulticast = false
+  /// Whether router work is the cluster's (`routing`).
+  var routing = false
+  /// The text of the personality that all begin with, as version 1; nil for none.
+  var personality: String?
 }
 
 /// Members that run Skein, one daemon each, started and spoken to as an operator would: files, commands, signals.
@@ -44,6 +50,8 @@ final class SkeinCluster: ClusterUnderTest {
     program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     try issueCertificates()
     for member in plan.members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
+    if let text = settings.personality { for member in plan.members { try signPersonality(1, text, for: member) } }
+    if settings.withoutMulticast { try topology.blockMulticast() }
     for member in plan.members { try WebServer.start(member: member, topology: topology) }
     responder = try Responder(namespaces: plan.memberNamespaces)
     for member in plan.members { try startDaemon(member) }
@@ -55,13 +63,14 @@ final class SkeinCluster: ClusterUnderTest {
   private var members: [Int] { Array(plan.members) }
 
   /// A member's file; `ending` says which.
-  private func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
+  func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
 
   /// The API's socket of a member.
   func api(_ member: Int) -> String { file(member, "sock") }
 
+  var authority: String { "\(plan.directory)/authority" }
+
   private func issueCertificates() throws {
-    let authority = "\(plan.directory)/authority"
     try topology.launcher.run([program, "certificate", "authority", "--directory", authority, "--cluster", "\(Self.clusterIdentifier)"])
     for member in members {
       try topology.launcher.run([
@@ -88,9 +97,17 @@ final class SkeinCluster: ClusterUnderTest {
         credentials: \(file(member, "pem"))
         partition: \(settings.partition.rawValue)
         members: \(plan.memberCount)
-      \(path)api: \(api(member))
+      \(optionalLines(member).map { "  \($0)\n" }.joined())\(path)api: \(api(member))
 
       """
+  }
+
+  private func optionalLines(_ member: Int) -> [String] {
+    var lines: [String] = []
+    if settings.withoutMulticast { lines.append("peers: [\(members.map { plan.address(ofMember: $0, .four) }.joined(separator: ", "))]") }
+    if settings.routing { lines.append("routing: true") }
+    if settings.personality != nil { lines.append("personality: \(file(member, "personality"))") }
+    return lines
   }
 
   /// - Parameter other: another program than the one under test.
@@ -116,6 +133,7 @@ struct MemberStatus: Codable, Equatable {
   struct Peer: Codable, Equatable {
     var member: Int
     var units: Int
+    var ethernetAddress: String?
   }
   struct Units: Codable, Equatable {
     var assigned: Int
@@ -125,6 +143,7 @@ struct MemberStatus: Codable, Equatable {
   var member: Int
   var members: [Peer]
   var units: Units
+  var personalityVersion: Int?
 
   static let unitCount = 1024
 

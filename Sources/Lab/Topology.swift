@@ -107,12 +107,12 @@ final class Topology {
     [("net/ipv6/conf/\($0)/accept_dad", "0"), ("net/ipv6/conf/\($0)/accept_ra", "0")]
   }
 
-  private func batch(_ lines: [String], in namespace: Namespace? = nil) throws {
+  func batch(_ lines: [String], in namespace: Namespace? = nil) throws {
     let inside = namespace.map { ["-n", $0.name] } ?? []
     try launcher.run(["ip"] + inside + ["-batch", "-"], input: lines.map { $0 + "\n" }.joined())
   }
 
-  private func set(_ settings: [(String, String)], in namespace: Namespace) throws {
+  func set(_ settings: [(String, String)], in namespace: Namespace) throws {
     try namespace.enter {
       for (name, value) in settings {
         console.command(Launcher.line(["sysctl", "-w", "\(name.replacingOccurrences(of: "/", with: "."))=\(value)"], in: namespace))
@@ -142,6 +142,14 @@ extension Topology {
     }
   }
 
+  /// Lets the switch drop what the members send to all by IP multicast, as a switch does that filters groups it does not know.
+  func blockMulticast() throws {
+    try requireTools(["nft": "nftables"])
+    let rules =
+      "table bridge lab { chain forward { type filter hook forward priority 0; ip daddr 224.0.0.0/4 drop; ip6 daddr ff12::/16 drop; }; }"
+    try launcher.run(["nft", "-f", "-"], in: plan.switchNamespace, input: rules + "\n")
+  }
+
   /// Takes a member's port out of the switch, or puts it back. The member's carrier stays, but no frame gets through either way.
   func setReachable(member: Int, _ reachable: Bool) throws {
     let port = plan.port(ofMember: member)
@@ -155,11 +163,19 @@ extension Topology {
   }
 }
 
+/// The Ethernet address of an interface in the namespace that the calling thread is in.
+func hardwareAddress(of interface: String) throws -> UInt64 {
+  var request = InterfaceRequest(interface)
+  try request.perform(InterfaceRequest.getHardwareAddress)
+  return request.hardwareAddress
+}
+
 /// `struct ifreq`: one question to one interface. A system call is some milliseconds quicker than starting `ip`,
 /// and the moment of a failure is what the lab measures from.
 private struct InterfaceRequest {
   static let getFlags: UInt = 0x8913
   static let setFlags: UInt = 0x8914
+  static let getHardwareAddress: UInt = 0x8927
   static let addPort: UInt = 0x89a2
   static let removePort: UInt = 0x89a3
 
@@ -176,6 +192,8 @@ private struct InterfaceRequest {
     get { octets.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: Int32.self) } }
     set { octets.withUnsafeMutableBytes { $0.storeBytes(of: newValue, toByteOffset: 16, as: Int32.self) } }
   }
+
+  var hardwareAddress: UInt64 { octets[18..<24].reduce(0) { $0 << 8 | UInt64($1) } }
 
   mutating func perform(_ request: UInt) throws {
     let socket = try Descriptor.socket(AF_INET, SOCK_DGRAM)

@@ -8,18 +8,30 @@ enum WebServer {
 
   /// Starts one in a member's namespace. It needs no word of Skein, and Skein none of it.
   static func start(member: Int, topology: Topology) throws {
+    try start(name(member), configuration(member: member), in: topology.plan.namespace(ofMember: member), topology: topology)
+  }
+
+  /// Starts one that answers `name` wherever it is asked.
+  static func start(name: String, in namespace: Namespace, topology: Topology) throws {
+    try start(name, configuration(listening: ["\(port)", "[::]:\(port)"], answering: name), in: namespace, topology: topology)
+  }
+
+  private static func start(_ name: String, _ configuration: String, in namespace: Namespace, topology: Topology) throws {
     try requireTools(["nginx": "nginx"])
-    let directory = "\(topology.plan.directory)/nginx-m\(member)"
+    let directory = "\(topology.plan.directory)/nginx-\(name)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    try configuration(member: member).write(toFile: "\(directory)/nginx.conf", atomically: false, encoding: .utf8)
+    try configuration.write(toFile: "\(directory)/nginx.conf", atomically: false, encoding: .utf8)
     _ = try topology.start(
-      "nginx-m\(member)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"],
-      in: topology.plan.namespace(ofMember: member))
+      "nginx-\(name)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"], in: namespace)
   }
 
   static func configuration(member: Int) -> String {
-    let listen = AddressFamily.allCases.map { "listen \(host($0)):\(port);" }.joined(separator: " ")
-    let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \($0);" }.joined(separator: " ")
+    configuration(listening: AddressFamily.allCases.map { "\(host($0)):\(port)" }, answering: name(member))
+  }
+
+  private static func configuration(listening places: [String], answering name: String) -> String {
+    let listen = places.map { "listen \($0);" }.joined(separator: " ")
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \($0);" }.joined(separator: " ")
     return """
       user root;
       worker_processes 1;
@@ -27,12 +39,12 @@ enum WebServer {
       events { worker_connections 1024; }
       http {
         access_log off;
-        \(places)
+        \(temporary)
         server {
           \(listen)
           default_type text/plain;
-          location = /large { return 200 "\(name(member))\\n\(String(repeating: "x", count: largeByteCount))\\n"; }
-          location / { return 200 "\(name(member))\\n"; }
+          location = /large { return 200 "\(name)\\n\(String(repeating: "x", count: largeByteCount))\\n"; }
+          location / { return 200 "\(name)\\n"; }
         }
       }
 

@@ -116,9 +116,20 @@ extension Configuration {
     let problems = ProblemList(file: file)
     let root = composed(yaml, problems)
     let shared = personality.flatMap { composed($0, problems) }
+    if let shared { checkPersonality(shared, problems) }
     let configuration = root.flatMap { read(root: shared.map($0.overlaid) ?? $0, problems) }
     guard let configuration, problems.problems.isEmpty else { throw ConfigurationProblems(problems: problems.problems) }
     return configuration
+  }
+
+  /// What a personality cannot say for all machines.
+  private static func checkPersonality(_ shared: Yams.Node, _ problems: ProblemList) {
+    guard shared.mapping?.keys.map(\.string) == ["cluster"], let cluster = shared["cluster"]?.mapping else {
+      return problems.add("", at: nil, "the personality should have a `cluster` section and nothing beside it")
+    }
+    for name in ["member", "address", "credentials", "personality"] where cluster[Yams.Node(name)] != nil {
+      problems.add("cluster.\(name)", at: nil, "is each machine's own; sign a personality without it")
+    }
   }
 
   private static func composed(_ yaml: String, _ problems: ProblemList) -> Yams.Node? {

@@ -63,7 +63,8 @@ public struct ControlClient: Sendable {
       }
     } catch {
       throw ControlError(
-        description: "no daemon answers at \(path). Is `skein run` running here, and is this its `api:` socket (--api)? (\(error))")
+        description:
+          "no daemon answers at \(path): \(error)\n`systemctl status skein` and `journalctl -u skein` say why; --api names another socket.")
     }
     return try await channel.executeThenClose { inbound, outbound in
       var headers: HTTPHeaders = ["host": "skein", "connection": "close"]

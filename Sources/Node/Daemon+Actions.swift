@@ -180,7 +180,7 @@ extension Daemon {
   private func stopped() {
     for continuation in leaving { continuation.resume() }
     leaving = []
-    guard isStopping || startsAfresh else { return }
+    guard isStopping else { return }
     // The last units' next owners may still ask for the packets held here.
     stopsAt = BootClock.now() + InFlight.limit * 2
     housekeeping?.deadline = stopsAt

@@ -112,7 +112,7 @@ extension Daemon {
   /// Once a second, and shortly after a fragment was held: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
-    if let stopsAt, now >= stopsAt { return isStopping ? stop(keeping: false) : startAfresh() }
+    if let stopsAt, now >= stopsAt { return stop(keeping: false) }
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     if now >= nextMinorRound { minorRound(at: now) }
@@ -121,8 +121,11 @@ extension Daemon {
       ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
   }
 
+  /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.
+  private static let minorRoundInterval = min(.seconds(1), (ServiceManager.watchdogInterval ?? .seconds(2)) / 2)
+
   private func minorRound(at now: Instant) {
-    nextMinorRound = now + .seconds(1)
+    nextMinorRound = now + Self.minorRoundInterval
     held.expire(at: now)
     load.measure(at: now) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)
@@ -156,10 +159,17 @@ extension Daemon {
     switch signal {
     case .hangup: logger.notice("\(reloadNow().text)")
     case .terminate, .interrupt:
+      // On its way to start afresh it has left in order already, or is about to.
+      guard !startsAfresh else { return startsAfresh = false }
       if isStopping || member.snapshot(at: BootClock.now()).phase == .left { return stop(keeping: false) }
-      isStopping = true
       logger.notice("leaving the cluster: work units first; a second signal stops at once")
-      handle(.leave)
+      leaveAndStop()
     }
+  }
+
+  /// Work units first, then the member, then the daemon.
+  func leaveAndStop() {
+    isStopping = true
+    handle(.leave)
   }
 }

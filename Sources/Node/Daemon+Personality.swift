@@ -43,10 +43,24 @@ extension Daemon {
     case .ignored: break
     case .next(let request, let address): ask(request, at: address)
     case .refused(let why): logger.error("the personality from member \(sender.rawValue) is refused: \(why)")
-    case .complete(let bundle):
-      events.append(kind: "personality", text: "personality \(bundle.version) fetched from member \(sender.rawValue)")
-      logger.notice("\(reloadNow().text)")
+    case .complete(let bundle): use(bundle, from: sender)
     }
+  }
+
+  /// Puts a fetched personality in its file and into force. One that does not fit this machine's own settings is left alone, or the daemon
+  /// would not start with it.
+  private func use(_ bundle: PersonalityBundle, from sender: MemberIdentifier) {
+    let text: String
+    do {
+      _ = try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
+      try personality.install(bundle)
+      text = "personality \(bundle.version) fetched from member \(sender.rawValue)"
+    } catch {
+      text = "personality \(bundle.version) from member \(sender.rawValue) does not fit this machine: \(error)"
+    }
+    events.append(kind: "personality", text: text)
+    logger.notice("\(text)")
+    if personality.version == bundle.version { logger.notice("\(reloadNow().text)") }
   }
 
   /// Reads the configuration again. What can change while the daemon runs does; the rest is named. An impossible file changes nothing.
@@ -82,24 +96,26 @@ extension Daemon {
     return CommandReport(done: true, text: "reloaded \(file)")
   }
 
-  /// A newer personality came that only a fresh daemon can put into force. What this machine processes goes to the others first, the
-  /// mastership too: they serve by the older one until they have followed.
+  /// A newer personality came that only a fresh daemon can put into force: work units first, then the member, then all over again.
   private func restart(for settings: [String]) -> CommandReport {
-    let text = "personality \(personality.version) changes \(settings.joined(separator: ", ")): leaving the cluster, then starting afresh"
-    logger.notice("\(text)")
-    let hasLeft = member.snapshot(at: BootClock.now()).phase == .left
-    startsAfresh = true
-    if hasLeft { startAfresh() } else { handle(.leave) }
+    let what = "personality \(personality.version) changes \(settings.joined(separator: ", "))"
+    guard member.snapshot(at: BootClock.now()).phase != .left else {
+      return CommandReport(done: false, text: "\(what): this machine has left, and has it when it is started again")
+    }
+    let text = "\(what): this daemon hands its work over and starts afresh"
+    events.append(kind: "reload", text: text)
+    if !isStopping {
+      startsAfresh = true
+      leaveAndStop()
+    }
     return CommandReport(done: true, text: text)
   }
 
-  /// Runs the program again in the place of this process.
-  func startAfresh() {
-    backend.tables.leaseDeadline = .zero
+  /// Replaces this process by its own program, started the same way.
+  static func executeAfresh() throws {
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", &arguments)
-    logger.error("the daemon could not start afresh: errno \(errno); it ends, for its supervisor to start it")
-    stop(keeping: false)
+    throw StartError("the daemon could not start afresh for its new personality: \(String(cString: strerror(errno)))")
   }
 
   private func refreshRevocations(_ section: ClusterSection) throws -> Set<MemberIdentifier> {
@@ -132,6 +148,8 @@ extension ClusterSection {
       ("cluster.credentials", credentials != old.credentials), ("cluster.partition", partition != old.partition),
       ("cluster.members", configuredMembers != old.configuredMembers), ("cluster.port", port != old.port),
       ("cluster.peers", peers != old.peers), ("cluster.balance", balance != old.balance), ("cluster.eager", eager != old.eager),
+      // While members differ in these, they give one packet to two units.
+      ("cluster.hash", sourceOnly != old.sourceOnly || l2tpSessions != old.l2tpSessions),
       ("the first of cluster.addresses", addresses.first != old.addresses.first),
     ]
     return pairs.filter(\.1).map(\.0)

@@ -23,7 +23,7 @@ extension Daemon: Controllable {
       units: .init(
         assigned: snapshot.units.count { $0.owner != nil }, acknowledged: snapshot.units.count { $0.owner != nil && $0.isAcknowledged },
         mine: (0..<UnitSet.unitCount).count { units[$0].mine == 1 }),
-      personalityVersion: personality.version, keyEpoch: snapshot.epoch,
+      personalityVersion: appliedPersonality, keyEpoch: snapshot.epoch,
       keepalive: .init(
         toleratedLosses: snapshot.toleratedLosses, intervalMilliseconds: snapshot.keepaliveInterval.inMilliseconds,
         loss: snapshot.lossAverage),

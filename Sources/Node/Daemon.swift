@@ -74,7 +74,7 @@ public actor Daemon {
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
-  /// It leaves in order to begin again, with a personality that only a fresh daemon can put into force.
+  /// A personality needs a fresh daemon: this one leaves in order, and the process executes itself anew.
   var startsAfresh = false
   var announcements: UInt64 = 0
   /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
@@ -85,35 +85,44 @@ public actor Daemon {
   /// cluster, or the gateway of a group that stands alone.
   /// - Throws: what keeps it from starting, in words.
   public static func run(_ configuration: Configuration, file: String) async throws {
-    try await onOwnThread {
+    let startsAfresh = try await onOwnThread {
       if let section = configuration.cluster {
         let daemon = try Daemon(configuration, section, file: file)
-        try daemon.assumeIsolated { daemon in
-          try daemon.start()
-          try daemon.poller.run()
-        }
-      } else if let section = configuration.gateway {
-        let daemon = try GatewayDaemon(configuration, section, file: file)
-        try daemon.assumeIsolated { daemon in
-          try daemon.start()
-          try daemon.poller.run()
-        }
+        return try daemon.assumeIsolated { try $0.serve() }
       }
+      guard let section = configuration.gateway else { return false }
+      let daemon = try GatewayDaemon(configuration, section, file: file)
+      try daemon.assumeIsolated { try $0.serve() }
+      return false
     }
+    if startsAfresh { try executeAfresh() }
   }
 
-  private static func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
-    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Void.self)
+  private static func onOwnThread(_ body: @escaping @Sendable () throws -> Bool) async throws -> Bool {
+    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Bool.self)
     let thread = Thread {
       do {
-        try body()
+        continuation.yield(try body())
         continuation.finish()
       } catch { continuation.finish(throwing: error) }
     }
     thread.name = "skein"
     thread.stackSize = 4 << 20
     thread.start()
-    for try await _ in ended {}
+    var result = false
+    for try await value in ended { result = value }
+    return result
+  }
+
+  /// Starts, and runs until it is told to stop; what was done is taken back when it cannot start.
+  /// - Returns: whether the process is to execute itself anew.
+  private func serve() throws -> Bool {
+    do { try start() } catch {
+      stop(keeping: false)
+      throw error
+    }
+    try poller.run()
+    return startsAfresh
   }
 
   private init(_ given: Configuration, _ own: ClusterSection, file: String) throws {
@@ -129,11 +138,12 @@ public actor Daemon {
       ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
     poller = try Poller()
     mailbox = poller.mailbox
+    messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
+    links = try LinkMonitor()
+    // Last of what may fail: it leaves marks in the kernel.
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
     replay = ReplayPath(backend.tables)
     gateway = try Self.gateway(configuration, backend, logger)
-    messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
-    links = try LinkMonitor()
     member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
     held = HeldPackets(limits: section.hold)
     hooks = Hooks(commands: section.hooks)
@@ -229,10 +239,10 @@ public actor Daemon {
       gateway?.stop()
       for error in machine.restore(section) { logger.warning("not restored: \(error)") }
     }
-    do {
-      try ServiceManager.stopping()
-      try backend.stop(keeping: keeping)
-    } catch { logger.error("the packet path could not be taken down: \(error)") }
+    do { try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping() } catch {
+      logger.warning("systemd does not hear: \(error)")
+    }
+    do { try backend.stop(keeping: keeping) } catch { logger.error("the packet path could not be taken down: \(error)") }
     unlink(configuration.api)
     poller.stop()
   }

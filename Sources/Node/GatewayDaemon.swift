@@ -49,7 +49,16 @@ actor GatewayDaemon {
     self.section = section
   }
 
-  func start() throws {
+  /// Starts, and runs until it is told to stop; what was done is taken back when it cannot start.
+  func serve() throws {
+    do { try start() } catch {
+      stop()
+      throw error
+    }
+    try poller.run()
+  }
+
+  private func start() throws {
     if configuration.realtime { Realtime.ask(logger) }
     gateway.surroundings = .init(
       note: { self.events.append(kind: $0, text: $1) }, release: { self.release($0) }, forget: { self.held.forget($0) },

@@ -77,16 +77,15 @@ struct PersonalityExchange {
       return .next(PersonalityRequest(nonce: current.nonce, have: version, offset: UInt32(current.bytes.count)), current.address)
     }
     fetch = nil
-    return install(current.bytes)
+    do {
+      return .complete(try PersonalityBundle(verifying: current.bytes, authority: authority, versionInUse: version + 1))
+    } catch { return .refused("\(error)") }
   }
 
-  private mutating func install(_ octets: [UInt8]) -> Progress {
-    do {
-      let fetched = try PersonalityBundle(verifying: octets, authority: authority, versionInUse: version + 1)
-      if let path { try fetched.write(to: path) }
-      bundle = fetched
-      return .complete(fetched)
-    } catch { return .refused("\(error)") }
+  /// Writes a fetched bundle to its file; from now on it is the one in use.
+  mutating func install(_ fetched: PersonalityBundle) throws(CredentialError) {
+    if let path { try fetched.write(to: path) }
+    bundle = fetched
   }
 
   /// Repeats a question that was not answered.

@@ -8,10 +8,8 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Failover.self, Matrix.self, Rejoin.self, Restart.self, Crash.self,
-      Upgrade.self,
-      Drain.self,
-      Leave.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
+      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self,
     ])
 }
 
@@ -80,7 +78,12 @@ extension LabCommands {
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
     @Option(help: "How many connections.") var requests = 900
-    func run() throws { try lab.perform(DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
+    @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
+    func run() throws {
+      var command = DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)
+      command.withoutMulticast = peers
+      try lab.perform(command)
+    }
   }
 
   struct Packets: ParsableCommand {
@@ -102,11 +105,13 @@ extension LabCommands {
     @Option(help: "kill, stop, daemon, link or partition.") var how = Failure.kill
     @Option(help: "How many times.") var runs = 10
     @Option(help: "How many times keepalived is measured beside it; 0 for not at all.") var peerRuns = 3
+    @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
     func run() throws {
-      try lab.perform(
-        FailoverCommand(
-          mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
-          peerRuns: peerRuns, options: lab.options))
+      var command = FailoverCommand(
+        mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
+        peerRuns: peerRuns, options: lab.options)
+      command.withoutMulticast = peers
+      try lab.perform(command)
     }
   }
 
@@ -157,6 +162,25 @@ extension LabCommands {
     @OptionGroup var maintenance: MaintenanceArguments
     func run() throws { try maintenance.perform(.leave) }
   }
+
+  struct Personality: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "A newer signed configuration reaches all members under load. Is a packet lost?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    func run() throws { try lab.perform(Lab.PersonalityCommand(mode: mode, family: family, options: lab.options)) }
+  }
+  struct Routing: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "The cluster as a router: is every packet routed once, and by whom?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "How many pings, datagrams and connections.") var requests = 300
+    func run() throws { try lab.perform(RoutingCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
+  }
+
+  fileprivate static let peersHelp = "The switch carries no multicast; the members are told each other's addresses (peers)."
 
   /// What the operations of an ordinary day take.
   struct MaintenanceArguments: ParsableArguments {

@@ -91,6 +91,26 @@ struct StartingTests {
     #expect(lan.conflicts.isEmpty)
   }
 
+  @Test func newerJoinerThatAgreesInTheSettingsServesWhileTheMasterFetches() {
+    var lan = Lan(2)
+    lan.members[1] = ClusterMember(configuration: .init(profile: Lan.profile(1), personalityVersion: 2))
+    lan.form()
+    #expect(lan.phase(0) == .master)
+    #expect(lan.phase(1) == .member)
+    #expect(lan.served == .all)
+  }
+
+  @Test func newerJoinerWithOtherSettingsWaitsUntilTheMasterHasThem() {
+    var lan = Lan(2)
+    lan.members[1] = ClusterMember(configuration: .init(profile: Lan.profile(1), personalityVersion: 2, settingsDigest: 99))
+    lan.form()
+    #expect(lan.phase(1) != .member)
+    lan.feed(.personality(version: 2, settingsDigest: 99), to: 0)
+    lan.run(for: .seconds(2))
+    #expect(lan.phase(1) == .member)
+    #expect(lan.conflicts.isEmpty)
+  }
+
   @Test func objectionSendsACandidateBackToJoining() {
     var lan = Lan(2)
     lan.hasTraffic = [false, false]

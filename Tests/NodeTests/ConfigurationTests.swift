@@ -86,6 +86,18 @@ import Wire
     if !setting.isEmpty { #expect(problems.contains { $0.setting == setting }, "\(problems)") }
   }
 
+  @Test func aPersonalityCannotSayWhatIsEachMachinesOwn() {
+    for text in ["cluster: { member: 2 }", "cluster: { credentials: b }", "api: /run/a", "[]", "cluster: 7", "cluster: { weight: 0 }"] {
+      #expect(throws: ConfigurationProblems.self, "\(text)") { try Configuration.read(Self.least, file: "skein.yaml", personality: text) }
+    }
+  }
+
+  @Test func membersThatDifferInTheHashWouldServeOnePacketTwiceSoItWantsARestart() throws {
+    let old = try Configuration.read(Self.least, file: "skein.yaml").cluster
+    let new = try Configuration.read(Self.least, file: "skein.yaml", personality: "cluster: { hash: { sourceOnly: [443/tcp] } }").cluster
+    #expect(new.settingsThatNeedRestart(comparedTo: old) == ["cluster.hash"])
+  }
+
   @Test func aPersonalityGoesBeforeTheFile() throws {
     let configuration = try Configuration.read(Self.least, file: "skein.yaml", personality: "cluster: { detection: 50ms, weight: 3 }")
     #expect(configuration.cluster.detection == .milliseconds(50))

@@ -1,0 +1,195 @@
+import Foundation
+
+/// `skein lab personality`: one member gets a newer signed configuration; the others take it from there, one by one, under probes. Then
+/// come an older one and one of somebody else's authority, which everybody refuses.
+public struct PersonalityCommand: LabCommand {
+  public var mode: DeliveryMode
+  public var family: AddressFamily
+  public var options: LabOptions
+
+  public init(mode: DeliveryMode = .multicast, family: AddressFamily = .four, options: LabOptions) {
+    self.mode = mode
+    self.family = family
+    self.options = options
+  }
+
+  /// What each version sets, and whether a probe may be lost on the way to it.
+  private struct Version {
+    var number: Int
+    var what: String
+    var text: String
+    var isStarted = false
+    var mayInterrupt = false
+  }
+
+  private static let first = "cluster: { weight: 100 }"
+  private static let versions = [
+    Version(
+      number: 2, what: "taken while it runs: weight, hold; a member starts with it",
+      text: "cluster: { weight: 150, hold: { time: 500ms } }",
+      isStarted: true),
+    Version(
+      number: 3, what: "taken while it runs: an address more",
+      text: """
+        cluster:
+          weight: 150
+          addresses: ["\(Plan.clusterAddress(.four))/24", "\(Plan.clusterAddress(.six))/64", 10.77.0.101/24]
+        """),
+    Version(
+      number: 4, what: "wants a fresh daemon: balance, eager",
+      text: """
+        cluster:
+          weight: 150
+          balance: units
+          eager: false
+          addresses: ["\(Plan.clusterAddress(.four))/24", "\(Plan.clusterAddress(.six))/64", 10.77.0.101/24]
+        """),
+    Version(
+      number: 5, what: "wants a fresh daemon, and all must agree: hash, detection",
+      text: "cluster: { detection: 300ms, hash: { sourceOnly: [443/tcp] } }",
+      mayInterrupt: true),
+  ]
+
+  public func run() throws -> PersonalityReport {
+    guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to fetch from") }
+    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    settings.personality = Self.first
+    return try options.withCluster(settings) { cluster in
+      let settings = Prober.Settings(family: family, flowsPerMember: 24, candidateCount: 240)
+      let prober = try Prober(plan: cluster.topology.plan, settings: settings)
+      let steps = try Self.versions.map { try change(to: $0, cluster) }
+      options.console.say("  an older one and one of another authority are refused")
+      let refusals = try cluster.refusals(by: cluster.victim(.member, owners: []))
+      return PersonalityReport(command: self, ledger: try prober.finish(), steps: steps, refusals: refusals)
+    }
+  }
+
+  /// Gives a version to one member and waits until all have it, and their parts of the work.
+  private func change(to version: Version, _ cluster: SkeinCluster) throws -> PersonalityReport.Measured {
+    options.console.say("  version \(version.number), \(version.what)")
+    let member = try cluster.victim(.member, owners: [])
+    let before = try cluster.personalities()
+    let start = BootClock.nanoseconds
+    try cluster.signPersonality(version.number, version.text, for: member)
+    if version.isStarted { try cluster.restart(member) } else { try cluster.tell(member, "reload") }
+    try wait(for: "personality \(version.number) on all members", seconds: 60, everyMilliseconds: 200) {
+      (try? cluster.personalities())?.allSatisfy { $0 == version.number } ?? false
+    }
+    try cluster.waitUntilSettled()
+    try pause(milliseconds: 300)
+    return .init(
+      what: version.what, before: before, after: try cluster.personalities(), mayInterrupt: version.mayInterrupt,
+      window: start..<BootClock.nanoseconds)
+  }
+}
+
+extension SkeinCluster {
+  /// Signs a personality and puts it in a member's file.
+  func signPersonality(_ version: Int, _ text: String, for member: Int, authority: String? = nil) throws {
+    let source = file(member, "personality.yaml")
+    try text.write(toFile: source, atomically: false, encoding: .utf8)
+    try topology.launcher.run([
+      program, "personality", "sign", "--directory", authority ?? self.authority, "--version-number", "\(version)", "--out",
+      file(member, "personality"), source,
+    ])
+  }
+
+  /// The version that each member has.
+  fileprivate func personalities() throws -> [Int] { try topology.plan.members.map { try status($0).personalityVersion ?? 0 } }
+
+  /// What a member says to an older bundle and to one that its authority has not signed, each in place of its own.
+  fileprivate func refusals(by member: Int) throws -> [String] {
+    let path = file(member, "personality")
+    let good = try Data(contentsOf: URL(filePath: path))
+    let stranger = "\(topology.plan.directory)/stranger"
+    try topology.launcher.run([
+      program, "certificate", "authority", "--directory", stranger, "--cluster", "\(Self.clusterIdentifier)",
+    ])
+    try signPersonality(1, "cluster: { weight: 1 }", for: member)
+    let older = refusal(by: member)
+    try signPersonality(99, "cluster: { weight: 1 }", for: member, authority: stranger)
+    let strange = refusal(by: member)
+    try good.write(to: URL(filePath: path))
+    return [older, strange]
+  }
+
+  private func refusal(by member: Int) -> String {
+    do {
+      return "taken: " + (try tell(member, "reload"))
+    } catch LabError.command(_, _, let output) {
+      return output.trimmingCharacters(in: .whitespacesAndNewlines)
+    } catch { return "\(error)" }
+  }
+}
+
+/// What `skein lab personality` found.
+public struct PersonalityReport: LabReport, Equatable {
+  /// One change of version.
+  public struct Step: Codable, Equatable, Sendable {
+    public var what: String
+    /// Each member's version.
+    public var before: [Int]
+    public var after: [Int]
+    public var seconds: Double
+    public var lost: Int
+    /// The longest that a flow heard nothing.
+    public var silenceMilliseconds: Double
+    /// What must agree *and* wants a fresh daemon costs a short interruption.
+    public var mayInterrupt: Bool
+  }
+  struct Measured {
+    var what: String
+    var before: [Int]
+    var after: [Int]
+    var mayInterrupt: Bool
+    var window: Range<UInt64>
+  }
+
+  public var mode: DeliveryMode
+  /// Probes that nobody answered, where none may be lost.
+  public var lost: Int
+  /// Probes with more than one answer on the wire.
+  public var answeredTwice: Int
+  public var flows: Int
+  public var probes: Int
+  public var steps: [Step]
+  /// What a member said to an older bundle, and to one that is not signed by its authority.
+  public var refusals: [String]
+  public var succeeded: Bool
+
+  init(command: PersonalityCommand, ledger: ProbeLedger, steps measured: [Measured], refusals: [String]) {
+    mode = command.mode
+    let everyFlow = Array(ledger.flows.indices)
+    steps = measured.map { step in
+      Step(
+        what: step.what, before: step.before, after: step.after,
+        seconds: Double((step.window.upperBound - step.window.lowerBound) / 1_000_000) / 1000,
+        lost: ledger.lost(flows: everyFlow, sentIn: step.window),
+        silenceMilliseconds: Double(everyFlow.map { ledger.longestSilence(flow: $0, in: step.window).nanoseconds }.max() ?? 0) / 1e6,
+        mayInterrupt: step.mayInterrupt)
+    }
+    lost = steps.reduce(0) { $0 + ($1.mayInterrupt ? 0 : $1.lost) }
+    answeredTwice = ledger.answeredTwice
+    flows = ledger.flows.count
+    probes = ledger.probeCount
+    self.refusals = refusals
+    succeeded = lost == 0 && answeredTwice == 0 && Self.areRefusals(refusals)
+  }
+
+  private static func areRefusals(_ texts: [String]) -> Bool {
+    zip(texts, ["has version 1, and 5 is in use", "is not signed by the authority"]).allSatisfy { $0.contains($1) } && texts.count == 2
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("a newer personality under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
+    for step in steps {
+      let versions = "\(step.before.map(String.init).joined(separator: " ")) → \(step.after.map(String.init).joined(separator: " "))"
+      let silence = step.mayInterrupt ? ", at worst \(step.silenceMilliseconds.formatted(digits: 0)) ms of silence" : ""
+      print("        \(versions)  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence): \(step.what)", to: &output)
+    }
+    print(verdict(lost == 0, "lost where nothing may be lost: \(lost)"), to: &output)
+    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+    print(verdict(Self.areRefusals(refusals), "refused, with these words:"), to: &output)
+    for text in refusals { print("          \(text)", to: &output) }
+  }
+}

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Node
+
+@Suite struct MetricsTests {
+  private let lines: [String]
+
+  init() {
+    let status = StatusReport(
+      cluster: "edge", clusterIdentifier: 7, member: 1, state: "master", term: 3, master: 1, address: "192.0.2.1",
+      addresses: ["192.0.2.10/24"], interface: "eth0", delivery: "multicast", packetPath: "xdp", detectionMilliseconds: 200,
+      leaseMilliseconds: 88, partition: "serve",
+      members: [1, 2].map {
+        MemberReport(
+          member: $0, address: "192.0.2.\($0)", ethernetAddress: "02:00:00:00:00:0\($0)", state: "member", weight: 100, units: 512,
+          packetsPerSecond: 0, loss: 0, heardMillisecondsAgo: nil)
+      }, units: .init(assigned: 1024, acknowledged: 1024, mine: 512), personalityVersion: 0, keyEpoch: 1,
+      keepalive: .init(toleratedLosses: 2, intervalMilliseconds: 33.3, loss: 0),
+      hold: .init(packets: 0, octets: 0, overflowed: 0, expired: 0),
+      uptimeSeconds: 1, residentBytes: 1, events: [], warnings: [])
+    let counters = ["packets", "cluster", "security"].flatMap { group in
+      ["taken", "dropped"].map { CounterReport(group: group, name: $0, meaning: "", value: 18_446_744_073_709_551_615) }
+    }
+    lines = Metrics.text(status: status, counters: CountersReport(counters: counters)).split(separator: "\n").map(String.init)
+  }
+
+  /// The name of a sample or of a comment's metric.
+  private func name(_ line: String) -> Substring { line.split { $0 == " " || $0 == "{" }[line.hasPrefix("#") ? 2 : 0] }
+
+  @Test func everySampleFollowsItsHelpAndType() {
+    var announced: [Substring] = []
+    for (index, line) in lines.enumerated() {
+      if line.hasPrefix("# HELP") {
+        #expect(!announced.contains(name(line)))
+        announced.append(name(line))
+        #expect(lines[index + 1].hasPrefix("# TYPE \(name(line)) "))
+      } else if !line.hasPrefix("#") {
+        #expect(announced.last == name(line))
+      }
+    }
+    #expect(announced.count > 10 && announced.allSatisfy { $0.hasPrefix("skein_") })
+  }
+
+  @Test func countersAndNothingElseAreTotals() {
+    for line in lines where line.hasPrefix("# TYPE") { #expect(line.hasSuffix(" counter") == name(line).hasSuffix("_total")) }
+  }
+
+  @Test func countersKeepAllOfTheirDigits() {
+    #expect(lines.contains("skein_packets_total{reason=\"taken\"} 18446744073709551615"))
+  }
+
+  @Test func unitsAreCountedForEachMember() {
+    #expect(lines.filter { $0.hasPrefix("skein_units{") } == ["skein_units{member=\"1\"} 512.0", "skein_units{member=\"2\"} 512.0"])
+  }
+}
