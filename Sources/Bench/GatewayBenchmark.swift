@@ -73,17 +73,27 @@ private final class GatewayBenchmark {
   private static let runs = 301
   private static let frameCount = 100_000
   private let programs: LoadedPrograms
-  private let generator: Generator
+  private let toKernel: Generator
+  private let toGateway: Generator
+  private let frames: (toKernel: [UInt8], toGateway: [UInt8])
   private let incoming: VirtualPair
   private let outgoing: VirtualPair
   private let incomingIndex: UInt32
+  /// Of `in1`.
+  private let own: [UInt8]
 
   init() throws {
     programs = try LoadedPrograms()
-    generator = try Generator()
     incoming = try VirtualPair("in")
     outgoing = try VirtualPair("out")
     incomingIndex = try RouteSocket().interface(named: incoming.far).index
+    let address = try RouteSocket().interface(named: incoming.far).ethernetAddress.bits
+    own = (0..<6).map { UInt8(truncatingIfNeeded: address >> UInt64(40 - 8 * $0)) }
+    let packet = Frames.ipv4(
+      from: [10, 1, 0, 2], to: [10, 2, 0, 2], protocol: 17, hopLimit: 64, Frames.udp(.init(repeating: 0, count: 18)))
+    frames = (Frames.ip(to: own, packet), Frames.ip(to: Frames.virtualMAC(1), packet))
+    toKernel = try Generator(restoring: frames.toKernel)
+    toGateway = try Generator(restoring: frames.toGateway)
     let mac = Frames.virtualMAC(1).map { String(format: "%02x", $0) }.joined(separator: ":")
     for words in [
       "ip addr add 10.1.0.1/24 dev \(incoming.far)", "ip addr add 10.2.0.1/24 dev \(outgoing.near)",
@@ -172,12 +182,8 @@ private final class GatewayBenchmark {
     try Interruption.check()
     apply(fast: way == .native || way == .generic)
     // What is left to the kernel must be to the interface's own address.
-    let address = try RouteSocket().interface(named: incoming.far).ethernetAddress.bits
-    let own = (0..<6).map { UInt8(truncatingIfNeeded: address >> UInt64(40 - 8 * $0)) }
     withUnsafeMutableBytes(of: &programs.tables.settings.pointee.own_mac) { $0.copyBytes(from: own) }
-    let packet = Frames.ipv4(
-      from: [10, 1, 0, 2], to: [10, 2, 0, 2], protocol: 17, hopLimit: 64, Frames.udp(.init(repeating: 0, count: 18)))
-    let frame = Frames.ip(to: way == .kernel ? own : Frames.virtualMAC(1), packet)
+    let (generator, frame) = way == .kernel ? (toKernel, frames.toKernel) : (toGateway, frames.toGateway)
     switch way {
     case .dropped: try programs.empty.attach(to: incoming.far, mode: .native)
     case .kernel: break

@@ -8,11 +8,12 @@ final class Generator {
   /// Frames that go out together; the kernel takes up to 256.
   private static let batch: UInt32 = 64
 
-  init() throws(LinuxError) {
+  /// `headers`, the first 28 octets of what is to be sent, are written anew for each frame: who receives one may have rewritten its page.
+  init(restoring headers: [UInt8] = []) throws(LinuxError) {
     skein_capture_begin()
     var options = bpf_prog_load_opts()
     options.sz = MemoryLayout<bpf_prog_load_opts>.size
-    let instructions = Self.instructions
+    let instructions = Self.instructions(restoring: headers.count < 28 ? [] : headers)
     let result = instructions.withUnsafeBytes {
       bpf_prog_load(
         BPF_PROG_TYPE_XDP, "skein_generator", "Dual MIT/GPL", $0.baseAddress?.assumingMemoryBound(to: bpf_insn.self), instructions.count,
@@ -54,18 +55,24 @@ final class Generator {
 
   /// Adds one to the source port of an IPv4 packet without options, so that its work unit changes each time its page comes round, and
   /// sends the frame out by the interface that it seems to have come in by.
-  private static let instructions: [UInt64] = [
-    instruction(0x61, to: 2, from: 1),  // r2 = context.data
-    instruction(0x61, to: 3, from: 1, offset: 4),  // r3 = context.data_end
-    instruction(0xbf, to: 4, from: 2),  // r4 = r2 + 36
-    instruction(0x07, to: 4, constant: 36),
-    instruction(0x2d, to: 4, from: 3, offset: 3),  // beyond the end: send it as it is
-    instruction(0x69, to: 5, from: 2, offset: 34),  // the port += 1
-    instruction(0x07, to: 5, constant: 1),
-    instruction(0x6b, to: 2, from: 5, offset: 34),
-    instruction(0xb7, to: 0, constant: 3),  // XDP_TX
-    instruction(0x95),
-  ]
+  private static func instructions(restoring headers: [UInt8]) -> [UInt64] {
+    let stores = stride(from: 0, to: min(headers.count, 28), by: 4).map { offset in
+      instruction(0x62, to: 2, offset: UInt64(offset), constant: headers[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    }
+    return [
+      instruction(0x61, to: 2, from: 1),  // r2 = context.data
+      instruction(0x61, to: 3, from: 1, offset: 4),  // r3 = context.data_end
+      instruction(0xbf, to: 4, from: 2),  // r4 = r2 + 36
+      instruction(0x07, to: 4, constant: 36),
+      instruction(0x2d, to: 4, from: 3, offset: 3 + UInt64(stores.count)),  // beyond the end: send it as it is
+    ] + stores + [
+      instruction(0x69, to: 5, from: 2, offset: 34),  // the port += 1
+      instruction(0x07, to: 5, constant: 1),
+      instruction(0x6b, to: 2, from: 5, offset: 34),
+      instruction(0xb7, to: 0, constant: 3),  // XDP_TX
+      instruction(0x95),
+    ]
+  }
 
   /// RFC 9669, 3.
   private static func instruction(_ code: UInt64, to: UInt64 = 0, from: UInt64 = 0, offset: UInt64 = 0, constant: UInt64 = 0) -> UInt64 {
