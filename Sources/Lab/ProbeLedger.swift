@@ -38,7 +38,7 @@ extension ProbeLedger {
   var probeCount: Int { flows.reduce(0) { $0 + $1.count } }
 
   /// The longest time between two questions of one flow.
-  var longestPause: UInt64 { flows.first.flatMap { zip($0.dropFirst(), $0).map { $0.sentAt - $1.sentAt }.max() } ?? 0 }
+  var longestPause: UInt64 { flows.first.flatMap { zip($0.dropFirst(), $0).map { max($0.sentAt, $1.sentAt) - $1.sentAt }.max() } ?? 0 }
 
   /// Probes with more than one answer.
   var answeredTwice: Int { flows.reduce(0) { $0 + $1.count { $0.answers > 1 } } }
