@@ -112,6 +112,7 @@ extension Shared {
     guard packet.member != nil else { return }
     let isKeeping = isKeeper
     let isKeepers = !isKeeping && (packet.hellos.first?.state == .active || activeNeighbour?.isForeign == true)
+    if isKeepers, let part = packet.table.first { correct(part) }
     for entry in packet.table.flatMap(\.entries) {
       let mine = table[entry.forwarder]
       if isKeepers, let mine, mine.serial > entry.serial { correct(entry.forwarder) }
@@ -126,6 +127,15 @@ extension Shared {
   private mutating func correct(_ forwarder: UInt8) {
     voice.corrections.insert(forwarder)
     voice.answer()
+  }
+
+  /// The same, by what a table says of itself: its newest serial, and how many forwarders it has.
+  private mutating func correct(_ part: GlbpTable) {
+    let isShort = Int(part.forwarderCount) < table.count
+    guard isShort || part.version < UInt64(table.newestSerial) else { return }
+    for forwarder in table.numbers {
+      if let record = table[forwarder], isShort || UInt64(record.serial) > part.version { correct(forwarder) }
+    }
   }
 
   private func isInGoodHands(_ forwarder: UInt8, _ holder: InternetAddress) -> Bool {

@@ -136,7 +136,8 @@ extension Shared {
 
   private func isNewcomer(_ place: Place) -> Bool {
     guard !table.numbers.contains(where: { table[$0]?.home == place.address || table[$0]?.holder == place.address }) else { return false }
-    guard let active = activeNeighbour, active.isForeign else { return true }
+    // Not with its first hello: after a partition it may be in another table, which comes with it.
+    guard let active = activeNeighbour, active.isForeign else { return isSeated || now >= place.since + timers.hello }
     return now >= max(place.since, active.since) + active.hold
   }
 
