@@ -30,6 +30,8 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "Hold time of gateways.", transform: time) var hold = Interval.milliseconds(650)
   @Option(help: "serve, or majority.") var partition = Partition.serve
   @Option(help: "How many runs at once.") var jobs = ProcessInfo.processInfo.activeProcessorCount
+  @Option(help: "How long the run goes on after the last fault.", transform: time) var settling = Interval.seconds(10)
+  @Option(help: "A new fault about so often.", transform: time) var faultInterval: Interval?
   @Flag(help: "No faults but loss and duplication.") var calm = false
   @Flag(help: "Print every event and message of the runs.") var trace = false
   @Option(
@@ -124,6 +126,8 @@ struct SimulateCommand: ParsableCommand {
   private var gatewayOptions: GatewayOptions {
     var options = GatewayOptions()
     options.duration = duration
+    options.settling = settling
+    if let faultInterval { options.faultInterval = faultInterval }
     options.loss = loss
     options.duplication = duplication
     options.clockSkew = skew
@@ -142,6 +146,8 @@ struct SimulateCommand: ParsableCommand {
     var options = SimulationOptions()
     options.memberCount = members
     options.duration = duration
+    options.settling = settling
+    if let faultInterval { options.faultInterval = faultInterval }
     options.loss = loss
     options.duplication = duplication
     options.clockSkew = skew
