@@ -18,7 +18,7 @@ extension Daemon {
   func startGateway() throws {
     guard let gateway else { return }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1) }, release: { self.open($0) }, forget: { self.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.open($0) }, forget: { self.held.forget($0) },
       place: { self.place($0) }, broadcast: { self.broadcast($0) })
     try gateway.start(on: poller)
     tellGateway()

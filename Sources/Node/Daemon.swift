@@ -168,7 +168,7 @@ public actor Daemon {
     guard let section = configuration.gateway else { return nil }
     return try GatewayRunner(
       section, mode: .cluster, try GatewayMachine(section), backend, logger,
-      .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+      .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
   }
 
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {

@@ -42,7 +42,7 @@ actor GatewayDaemon {
     links = try LinkMonitor()
     held = HeldPackets(limits: section.hold)
     gateway = try GatewayRunner(
-      section, mode: .alone, machine, backend, logger, .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+      section, mode: .alone, machine, backend, logger, .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
     self.file = file
     self.configuration = configuration
     self.logger = logger
@@ -61,7 +61,7 @@ actor GatewayDaemon {
   private func start() throws {
     if configuration.realtime { Realtime.ask(logger) }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1) }, release: { self.release($0) }, forget: { self.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.release($0) }, forget: { self.held.forget($0) },
       stopped: { self.stopped() })
     try writeSettings()
     clearTables()

@@ -22,7 +22,7 @@ final class GatewayRunner {
   /// What the daemon around it does for it.
   struct Surroundings {
     /// An event for `skein events`.
-    var note: (_ kind: String, _ text: String) -> Void
+    var note: (_ kind: String, _ text: String, _ isRoutine: Bool) -> Void
     /// Runs what was held for a unit through the packet path once more.
     var release: (Int) -> Void
     /// Drops what was held for a unit.
@@ -207,9 +207,9 @@ final class GatewayRunner {
 
   private func note(_ report: GatewayRouter.Report) {
     let text = report.text
-    surroundings.note("gateway", text)
+    surroundings.note("gateway", text, report.isRoutine)
     exporter?.take(report)
-    logger.notice("\(text)", metadata: ["event": "gateway"])
+    logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "gateway"])
   }
 }
 
