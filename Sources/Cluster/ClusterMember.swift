@@ -126,6 +126,7 @@ public struct ClusterMember: Sendable {
     case .setWeight(let weight): change { $0.profile.weight = max(1, weight) }
     case .personality(let version, let digest): takePersonality(version, digest)
     case .load(let loads, let packetsPerSecond): report(loads, packetsPerSecond)
+    case .addressInUse(let address, let ethernet): leaveAddress(address, to: ethernet)
     case .carrierLost: loseCarrier()
     case .carrierFound: findCarrier()
     }
@@ -236,6 +237,15 @@ public struct ClusterMember: Sendable {
     }
     shared.act(.setMembers([shared.profile]))
     state = .joining(Joining(&shared))
+  }
+
+  /// A cluster lives here that this machine cannot read or hear: of another authority or number, or behind a firewall. Two that answer
+  /// for one address are worse than one machine that waits.
+  private mutating func leaveAddress(_ address: InternetAddress, to ethernet: EthernetAddress) {
+    guard case .reigning(var master) = state, !master.isReady else { return }
+    shared.report(.addressInUse(address, by: ethernet))
+    _ = master.stepDown(.addressInUse, &shared)
+    state = .resting(Resting(shared, for: .seconds(2)))
   }
 
   private mutating func drain(_ isWanted: Bool) {

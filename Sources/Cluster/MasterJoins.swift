@@ -216,6 +216,8 @@ extension Master {
     shared.send(.nak(nak), to: .member(request.profile.identifier, address), .signed)
     guard reason != .operationInProgress else { return }
     shared.counters.joinsRefused += 1
+    // Whoever says a member's request again under a false signature must not fill the log.
+    guard refusalReports.take(at: shared.now) else { return }
     shared.report(.joinRefusedByMaster(request.profile.identifier, reason, explanation: explanation))
   }
 

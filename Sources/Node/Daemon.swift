@@ -73,6 +73,8 @@ public actor Daemon {
   var isStopping = false
   var stopsAt: Instant?
   var announcements: UInt64 = 0
+  var addressProbe: AddressProbe?
+  var undecipherableAt = Instant.zero
 
   /// Runs a daemon on a thread of its own until it is told to stop.
   /// - Throws: what keeps it from starting, in words.

@@ -156,7 +156,8 @@ struct World {
     case .useGroupKey(let epoch): machines[index].keys.sending = epoch
     case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
     case .report(let report): take(report, index)
-    case .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState, .fetchPersonality, .stopped:
+    case .probeAddresses, .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState,
+      .fetchPersonality, .stopped:
       break
     }
   }
