@@ -8,7 +8,8 @@ struct LabCommands: ParsableCommand {
     commandName: "lab", abstract: "Clusters in network namespaces, with real servers, clients and failures (root).",
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
-      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Drain.self, Leave.self,
+      Demo.self, Up.self, Down.self, Delivery.self, Failover.self, Rejoin.self, Restart.self, Drain.self, Leave.self, Flood.self,
+      Intruders.self,
     ])
 }
 
@@ -118,6 +119,28 @@ extension LabCommands {
     static let configuration = CommandConfiguration(abstract: "A member leaves and comes back. Is a packet lost?")
     @OptionGroup var maintenance: MaintenanceArguments
     func run() throws { try maintenance.perform(.leave) }
+  }
+
+  struct Flood: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Forged, replayed, damaged and oversized datagrams at every member. Does anything change?")
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "How many.") var datagrams = 1_000_000
+    @Option(help: "What they are follows from it.") var seed: UInt64 = 1
+    @Option(help: "How many a second; 0 for as many as the sender can.") var rate = 0
+    func run() throws {
+      try lab.perform(
+        FloodCommand(
+          datagrams: datagrams, seed: seed, rate: rate, detectionMilliseconds: detection.detection, options: lab.options))
+    }
+  }
+
+  struct Intruders: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Machines that must not get in try to; members are expelled and revoked. Does each side say why?")
+    @OptionGroup var lab: LabArguments
+    func run() throws { try lab.perform(IntrudersCommand(options: lab.options)) }
   }
 
   /// What the operations of an ordinary day take.
