@@ -218,7 +218,7 @@ extension Master {
     shared.counters.joinsRefused += 1
     // Whoever says a member's request again under a false signature must not fill the log.
     guard refusalReports.take(at: shared.now) else { return }
-    shared.report(.joinRefusedByMaster(request.profile.identifier, reason, explanation: explanation))
+    shared.report(.refusedJoiner(request.profile.identifier, reason, explanation: explanation))
   }
 
   /// The joiner has a newer personality: this master takes it, and lets the joiner in afterwards.

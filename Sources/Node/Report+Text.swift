@@ -6,7 +6,7 @@ extension ClusterMember.Report {
   var kind: String {
     switch self {
     case .becameMaster, .steppedDown, .following, .masterSilent, .servingAlone, .idleAlone: "master"
-    case .memberJoined, .memberLeft, .joinRefusedHere, .joinRefusedByMaster, .exited, .draining, .addressInUse: "membership"
+    case .memberJoined, .memberLeft, .refusedBy, .refusedJoiner, .exited, .draining, .addressInUse: "membership"
     case .unitsAssigned, .unitsMoving, .unitsOwned, .unitsStopped, .conflictingClaims: "units"
     case .leaseLapsed: "lease"
     case .newGroupKey: "key"
@@ -32,9 +32,9 @@ extension ClusterMember.Report {
     case .memberJoined(let member, let address, let kept):
       "member \(member.rawValue) (\(address)) joined" + (kept > 0 ? ", keeping \(kept) units" : "")
     case .memberLeft(let member, let reason, let units): "member \(member.rawValue) is out: \(reason.text); \(units) units to assign"
-    case .joinRefusedHere(let master, let address, let reason, let why):
+    case .refusedBy(let master, let address, let reason, let why):
       "master \(master.rawValue) (\(address)) refuses this machine: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
-    case .joinRefusedByMaster(let member, let reason, let why):
+    case .refusedJoiner(let member, let reason, let why):
       "member \(member.rawValue) may not join: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
     case .unitsAssigned(let units, let member): "\(units.spelled) assigned to member \(member.rawValue)"
     case .unitsMoving(let units, let from, let to, let reason):

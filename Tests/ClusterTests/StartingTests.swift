@@ -57,9 +57,9 @@ struct StartingTests {
       configuration: .init(profile: Lan.profile(1), personalityVersion: 1, settingsDigest: 99))
     lan.form()
     #expect(lan.phase(1) == .waiting)
-    #expect(lan.reports(1) { if case .joinRefusedHere(_, _, .differentConfiguration, _) = $0 { true } else { false } } == 1)
+    #expect(lan.reports(1) { if case .refusedBy(_, _, .differentConfiguration, _) = $0 { true } else { false } } == 1)
     lan.run(for: .seconds(10))
-    #expect(lan.reports(1) { if case .joinRefusedHere = $0 { true } else { false } } == 2)
+    #expect(lan.reports(1) { if case .refusedBy = $0 { true } else { false } } == 2)
     #expect(lan.count(1) == 0)
   }
 
