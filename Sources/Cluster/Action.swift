@@ -90,8 +90,8 @@ extension ClusterMember {
     case draining(MemberIdentifier, Bool)
     case carrierLost
     case carrierFound
-    /// Somebody that this machine cannot read answers for a cluster address, so it does not begin a reign.
-    case addressInUse(InternetAddress, by: EthernetAddress)
+    /// Somebody whom this machine cannot read answers for a cluster address. It does not begin a reign while it waits.
+    case addressInUse(InternetAddress, by: EthernetAddress, waits: Bool)
     case servingAlone
     case idleAlone
   }

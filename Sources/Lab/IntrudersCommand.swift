@@ -156,7 +156,7 @@ struct Siege {
 
   private mutating func note(_ name: String, isRefused: Bool, own: String, masters: String, since start: UInt64) {
     let seconds = Double(BootClock.nanoseconds - start) / 1e9
-    let attempt = IntrudersReport.Attempt(name: name, asDue: isRefused, own: own, masters: masters, seconds: seconds, lost: 0)
+    let attempt = IntrudersReport.Attempt(name: name, asDue: isRefused, own: own, masters: masters, seconds: seconds)
     findings.append((attempt, start..<BootClock.nanoseconds))
   }
 }
@@ -173,8 +173,9 @@ public struct IntrudersReport: LabReport, Equatable {
     /// The members' words, and what they counted.
     public var masters: String
     public var seconds: Double
-    /// Probes lost meanwhile.
-    public var lost: Int
+    /// Probes lost, and probes answered twice, meanwhile.
+    public var lost = 0
+    public var twice = 0
   }
   public var attempts: [Attempt]
   public var probes: Int
@@ -188,6 +189,7 @@ public struct IntrudersReport: LabReport, Equatable {
     attempts = findings.map { attempt, window in
       var attempt = attempt
       attempt.lost = ledger.lost(flows: everyFlow, sentIn: window)
+      attempt.twice = ledger.answeredTwice(sentIn: window)
       return attempt
     }
     probes = ledger.probeCount
@@ -199,7 +201,9 @@ public struct IntrudersReport: LabReport, Equatable {
 
   public func render(to output: inout some TextOutputStream) {
     for attempt in attempts {
-      print(verdict(attempt.asDue, "\(attempt.name) (\(attempt.seconds.formatted(digits: 1)) s, lost \(attempt.lost))"), to: &output)
+      print(
+        verdict(attempt.asDue, "\(attempt.name) (\(attempt.seconds.formatted(digits: 1)) s, lost \(attempt.lost), twice \(attempt.twice))"),
+        to: &output)
       print("          itself:  \(attempt.own)", to: &output)
       if !attempt.masters.isEmpty { print("          members: \(attempt.masters)", to: &output) }
     }

@@ -40,6 +40,7 @@ extension Daemon {
       deliver(opened.message, opened.header, source, refusal: nil)
     case .refused(let refused):
       guard let header = refused.claimed else { return }
+      if refused.reason != .ownMessage { foreignHeardAt = BootClock.now() }
       // Two groups that parted may count the same epochs for different keys.
       if refused.reason == .unknownEpoch || refused.reason == .badSeal, header.sender != profile.identifier {
         // A flood of them says no more than one does.

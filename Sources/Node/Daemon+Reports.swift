@@ -55,6 +55,13 @@ extension Daemon: Controllable {
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
     }
+    if let claim = addressClaim, snapshot.phase != .member {
+      let claimant = "\(claim.address) is answered for by \(claim.claimant) since before this machine wanted to serve it"
+      warnings.append(
+        snapshot.phase == .master
+          ? "\(claimant); it serves nevertheless, for that is no cluster: clients may reach the other (proxy ARP?)"
+          : "\(claimant): it waits and asks again every few seconds; `skein events` says more")
+    }
     let duplicates = backend.tables.total(of: .duplicateAddress)
     if duplicates > 0 {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")

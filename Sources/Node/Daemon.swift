@@ -74,6 +74,10 @@ public actor Daemon {
   var stopsAt: Instant?
   var announcements: UInt64 = 0
   var addressProbe: AddressProbe?
+  /// What the last probe heard; nil when it heard nothing.
+  var addressClaim: AddressProbe.Claim?
+  /// When somebody's datagram was refused last: another cluster's, as likely as not.
+  var foreignHeardAt = Instant.zero
   var undecipherableAt = Instant.zero
 
   /// Runs a daemon on a thread of its own until it is told to stop.

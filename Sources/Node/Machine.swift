@@ -51,6 +51,9 @@ struct Machine {
     return try routes.addresses(of: onlyHere ? interface.index : nil).map(\.address).filter { !shared.contains($0) }
   }
 
+  /// Those of all its interfaces.
+  func ownEthernetAddresses() throws -> Set<EthernetAddress> { Set(try routes.interfaces().map(\.ethernetAddress)) }
+
   /// Whether the interface has a carrier now.
   func hasCarrier() throws -> Bool {
     let state = try routes.interface(index: interface.index)

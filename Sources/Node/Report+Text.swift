@@ -48,9 +48,11 @@ extension ClusterMember.Report {
     case .draining(let member, let on): "member \(member.rawValue) \(on ? "is draining" : "takes work again")"
     case .carrierLost: "the interface has lost its carrier: processing nothing"
     case .carrierFound: "the interface has a carrier again: joining afresh"
-    case .addressInUse(let address, let ethernet):
+    case .addressInUse(let address, let ethernet, true):
       "\(address) is answered for by \(ethernet), which this machine cannot join: it does not become the master. "
         + "Another cluster's `id`, another authority's certificate, or a firewall between them?"
+    case .addressInUse(let address, let ethernet, false):
+      "\(address) is still answered for by \(ethernet), which is no cluster: serving beside it. Proxy ARP, or a machine with this address?"
     case .servingAlone: "serving alone: no other member is heard"
     case .idleAlone: "alone, and nothing is heard on the wire: serving nothing until something is"
     }

@@ -9,7 +9,9 @@ struct EventQueue {
     var value: UInt32
   }
 
-  enum Kind: UInt8 { case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample }
+  enum Kind: UInt8 {
+    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, addressQuestion, addressAnswer
+  }
 
   private var heap: [Entry] = []
   private var order: UInt32 = 0
