@@ -36,7 +36,7 @@ public struct FloodCommand: LabCommand {
     let plan = cluster.topology.plan
     let before = try plan.members.map { try MemberBooks(cluster, $0) }
     let master = try cluster.master()
-    let prober = try Prober(plan: plan, settings: .init(graceMilliseconds: 2000))
+    let prober = try Prober(plan: plan, settings: .init())
     options.console.say("\(datagrams) datagrams from a client's address at the group and at each member")
     let daemons = try plan.members.map { try cluster.daemon($0).processIdentifier }
     let flood = try plan.clientNamespace(.near).enter { try Flood(plan: plan, cluster: SkeinCluster.clusterIdentifier) }

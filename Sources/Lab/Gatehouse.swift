@@ -61,9 +61,10 @@ struct Gatehouse {
 
   /// Forgets what a daemon on the machine has left in the kernel.
   func clean(machine: Int) throws {
-    Leftovers.removePins { $0.hasPrefix("\(plan.run)-guest\(machine)-") }
+    // In this order: a kernel that has the address and no packet path any more answers like any machine.
     let namespace = plan.namespace(ofMember: machine).name
     try cluster.topology.launcher.run(["ip", "-n", namespace, "address", "flush", "dev", "lo", "scope", "global"])
+    Leftovers.removePins { $0.hasPrefix("\(plan.run)-guest\(machine)-") }
   }
 
   /// Every kind of machine that must not get in, with its papers made.

@@ -2,9 +2,14 @@ import Foundation
 
 /// `skein lab intruders`: machines that must not get in try to, each with real daemons and real credentials. Then one that was in is put out.
 public struct IntrudersCommand: LabCommand {
+  /// Without what takes a minute each: who was expelled comes back, and who was revoked tries again.
+  public var isBrief: Bool
   public var options: LabOptions
 
-  public init(options: LabOptions) { self.options = options }
+  public init(isBrief: Bool = false, options: LabOptions) {
+    self.isBrief = isBrief
+    self.options = options
+  }
 
   public func run() throws -> IntrudersReport {
     guard options.members >= 2, options.members + 2 <= Plan.memberLimit else {
@@ -18,7 +23,7 @@ public struct IntrudersCommand: LabCommand {
       let cluster = try SkeinCluster(topology: topology, settings: settings)
       let prober = try Prober(plan: topology.plan, settings: .init())
       var siege = Siege(cluster: cluster, gatehouse: Gatehouse(cluster), console: options.console)
-      try siege.run()
+      try siege.run(isBrief: isBrief)
       return IntrudersReport(findings: siege.findings, ledger: try prober.finish())
     }
   }
@@ -31,6 +36,8 @@ struct Siege {
   let gatehouse: Gatehouse
   let console: Console
   private(set) var findings: [Finding] = []
+  /// Who should be in.
+  private var inside: Set<Int>
 
   private var members: [Int] { cluster.members }
   /// The machine that is let in, put out, let in and put out; and the one that never gets in.
@@ -41,21 +48,31 @@ struct Siege {
     self.cluster = cluster
     self.gatehouse = gatehouse
     self.console = console
+    inside = Set(cluster.members)
   }
 
-  mutating func run() throws {
+  mutating func run(isBrief: Bool) throws {
     try welcome()
-    try putOut("expelled", word: "expelled by the operator") { try $0.cluster.tell($0.reigning(), "expel", "\($0.guest)") }
-    let expelledAt = BootClock.nanoseconds
+    var expelledAt = BootClock.nanoseconds
+    if !isBrief {
+      try putOut("expelled", word: "expelled by the operator") { try $0.cluster.tell($0.reigning(), "expel", "\($0.guest)") }
+      expelledAt = BootClock.nanoseconds
+    }
     for intruder in try gatehouse.intruders(machine: stranger) { try attempt(intruder) }
-    try comeBack(after: expelledAt)
+    if !isBrief { try comeBack(after: expelledAt) }
     try putOut("revoked while it is in", word: "this machine's certificate is revoked") { siege in
       try siege.gatehouse.revoke(siege.guest)
       for member in siege.members { try siege.cluster.tell(member, "reload") }
     }
+    if !isBrief { try tryAgain() }
+  }
+
+  /// A revoked machine asks again after a minute.
+  private mutating func tryAgain() throws {
+    let start = BootClock.nanoseconds
     let refusal = { [self] in try said(cluster.events(guest), "refuses this machine: its certificate is revoked") }
     try wait(for: "the revoked member's next try", seconds: 75, everyMilliseconds: 500) { try refusal() != nil }
-    note("revoked, tries again", isRefused: try isOut(guest), own: try refusal() ?? "", masters: "", since: BootClock.nanoseconds)
+    note("revoked, tries again", isRefused: try isOut(guest), own: try refusal() ?? "", masters: "", since: start)
   }
 
   /// The control: one with an older configuration is refused, fetches the newer, and is let in. The hooks hear of it.
@@ -64,7 +81,8 @@ struct Siege {
     console.say("member \(guest) comes with an older configuration, fetches the newer and is let in")
     try gatehouse.writeGuest(guest)
     try cluster.startDaemon(guest)
-    try cluster.waitUntilSettled(members: members + [guest])
+    inside.insert(guest)
+    try cluster.waitUntilSettled(members: inside.sorted())
     let own = try said(cluster.events(guest), "its configuration is older") ?? ""
     let hooks = try members.allSatisfy { try gatehouse.hookCalls($0, "arrived").contains(guest) }
     note(
@@ -79,6 +97,7 @@ struct Siege {
     let oldKey = try cluster.keyEpoch(members[0])
     let calls = try gatehouse.hookCalls(members[0], "departed").count
     try action(self)
+    inside.remove(guest)
     try cluster.waitUntilSettled(members: members)
     try wait(for: "a new group key at every member", seconds: 10) {
       let keys = Set(try members.map(cluster.keyEpoch))
@@ -96,7 +115,8 @@ struct Siege {
   private mutating func comeBack(after expelledAt: UInt64) throws {
     let start = BootClock.nanoseconds
     console.say("member \(guest), expelled, asks again after a minute, and is let in, for its certificate is good")
-    try cluster.waitUntilSettled(members: members + [guest])
+    inside.insert(guest)
+    try cluster.waitUntilSettled(members: inside.sorted())
     let seconds = Double(BootClock.nanoseconds - expelledAt) / 1e9
     note(
       "expelled, comes back", isRefused: seconds >= 55, own: "in again \(seconds.formatted(digits: 0)) s after it was expelled",
@@ -125,19 +145,21 @@ struct Siege {
       }
     } while !(own != nil && (intruder.mastersWord.isEmpty || masters != nil) && (intruder.counter.isEmpty || counted > 0))
       && BootClock.nanoseconds < end
-    try pause(milliseconds: 1000)
+    try pause(milliseconds: 500)
     let seen = [masters, intruder.counter.isEmpty ? nil : "\(intruder.counter) \(counted)"].compactMap(\.self).joined(separator: "; ")
     let isNamed = own != nil && (intruder.mastersWord.isEmpty || masters != nil) && (intruder.counter.isEmpty || counted > 0)
-    note(intruder.name, isRefused: try isNamed && isOut(stranger), own: own ?? daemon.logTail(lines: 4), masters: seen, since: start)
+    let isRefused = try isNamed && isOut(stranger)
     daemon.end()
     try gatehouse.clean(machine: stranger)
+    note(intruder.name, isRefused: isRefused, own: own ?? daemon.logTail(lines: 4), masters: seen, since: start)
   }
 
-  /// Whether every member's list is the members', and the machine is neither member nor master.
+  /// Whether no member has the machine in its list, but all others, and it is neither member nor master.
   private func isOut(_ machine: Int) throws -> Bool {
     let lists = try members.map(cluster.memberNumbers)
     let state = (try? cluster.status(machine))?.state
-    return lists.allSatisfy { $0 == members } && state != "member" && state != "master"
+    let expected = inside.subtracting([machine])
+    return lists.allSatisfy { Set($0) == expected } && state != "member" && state != "master"
   }
 
   /// The master, whoever else is in.

@@ -140,7 +140,8 @@ extension LabCommands {
     static let configuration = CommandConfiguration(
       abstract: "Machines that must not get in try to; members are expelled and revoked. Does each side say why?")
     @OptionGroup var lab: LabArguments
-    func run() throws { try lab.perform(IntrudersCommand(options: lab.options)) }
+    @Flag(help: "Leave out what takes a minute each: who was expelled comes back, who was revoked tries again.") var brief = false
+    func run() throws { try lab.perform(IntrudersCommand(isBrief: brief, options: lab.options)) }
   }
 
   /// What the operations of an ordinary day take.
