@@ -67,9 +67,6 @@ public struct ClusterMember: Sendable {
   private var addressHeldSince = Instant.zero
   private var addressHeard = Instant.zero
 
-  /// The machines of this cluster that were heard to look for a master, and when last.
-  private var kin: [MemberIdentifier: (ethernet: EthernetAddress, heardAt: Instant)] = [:]
-
   /// How long whoever is no cluster can keep this machine from a reign.
   private static let addressPatience = Interval.seconds(30)
 
@@ -162,14 +159,7 @@ public struct ClusterMember: Sendable {
       return false
     }
     shared.heard = shared.now
-    noteKin(message)
     return true
-  }
-
-  /// Whoever looks for a master or offers itself tells its Ethernet address.
-  private mutating func noteKin(_ message: ClusterMessage) {
-    if case .joinRequest(let request) = message { kin[request.profile.identifier] = (request.profile.ethernetAddress, shared.now) }
-    if case .offerMaster(let offer) = message { kin[offer.profile.identifier] = (offer.profile.ethernetAddress, shared.now) }
   }
 
   private mutating func receive(_ message: ClusterMessage, from envelope: Envelope) {
@@ -257,11 +247,9 @@ public struct ClusterMember: Sendable {
 
   /// Somebody answers for a cluster address before this reign has begun to serve. A cluster that this machine cannot read or hear, of
   /// another authority or number or behind a firewall, it must not serve beside: it rests, asks again, and waits as long as that takes.
-  /// Anybody else, such as a router that answers for every address, cannot keep a cluster down for longer than a while. Machines that
-  /// have just been heard are this cluster's own: with those it comes to terms by messages (figure 8A), and at once.
+  /// Anybody else, such as a router that answers for every address, cannot keep a cluster down for longer than a while.
   private mutating func hearOwner(of address: InternetAddress, _ ethernet: EthernetAddress, _ isCluster: Bool) {
     guard case .reigning(var master) = state, !master.isReady else { return }
-    guard !kin.values.contains(where: { $0.ethernet == ethernet && shared.now - $0.heardAt < Joining.patience }) else { return }
     let isNew = addressHeard == .zero || shared.now - addressHeard > shared.timing.lease * 4 + .seconds(10)
     if isNew { addressHeldSince = shared.now }
     addressHeard = shared.now

@@ -169,7 +169,6 @@ struct World {
       statistics.mastersMade += 1
       lastTerm = term
     case .memberJoined: statistics.joins += 1
-    case .addressInUse: statistics.reignsPutOff += 1
     case .unitsMoving: statistics.unitsMoved += 1
     case .conflictingClaims: statistics.conflictingClaims += 1
     default: break
@@ -426,6 +425,7 @@ struct World {
   private mutating func hearOwner(_ owner: Int, at index: Int) {
     switch machines[index].process {
     case .running:
+      statistics.addressAnswers += 1
       let address = InternetAddress(ipv4: 0x0a00_00ff)
       feed(.addressInUse(address, by: machines[owner].profile.ethernetAddress, isCluster: true), to: index)
     case .stopped: queue.add(.addressAnswer, at: time + 5_000_000, machine: index, value: UInt32(truncatingIfNeeded: owner))
