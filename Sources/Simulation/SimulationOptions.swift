@@ -100,8 +100,6 @@ public struct SimulationResult: Sendable {
     public var faults = 0
     public var forged = 0
     public var conflictingClaims = 0
-    /// Answers to machines that asked for the cluster addresses before a reign.
-    public var addressAnswers = 0
     /// From the healing of the last fault to a whole cluster.
     public var convergence = Interval.zero
     /// Sum of members × simulated time.

@@ -425,7 +425,6 @@ struct World {
   private mutating func hearOwner(_ owner: Int, at index: Int) {
     switch machines[index].process {
     case .running:
-      statistics.addressAnswers += 1
       let address = InternetAddress(ipv4: 0x0a00_00ff)
       feed(.addressInUse(address, by: machines[owner].profile.ethernetAddress, isCluster: true), to: index)
     case .stopped: queue.add(.addressAnswer, at: time + 5_000_000, machine: index, value: UInt32(truncatingIfNeeded: owner))
