@@ -36,12 +36,16 @@ test: dependencies ## Every test: in memory, in the kernel, in the simulator, an
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) build -c release --product skein
 	$(SWIFT) test -c release --skip-build --disable-xctest
-	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100
+	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 FLOOD=100000 INTRUDERS=--brief
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
 RUNS ?= 10
 PEERS ?= 3
 SEEDS ?= 1000
+# How many hostile datagrams are sent at a running cluster.
+FLOOD ?= 1000000
+# --brief leaves out what takes a minute each.
+INTRUDERS ?=
 
 .PHONY: lab
 lab: ## Delivery, failures, maintenance and simulation, as the README claims them (root)
@@ -61,6 +65,8 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	for operation in rejoin restart crash upgrade drain leave personality; do try lab $$operation; done; \
 	for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
 	try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
+	try lab flood --datagrams $(FLOOD); \
+	try lab intruders $(INTRUDERS); \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \

@@ -14,12 +14,16 @@ public enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
 }
 
 /// What the lab's members are told.
-struct SkeinSettings: Hashable, Sendable {
+struct SkeinSettings: Sendable {
   var delivery = DeliveryMode.multicast
   var detectionMilliseconds = 200
   var partition = PartitionPolicy.serve
   /// Nil lets the daemon choose.
   var packetPath: String?
+  /// Machines at the end of the plan that are no members; who wants one to join configures and starts its daemon.
+  var guestCount = 0
+  /// Lines for the `cluster` section of every member's file, and what makes the files that they name.
+  var clusterLines: @Sendable (SkeinCluster, Int) throws -> [String] = { _, _ in [] }
   /// The program under test; nil for the running one.
   var program: String?
   /// The switch carries none of the members' multicast; they are told each other's addresses (`peers`).
@@ -49,18 +53,18 @@ final class SkeinCluster: ClusterUnderTest {
     self.settings = settings
     program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     try issueCertificates()
-    for member in plan.members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
-    if let text = settings.personality { for member in plan.members { try signPersonality(1, text, for: member) } }
+    for member in members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
+    if let text = settings.personality { for member in members { try signPersonality(1, text, for: member) } }
     if settings.withoutMulticast { try topology.blockMulticast() }
-    for member in plan.members { try WebServer.start(member: member, topology: topology) }
+    for member in members { try WebServer.start(member: member, topology: topology) }
     responder = try Responder(namespaces: plan.memberNamespaces)
-    for member in plan.members { try startDaemon(member) }
+    for member in members { try startDaemon(member) }
     topology.console.say("waiting for the members to find each other and to share out the work")
     try waitUntilSettled()
   }
 
   private var plan: Plan { topology.plan }
-  private var members: [Int] { Array(plan.members) }
+  var members: [Int] { Array(plan.members.dropLast(settings.guestCount)) }
 
   /// A member's file; `ending` says which.
   func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
@@ -81,9 +85,10 @@ final class SkeinCluster: ClusterUnderTest {
   }
 
   /// A member's skein.yaml. The cluster is named after the run, so that what is pinned in the kernel belongs to this run alone.
-  func configuration(member: Int) -> String {
+  func configuration(member: Int) throws -> String {
     let shared = AddressFamily.allCases.map { "\"\(Plan.clusterAddress($0))/\(Plan.prefixLength($0))\"" }.joined(separator: ", ")
     let path = settings.packetPath.map { "packetPath: \($0)\n" } ?? ""
+    let extra = try settings.clusterLines(self, member).map { "  \($0)\n" }.joined()
     return """
       cluster:
         name: \(plan.run)
@@ -96,8 +101,8 @@ final class SkeinCluster: ClusterUnderTest {
         detection: \(settings.detectionMilliseconds)ms
         credentials: \(file(member, "pem"))
         partition: \(settings.partition.rawValue)
-        members: \(plan.memberCount)
-      \(optionalLines(member).map { "  \($0)\n" }.joined())\(path)api: \(api(member))
+        members: \(members.count)
+      \(optionalLines(member).map { "  \($0)\n" }.joined())\(extra)\(path)api: \(api(member))
 
       """
   }

@@ -69,9 +69,10 @@ public struct ControlClient: Sendable {
     return try await channel.executeThenClose { inbound, outbound in
       var headers: HTTPHeaders = ["host": "skein", "connection": "close"]
       if let body { headers.add(name: "content-length", value: "\(body.count)") }
-      try await outbound.write(.head(HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)))
-      if let body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-      try await outbound.write(.end(nil))
+      let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
+      // In one write: the daemon answers and closes as soon as it has read enough, and a part that came after would fail.
+      try await outbound.write(
+        contentsOf: [.head(head)] + (body.map { [.body(.byteBuffer(ByteBuffer(bytes: $0)))] } ?? []) + [HTTPClientRequestPart.end(nil)])
       var answer = Data()
       var status = HTTPResponseStatus.ok
       for try await part in inbound {

@@ -36,6 +36,7 @@ extension Daemon {
     case .releaseHeld(let units, let owner): release(units, to: owner)
     case .dropHeld: held.removeAll()
     case .announce(let reason): announce(reason)
+    case .probeAddresses: probeAddresses()
     case .askApplications(let nonce, let profile): ask(nonce, profile)
     case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
     case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)

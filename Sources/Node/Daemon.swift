@@ -80,6 +80,12 @@ public actor Daemon {
   /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
   let gateway: GatewayRunner?
   var toldGateway: GatewayView?
+  var addressProbe: AddressProbe?
+  /// What the last probe heard; nil when it heard nothing.
+  var addressClaim: AddressProbe.Claim?
+  /// When somebody's datagram was refused last: another cluster's, as likely as not.
+  var foreignHeardAt = Instant.zero
+  var undecipherableAt = Instant.zero
 
   /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
   /// cluster, or the gateway of a group that stands alone.

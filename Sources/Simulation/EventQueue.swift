@@ -10,7 +10,8 @@ struct EventQueue {
   }
 
   enum Kind: UInt8 {
-    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching
+    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching, addressQuestion
+    case addressAnswer
   }
 
   private var heap: [Entry] = []

@@ -159,6 +159,7 @@ struct World {
     case .useGroupKey(let epoch): machines[index].keys.sending = epoch
     case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
     case .report(let report): take(report, index)
+    case .probeAddresses: askForOwners(index)
     case .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState, .fetchPersonality, .stopped:
       break
     }
@@ -402,6 +403,38 @@ struct World {
     case .place: place(index)
     case .rearrange: rearrange()
     case .switching: break
+    case .addressQuestion: answerForAddresses(index, to: Int(entry.value))
+    case .addressAnswer: hearOwner(Int(entry.value), at: index)
+    }
+  }
+
+  // MARK: Who has the cluster addresses?
+
+  private mutating func askForOwners(_ index: Int) {
+    for other in machines.indices where other != index { resolve(.addressQuestion, from: index, to: other) }
+  }
+
+  /// The kernel answers for a master that has a lease, whether its process runs or not.
+  private mutating func answerForAddresses(_ index: Int, to asker: Int) {
+    guard machines[index].path.isMaster, machines[index].hasLease(at: time) else { return }
+    resolve(.addressAnswer, from: index, to: asker)
+  }
+
+  /// ARP is lost, late and cut off like everything else.
+  private mutating func resolve(_ kind: EventQueue.Kind, from: Int, to: Int) {
+    guard network.passes(from: from, to: to), !random.chance(loss) else { return }
+    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
+    queue.add(
+      kind, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: UInt32(truncatingIfNeeded: from))
+  }
+
+  private mutating func hearOwner(_ owner: Int, at index: Int) {
+    switch machines[index].process {
+    case .running:
+      let address = InternetAddress(ipv4: 0x0a00_00ff)
+      feed(.addressInUse(address, by: machines[owner].profile.ethernetAddress, isCluster: true), to: index)
+    case .stopped: queue.add(.addressAnswer, at: time + 5_000_000, machine: index, value: UInt32(truncatingIfNeeded: owner))
+    case .dead: break
     }
   }
 

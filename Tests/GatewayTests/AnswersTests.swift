@@ -33,9 +33,9 @@ import Wire
     return answers
   }
 
-  @Test func roundRobinGoesThroughAll() {
+  @Test func roundRobinGoesThroughAllAndFromGatewayToGateway() {
     var answers = Self.answers(.roundRobin, Self.group([[0, 0], [0]]))
-    #expect(Self.ask(&answers, 7) == [1, 2, 3, 1, 2, 3, 1])
+    #expect(Self.ask(&answers, 7) == [1, 3, 2, 1, 3, 2, 1])
   }
 
   @Test func randomGivesAll() {
