@@ -243,12 +243,12 @@ extension SkeinCluster {
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
 
   /// A daemon's counters by their names.
-  func counters(_ member: Int) throws -> [String: Int] {
+  func counterTable(_ member: Int) throws -> [String: Int] {
     let reading = try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8))
     return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
   }
 
-  func leasesLapsed(_ member: Int) throws -> Int { try counters(member)["cluster.leasesLapsed"] ?? 0 }
+  func leasesLapsed(_ member: Int) throws -> Int { try counterTable(member)["cluster.leasesLapsed"] ?? 0 }
 
   func readPath(_ member: Int) throws -> PathReading? {
     // Packet sockets are the daemon's own: when it hangs, so do they, and nothing is pinned.
