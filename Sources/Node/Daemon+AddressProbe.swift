@@ -35,7 +35,7 @@ extension Daemon {
         self.endAddressProbe()
         self.addressClaim = nil
       }
-      timer.deadline = BootClock.now() + configuration.cluster.detection
+      timer.deadline = BootClock.now() + section.detection
       let probe = try AddressProbe(
         interface: machine.interface.index, own: machine.ownEthernetAddresses(), timer)
       try poller.watch(probe.socket.descriptor) { _ in self.hearOwners() }
@@ -46,7 +46,7 @@ extension Daemon {
 
   /// One frame for each address of a family in which this machine has an address to ask from.
   private var addressQuestions: [[UInt8]] {
-    let shared = configuration.cluster.addresses
+    let shared = section.addresses
     let own = (try? machine.ownAddresses(besides: shared, onlyHere: true)) ?? []
     return shared.map(\.address).compactMap { address in
       let asker = own.first { ($0.ipv4 == nil) == (address.ipv4 == nil) }
@@ -82,13 +82,13 @@ extension Daemon {
       (claimed, named) = (message.target, message.targetLinkLayer ?? frame.source)
     default: return nil
     }
-    guard configuration.cluster.addresses.contains(where: { $0.address == claimed }) else { return nil }
+    guard section.addresses.contains(where: { $0.address == claimed }) else { return nil }
     return AddressProbe.Claim(address: claimed, claimant: frame.source, isCluster: isOfCluster(named))
   }
 
   /// Whether the answer is a cluster's. In forwarding mode it names the master's own Ethernet address; then its messages tell, if they arrive.
   private func isOfCluster(_ named: EthernetAddress) -> Bool {
-    let address = configuration.cluster.addresses[0].address
+    let address = section.addresses[0].address
     return named.isSharedByMembers(of: address) || foreignHeardAt != .zero && BootClock.now() - foreignHeardAt < .seconds(10)
   }
 
