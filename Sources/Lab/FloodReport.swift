@@ -22,9 +22,12 @@ public struct FloodReport: LabReport, Equatable {
     /// Ed25519 verifications.
     public var signaturesChecked: Int
 
-    /// Everything sent was counted or dropped by the kernel, and no more was refused than was sent; of the members' own now and then one
-    /// is late.
-    public var isAccounted: Bool { counted + authentic + droppedBySocket + droppedOnWire >= sent && counted <= sent + 10 }
+    /// The most signed datagrams that the master may send meanwhile, to challenge strangers: eight for each lease of its own.
+    public var challenges: Int
+
+    /// Everything sent was counted or dropped by the kernel. Of the master's challenges those are refused that exceed the signatures
+    /// which may be checked: they share that rate with forgeries that carry a member's certificate. Nothing else is refused too much.
+    public var isAccounted: Bool { counted + authentic + droppedBySocket + droppedOnWire >= sent && counted <= sent + challenges }
     public var isFlat: Bool { max(residentPeak, residentAfter) - residentBefore < FloodReport.growthLimit }
   }
 
@@ -52,8 +55,9 @@ public struct FloodReport: LabReport, Equatable {
     seed = command.seed
     seconds = flood.seconds
     kinds = Dictionary(uniqueKeysWithValues: flood.sentByKind.map { ($0.key.rawValue, $0.value) })
+    let challenges = 10 + Int((flood.seconds + 2) * 16_000) / command.detectionMilliseconds
     members = zip(before, after).enumerated().map { index, pair in
-      Member(index: index, sent: flood.sent(toMemberAt: index), peak: flood.peakResident[index], pair.0, pair.1)
+      Member(index: index, sent: flood.sent(toMemberAt: index), peak: flood.peakResident[index], challenges, pair.0, pair.1)
     }
     (masterBefore, masterAfter) = masters
     sameMembers = before.map(\.members) == after.map(\.members)
@@ -82,10 +86,11 @@ extension FloodReport.Member {
   /// What is no refusal, in the group `security` of `skein counters`.
   private static let others: Set<String> = ["sendFailures", "receiveOverflow", "signedOpened", "sealedOpened", "signaturesChecked"]
 
-  fileprivate init(index: Int, sent: Int, peak: Int, _ before: MemberBooks, _ after: MemberBooks) {
+  fileprivate init(index: Int, sent: Int, peak: Int, _ challenges: Int, _ before: MemberBooks, _ after: MemberBooks) {
     func growth(_ group: String, _ name: String) -> Int { Int(after.counters.value(group, name)) - Int(before.counters.value(group, name)) }
     member = index + 1
     self.sent = sent
+    self.challenges = challenges
     let names = after.counters.filter { $0.group == "security" && !Self.others.contains($0.name) }.map(\.name)
     reasons = Dictionary(uniqueKeysWithValues: names.map { ($0, growth("security", $0)) }).filter { $0.value > 0 }
     counted = reasons.values.reduce(0, +)
