@@ -9,7 +9,8 @@ import Wire
 /// Clusters in virtual time, by the thousand.
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "simulate", abstract: "Runs clusters in virtual time, with faults, and looks for two owners of one packet.",
+    commandName: "simulate",
+    abstract: "Runs clusters or virtual gateways in virtual time, with faults, and looks for two owners of one packet.",
     discussion: """
       Each seed is one run: a network with loss, delay, duplication, partitions and an attacker; machines that crash, hang, \
       restart and have skewed clocks. The checker shares no code with the protocol. A failing seed is printed, and replays the run: \
