@@ -80,11 +80,12 @@ lint: ## swift-format, strict
 
 check: lint test ## lint and test
 
-install: build ## The program, its manual pages, completions, systemd unit and an example configuration
+install: build ## The program, its manual pages, completions, systemd unit and example configurations
 	install -D -m 755 $(SKEIN) $(DESTDIR)$(PREFIX)/bin/skein
 	install -D -m 644 packaging/skein.service $(DESTDIR)/etc/systemd/system/skein.service
 	sed -i 's|/usr/local/bin/skein|$(PREFIX)/bin/skein|' $(DESTDIR)/etc/systemd/system/skein.service
 	install -D -m 644 packaging/skein.yaml $(DESTDIR)/etc/skein/skein.yaml.example
+	install -D -m 644 packaging/skein-gateway.yaml $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	$(SKEIN) manual --directory $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 packaging/skein.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
@@ -94,7 +95,7 @@ install: build ## The program, its manual pages, completions, systemd unit and a
 	$(SKEIN) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
 
 uninstall: ## Takes away what install put there, but not your configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)/etc/systemd/system/skein.service $(DESTDIR)/etc/skein/skein.yaml.example
+	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)/etc/systemd/system/skein.service $(DESTDIR)/etc/skein/skein.yaml.example $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/skein*.1 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skein $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
 

@@ -53,7 +53,7 @@ extension GatewayRouter.StateReason {
     switch self {
     case .started: "it has just started"
     case .nobodyElse: "nobody else is"
-    case .activeSilent: "the active one fell silent"
+    case .activeSilent: "the active one is gone"
     case .activeLeft: "the active one left"
     case .preempted: "a higher priority takes over"
     case .lostTie: "another active one is preferred"
