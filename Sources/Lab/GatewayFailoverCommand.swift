@@ -35,7 +35,7 @@ public struct GatewayFailoverCommand: LabCommand {
       settings.packetPath = options.packetPath
       settings.program = options.program
       // Nothing but the failure moves anything.
-      settings.method = .answers
+      (settings.method, settings.deadBand) = (.moves, 100)
       let group = try GatewayGroup(topology: topology, settings: settings)
       return try measure(group, runs, "\(runs) × \(victim.words): \(failure.sentence)")
     }

@@ -7,6 +7,8 @@ struct GatewaySettings: Hashable, Sendable {
   /// Cisco's timers: hello 3 s, hold 10 s.
   var usesCiscoTimers = false
   var method = SteeringMethod.hybrid
+  /// Points from a target within which nothing is done. With 100 nothing is ever steered.
+  var deadBand = 3
   var forwarders = 5
   /// The virtual addresses.
   var families = AddressFamily.allCases
@@ -65,7 +67,7 @@ final class GatewayGroup {
         \(timers)
         forwarders: \(settings.forwarders)
         forwarderPreempt: 1s
-        steering: { method: \(settings.method.rawValue), window: 2s, betweenMoves: 3s, deadBand: 3 }
+        steering: { method: \(settings.method.rawValue), window: 2s, betweenMoves: 3s, deadBand: \(settings.deadBand) }
       \(lines.filter { !$0.isEmpty }.map { "  \($0)\n" }.joined())\(settings.packetPath.map { "packetPath: \($0)\n" } ?? "")api: \(api(router))
 
       """

@@ -72,6 +72,15 @@ final class GatewayTopology {
     ].map { ("net/ipv\(family)/neigh/\(GatewayPlan.hostInterface)/\($0)", $1) }
   }
 
+  /// From now on hosts keep to the gateway that they have: what happens is the routers' doing alone.
+  func letHostsAskSeldom() throws {
+    let settings = [4, 6].map { ("net/ipv\($0)/neigh/\(GatewayPlan.hostInterface)/base_reachable_time_ms", "600000") }
+    for host in plan.hosts { try launcher.set(settings, in: plan.namespace(ofHost: host)) }
+    // Who was just about to ask has asked by then.
+    for family in AddressFamily.allCases { _ = try pingGateway(family) }
+    try pause(milliseconds: 1500)
+  }
+
   private func prepare(_ host: Int) throws {
     let namespace = plan.namespace(ofHost: host)
     try launcher.set(Topology.withoutWaiting, in: namespace)

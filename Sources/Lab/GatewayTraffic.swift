@@ -8,6 +8,8 @@ struct GatewayStream: Hashable, Sendable {
   var packetsPerSecond: Double
   /// Of the UDP payload.
   var octets = ProbeMessage.octetCount
+  /// After so many it is silent.
+  var limit = Int.max
 }
 
 /// Hosts that send numbered datagrams through their gateway at fixed rates, and taps on the server's wires that see which router each came
@@ -58,6 +60,13 @@ final class GatewayTraffic: Sendable {
 
   /// From now on a stream has another rate.
   func set(_ stream: Int, packetsPerSecond: Double) { state.guarded.withLock { $0.rates[stream] = packetsPerSecond } }
+
+  /// Waits until every stream has sent all that it may.
+  func waitUntilSent() throws {
+    try wait(for: "the hosts to send what they should", seconds: 60) {
+      read { ledger in zip(ledger.flows, streams).allSatisfy { $0.count >= $1.limit } }
+    }
+  }
 
   /// Sends no more, waits for the last ones, and returns everything.
   /// - Throws: `LabError.observation` when a tap could not keep up.
@@ -157,7 +166,7 @@ private final class TrafficSender {
       for stream in streams.indices {
         // What this machine did not let the thread send in 20 ms is not made up for.
         credits[stream] = min(credits[stream] + guarded.rates[stream] * seconds, max(2, guarded.rates[stream] * 0.02))
-        while credits[stream] >= 1 {
+        while credits[stream] >= 1, sequences[stream] < streams[stream].limit {
           credits[stream] -= 1
           send(stream, buffer, &guarded.ledger)
         }

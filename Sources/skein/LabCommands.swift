@@ -10,6 +10,7 @@ struct LabCommands: ParsableCommand {
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
       Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Gateway.self, GatewayFailover.self,
+      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self,
     ])
 }
 

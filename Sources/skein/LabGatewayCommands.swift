@@ -54,4 +54,27 @@ extension LabCommands {
       try lab.perform(command)
     }
   }
+
+  struct GatewayForeign: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-foreign", abstract: "A router of another make that speaks GLBP: is it followed, and taken over from?")
+    @OptionGroup var lab: LabGatewayArguments
+    func run() throws { try lab.perform(GatewayForeignCommand(options: lab.options)) }
+  }
+
+  struct GatewayIntruders: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-intruders", abstract: "Forged, broken and far too many messages: is all of it counted, and does nothing change?")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "How many hosts that nobody knows ask for the gateway.") var askers = 100_000
+    func run() throws { try lab.perform(GatewayIntrudersCommand(askers: askers, options: lab.options)) }
+  }
+
+  struct GatewayExport: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-export", abstract: "Do hosts, routers and an IPFIX collector agree to the octet, and does tshark read every message?")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "How many datagrams each host sends.") var packets = 2000
+    func run() throws { try lab.perform(GatewayExportCommand(packets: packets, options: lab.options)) }
+  }
 }
