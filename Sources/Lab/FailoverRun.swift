@@ -28,6 +28,8 @@ struct FailoverRun: Sendable {
   /// The prober's longest pause between two rounds of questions, which are 2 ms apart: what this machine does to a process that has
   /// real-time priority.
   var stallMilliseconds = 0.0
+  /// How long any client heard nothing from the repair on.
+  var silenceOnReturnMilliseconds = 0.0
 }
 
 extension FailoverRun {
@@ -37,14 +39,20 @@ extension FailoverRun {
   ///   - failedBy: when it certainly had.
   ///   - healedAt: when its repair began.
   init(ledger: ProbeLedger, victim: Int, failedAt: UInt64, failedBy: UInt64, healedAt: UInt64) throws {
-    let victims = ledger.flows(ownedBy: victim, before: failedAt)
-    guard !victims.isEmpty else { throw LabError.observation("no flow was member \(victim)'s when it failed") }
+    try self.init(ledger: ledger, victims: [victim], failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
+  }
+
+  /// The same for several that fail together.
+  init(ledger: ProbeLedger, victims failed: [Int], failedAt: UInt64, failedBy: UInt64, healedAt: UInt64) throws {
+    let victims = failed.flatMap { ledger.flows(ownedBy: $0, before: failedAt) }
+    guard !victims.isEmpty else { throw LabError.observation("nothing went by \(failed) before the failure") }
     let survivors = ledger.flows.indices.filter { !victims.contains($0) }
     let window = failedAt..<healedAt
     let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
     silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
     survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
-    stillAnsweredMilliseconds = Self.milliseconds(ledger.lastQuestion(answeredBy: victim, sentIn: window).map { $0 - min(failedBy, $0) })
+    let lastQuestion = failed.compactMap { ledger.lastQuestion(answeredBy: $0, sentIn: window) }.max()
+    stillAnsweredMilliseconds = Self.milliseconds(lastQuestion.map { $0 - min(failedBy, $0) })
     answeredTwice = ledger.answeredTwice
     lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
     lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in
@@ -55,6 +63,9 @@ extension FailoverRun {
     neverRecovered = silences.count { $0.endedAt == nil }
     probes = ledger.probeCount
     stallMilliseconds = Self.milliseconds(ledger.longestPause)
+    let end = ledger.flows.compactMap { $0.last?.sentAt }.max() ?? healedAt
+    silenceOnReturnMilliseconds = Self.milliseconds(
+      ledger.flows.indices.map { ledger.longestSilence(flow: $0, in: healedAt..<max(healedAt, end)).nanoseconds }.max())
   }
 
   private static func milliseconds(_ nanoseconds: UInt64?) -> Double { Double((nanoseconds ?? 0) / 1000) / 1000 }

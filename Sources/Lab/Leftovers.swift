@@ -44,7 +44,8 @@ struct Leftovers {
     for namespace in namespaces {
       for process in namespace.processes { kill(process, SIGKILL) }
     }
-    Self.removePins { $0.hasPrefix("\(run)-") }
+    // A gateway's pins are named after its interface, which has the run's process in its name.
+    Self.removePins { $0.hasPrefix("\(run)-") || $0.hasPrefix("gateway-") && $0.contains("-\(run.dropFirst(Plan.prefix.count))-") }
     let directory = "\(Plan.parentDirectory)/\(run)"
     unmount(beneath: directory)
     if !namespaces.isEmpty {

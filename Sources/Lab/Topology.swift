@@ -13,6 +13,9 @@
 //   ProbeLedger, FailoverRun           what became of each probe; what that means
 //   PathReading                        what a member's packet path counts, read without its daemon
 //   FrameSender                        frames that no socket sends
+//   GatewayPlan, GatewayTopology       hosts, routers and a server: the virtual gateway's lab
+//   GatewayGroup, GatewayStatus        the routers' daemons, and what they say
+//   GatewayTraffic, TransferCheck      numbered datagrams and a connection through the routers, watched at the server's wires
 //   …Command, Report                   one file for each `skein lab …`, and what it prints
 //
 // Two oddities. A thread, not a process, enters a namespace: sockets and children made meanwhile stay there, so one process plays
@@ -36,11 +39,7 @@ final class Topology {
 
   /// Builds the lab, hands it to `body` and removes it again, whatever happens in between.
   static func with<Result>(memberCount: Int, console: Console, _ body: (Topology) throws -> Result) throws -> Result {
-    guard geteuid() == 0 else { throw LabError.notRoot }
-    Interruption.catchSignals()
-    addSystemToolsToPath()
-    allowManyDescriptors()
-    try requireTools(["ip": "iproute2", "ethtool": "ethtool"])
+    try prepareForLab()
     let topology = Topology(plan: try Plan(processIdentifier: getpid(), memberCount: memberCount), console: console)
     Leftovers(console: console).removeOrphans()
     defer { topology.remove() }
@@ -103,25 +102,13 @@ final class Topology {
   }
 
   /// Addresses that can be used at once: no detection of duplicates, no router advertisements.
-  private static let withoutWaiting = ["all", "default"].flatMap {
+  static let withoutWaiting = ["all", "default"].flatMap {
     [("net/ipv6/conf/\($0)/accept_dad", "0"), ("net/ipv6/conf/\($0)/accept_ra", "0")]
   }
 
-  func batch(_ lines: [String], in namespace: Namespace? = nil) throws {
-    let inside = namespace.map { ["-n", $0.name] } ?? []
-    try launcher.run(["ip"] + inside + ["-batch", "-"], input: lines.map { $0 + "\n" }.joined())
-  }
+  func batch(_ lines: [String], in namespace: Namespace? = nil) throws { try launcher.batch(lines, in: namespace) }
 
-  func set(_ settings: [(String, String)], in namespace: Namespace) throws {
-    try namespace.enter {
-      for (name, value) in settings {
-        console.command(Launcher.line(["sysctl", "-w", "\(name.replacingOccurrences(of: "/", with: "."))=\(value)"], in: namespace))
-        // Written by plain calls: FileManager would replace the file, which /proc does not allow.
-        let file = Descriptor(try checked(open("/proc/sys/\(name)", O_WRONLY | O_CLOEXEC), "open /proc/sys/\(name)"))
-        try checked(Int32(write(file.number, value, value.utf8.count)), "write \(value) to /proc/sys/\(name)")
-      }
-    }
-  }
+  func set(_ settings: [(String, String)], in namespace: Namespace) throws { try launcher.set(settings, in: namespace) }
 
   private func remove() {
     for child in children { child.end() }
@@ -132,14 +119,7 @@ final class Topology {
 extension Topology {
   /// Takes the carrier from a member, or gives it back: the switch's side of its wire goes down or up.
   func setCarrier(ofMember member: Int, up: Bool) throws {
-    let port = plan.port(ofMember: member)
-    console.command(Launcher.line(["ip", "link", "set", port, up ? "up" : "down"], in: plan.switchNamespace))
-    try plan.switchNamespace.enter {
-      var request = InterfaceRequest(port)
-      try request.perform(InterfaceRequest.getFlags)
-      request.flags = up ? request.flags | UInt16(IFF_UP) : request.flags & ~UInt16(IFF_UP)
-      try request.perform(InterfaceRequest.setFlags)
-    }
+    try launcher.setLink(plan.port(ofMember: member), up: up, in: plan.switchNamespace)
   }
 
   /// Lets the switch drop what the members send to all by IP multicast, as a switch does that filters groups it does not know.
@@ -161,6 +141,47 @@ extension Topology {
       try request.perform(reachable ? InterfaceRequest.addPort : InterfaceRequest.removePort)
     }
   }
+}
+
+extension Launcher {
+  /// Runs lines of `ip -batch`.
+  func batch(_ lines: [String], in namespace: Namespace? = nil) throws {
+    let inside = namespace.map { ["-n", $0.name] } ?? []
+    try run(["ip"] + inside + ["-batch", "-"], input: lines.map { $0 + "\n" }.joined())
+  }
+
+  /// Writes kernel settings, by their paths beneath /proc/sys.
+  func set(_ settings: [(String, String)], in namespace: Namespace) throws {
+    try namespace.enter {
+      for (name, value) in settings {
+        console.command(Self.line(["sysctl", "-w", "\(name.replacingOccurrences(of: "/", with: "."))=\(value)"], in: namespace))
+        // Written by plain calls: FileManager would replace the file, which /proc does not allow.
+        let file = Descriptor(try checked(open("/proc/sys/\(name)", O_WRONLY | O_CLOEXEC), "open /proc/sys/\(name)"))
+        try checked(Int32(write(file.number, value, value.utf8.count)), "write \(value) to /proc/sys/\(name)")
+      }
+    }
+  }
+
+  /// Takes an interface down or up: its peer loses or finds its carrier.
+  func setLink(_ interface: String, up: Bool, in namespace: Namespace) throws {
+    console.command(Self.line(["ip", "link", "set", interface, up ? "up" : "down"], in: namespace))
+    try namespace.enter {
+      var request = InterfaceRequest(interface)
+      try request.perform(InterfaceRequest.getFlags)
+      request.flags = up ? request.flags | UInt16(IFF_UP) : request.flags & ~UInt16(IFF_UP)
+      try request.perform(InterfaceRequest.setFlags)
+    }
+  }
+}
+
+/// What every lab begins with.
+/// - Throws: `LabError.notRoot`, `LabError.missingTool`.
+func prepareForLab() throws {
+  guard geteuid() == 0 else { throw LabError.notRoot }
+  Interruption.catchSignals()
+  addSystemToolsToPath()
+  allowManyDescriptors()
+  try requireTools(["ip": "iproute2", "ethtool": "ethtool"])
 }
 
 /// The Ethernet address of an interface in the namespace that the calling thread is in.

@@ -13,16 +13,26 @@ enum WebServer {
 
   /// Starts one that answers `name` wherever it is asked.
   static func start(name: String, in namespace: Namespace, topology: Topology) throws {
-    try start(name, configuration(listening: ["\(port)", "[::]:\(port)"], answering: name), in: namespace, topology: topology)
+    try start(name: name, beneath: topology.plan.directory) { _ = try topology.start($0, $1, in: namespace) }
+  }
+
+  /// The same with a lab's own way of starting programs.
+  static func start(name: String, beneath directory: String, _ starting: (_ name: String, _ arguments: [String]) throws -> Void) throws {
+    try start(name, configuration(listening: ["\(port)", "[::]:\(port)"], answering: name), beneath: directory, starting)
   }
 
   private static func start(_ name: String, _ configuration: String, in namespace: Namespace, topology: Topology) throws {
+    try start(name, configuration, beneath: topology.plan.directory) { _ = try topology.start($0, $1, in: namespace) }
+  }
+
+  private static func start(
+    _ name: String, _ configuration: String, beneath parent: String, _ starting: (_ name: String, _ arguments: [String]) throws -> Void
+  ) throws {
     try requireTools(["nginx": "nginx"])
-    let directory = "\(topology.plan.directory)/nginx-\(name)"
+    let directory = "\(parent)/nginx-\(name)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     try configuration.write(toFile: "\(directory)/nginx.conf", atomically: false, encoding: .utf8)
-    _ = try topology.start(
-      "nginx-\(name)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"], in: namespace)
+    try starting("nginx-\(name)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"])
   }
 
   static func configuration(member: Int) -> String {

@@ -9,8 +9,8 @@ struct LabCommands: ParsableCommand {
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
-      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self,
-      Flood.self, Intruders.self,
+      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Flood.self, Intruders.self, Gateway.self, GatewayFailover.self,
+      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self,
     ])
 }
 

@@ -1,0 +1,328 @@
+import Foundation
+
+/// `skein lab gateway`: several routers behind one address, real hosts that send unequally, and the traffic brought to its target without a
+/// host noticing. Without a method it is a demonstration, in which a router dies and returns as well.
+public struct GatewayCommand: LabCommand {
+  public var routers: Int
+  public var hosts: Int
+  /// Nil for the demonstration.
+  public var method: SteeringMethod?
+  public var options: LabOptions
+
+  public init(routers: Int = 3, hosts: Int = 12, method: SteeringMethod? = nil, options: LabOptions) {
+    self.routers = routers
+    self.hosts = hosts
+    self.method = method
+    self.options = options
+    self.options.console.narrates = true
+  }
+
+  /// A packet a tenth of a millisecond: what a move must not touch.
+  static let fastPacketsPerSecond = 10_000.0
+  /// A busy host sends so much, the others a quarter.
+  private static let busyPacketsPerSecond = 520.0
+  private static let payloadOctets = 1200
+  /// How far from its target a router may stay, in percent of all traffic.
+  static let tolerance = 5.0
+
+  public func run() throws -> GatewayShareReport {
+    try requireTools(["ping": "iputils-ping", "curl": "curl", "iperf3": "iperf3"])
+    let startedAt = BootClock.nanoseconds
+    let console = options.console
+    console.say("\(routers) routers, \(hosts) hosts, one gateway address. Each is a network namespace with a Linux of its own.\n")
+    return try GatewayTopology.with(routers: routers, hosts: hosts, console: console) { topology in
+      var settings = GatewaySettings(method: method ?? .hybrid)
+      settings.packetPath = options.packetPath
+      settings.program = options.program
+      let group = try GatewayGroup(topology: topology, settings: settings)
+      var report = try tell(group)
+      report.seconds = Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000
+      return report
+    }
+  }
+
+  private func tell(_ group: GatewayGroup) throws -> GatewayShareReport {
+    let topology = group.topology
+    let console = options.console
+    let everybody = Array(topology.plan.routers)
+    try topology.startWebServer()
+    _ = try topology.start("iperf3", ["iperf3", "-s"], in: topology.plan.serverNamespace)
+    console.say("\n1. The routers find each other.")
+    try group.waitUntilSettled(everybody)
+    let active = try group.active(among: everybody)
+    console.say(
+      "   Router \(active) is the active virtual gateway (AVG): it alone answers the question “who has \(GatewayPlan.virtualAddress(.four))?”"
+    )
+    console.say("   Every router has \(group.settings.forwarders) virtual MAC addresses, and forwards what is sent to these.")
+
+    var report = GatewayShareReport(command: self)
+    console.say("\n2. Every host pings its gateway and fetches a page from the server, by IPv4 and by IPv6; one measures with iperf3.")
+    report.pings = try AddressFamily.allCases.map(topology.pingGateway).reduce(0, +)
+    report.pages = try AddressFamily.allCases.map(topology.fetchFromServer).reduce(0, +)
+    report.iperfMegabitsPerSecond = try iperf(topology)
+    console.say(
+      "   \(report.pings) of \(hosts * 2) pings and \(report.pages) of \(hosts * 2) pages; iperf3: \(report.iperfMegabitsPerSecond.formatted(digits: 0)) Mbit/s."
+    )
+    try steer(group, &report)
+    if method == nil { try loseARouter(group, &report) }
+    return report
+  }
+
+  private func iperf(_ topology: GatewayTopology) throws -> Double {
+    let text = try topology.launcher.run(
+      ["sh", "-c", "iperf3 -J -t 1 -c \(GatewayPlan.serverAddress(.four)) || true"], in: topology.plan.namespace(ofHost: 1))
+    struct Result: Decodable {
+      struct End: Decodable {
+        struct Sum: Decodable { var bits_per_second: Double }
+        var sum_received: Sum
+      }
+      var end: End
+    }
+    return ((try? JSONDecoder().decode(Result.self, from: Data(text.utf8)))?.end.sum_received.bits_per_second ?? 0) / 1e6
+  }
+
+  // MARK: unequal load
+
+  /// Which hosts each router carries: by what the hosts have in their neighbour tables.
+  private func hostsByRouter(_ group: GatewayGroup) throws -> [Int: [Int]] {
+    let holders = try group.status(1).holders
+    var result: [Int: [Int]] = [:]
+    for (host, address) in try group.topology.gatewayAddresses().sorted(by: { $0.key < $1.key }) {
+      if let router = group.plan.router(at: holders[address]) { result[router, default: []].append(host) }
+    }
+    return result
+  }
+
+  private func show(_ title: String, _ shares: [Double]) {
+    let bars = shares.enumerated().map { "router \($0 + 1) \($1.formatted(digits: 1).leftPadded(5)) %" }.joined(separator: "   ")
+    options.console.say("   \(title.padding(9))  \(bars)")
+  }
+
+  private func steer(_ group: GatewayGroup, _ report: inout GatewayShareReport) throws {
+    let plan = group.plan
+    let carried = try hostsByRouter(group)
+    guard let busy = carried.max(by: { ($0.value.count, -$0.key) < ($1.value.count, -$1.key) }) else {
+      throw LabError.observation("no host has a gateway")
+    }
+    options.console.say("\n3. The hosts of router \(busy.key) send four times as much as the others.")
+    options.console.say(
+      "   One of them sends \(Int(Self.fastPacketsPerSecond)) small numbered packets a second, another one has a TCP connection.")
+    options.console.say("   Every packet is looked for on the server's wires. \(why)")
+    // The fast stream is as much as one busy host's.
+    let streams = plan.hosts.map { host in
+      if host == busy.value.first { return GatewayStream(host: host, packetsPerSecond: Self.fastPacketsPerSecond) }
+      let isBusy = busy.value.contains(host)
+      return GatewayStream(
+        host: host, packetsPerSecond: Self.busyPacketsPerSecond / (isBusy ? 1 : 4), octets: Self.payloadOctets)
+    }
+    let movesBefore = try group.sum("moves", of: Array(plan.routers))
+    let traffic = try GatewayTraffic(plan: plan, streams: streams)
+    let target = Array(repeating: 100 / Double(routers), count: routers)
+    let result = try watch(traffic, target)
+    report.sharesBefore = result.before
+    report.secondsToTarget = result.seconds
+    let drained = try busyRouter(group, traffic, fastStream: streams.firstIndex { $0.host == busy.value.first } ?? 0)
+    try moveEverything(group, traffic, drained, tcpHost: busy.value.last ?? 1, &report)
+    // After the move back, whatever steers has to bring it to the target again.
+    let again = try watch(traffic, target)
+    report.sharesAfter = again.after
+    report.moves = try group.sum("moves", of: Array(plan.routers)) - movesBefore
+    let ledger = try traffic.finish()
+    report.packets = ledger.probeCount
+    report.packetsLostByMoves = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    report.forwardedTwice = ledger.answeredTwice
+  }
+
+  private var why: String {
+    switch method ?? .hybrid {
+    case .answers:
+      """
+      Nothing is moved:
+         Linux hosts make sure of their gateway again and again (here every 1 to 3 s; base_reachable_time_ms, delay_first_probe_time and
+         mcast_resolicit are set so in the hosts' namespaces). A router above its target does not confirm; the host then asks everybody,
+         and the AVG answers with the least busy router's least busy virtual MAC address.
+      """
+    case .moves: "Virtual MAC addresses are moved until the routers are equal; the hosts notice nothing."
+    case .hybrid: "Answers to the hosts steer, and virtual MAC addresses are moved while the routers are grossly unequal."
+    }
+  }
+
+  /// Watches the shares until every router is near its target.
+  private func watch(_ traffic: GatewayTraffic, _ target: [Double]) throws -> (before: [Double], after: [Double], seconds: Double) {
+    let startedAt = BootClock.nanoseconds
+    var readings = [(startedAt, traffic.carried)]
+    var before: [Double] = []
+    var shares: [Double] = []
+    for beat in 1...60 {
+      try pause(milliseconds: 1000)
+      readings.append((BootClock.nanoseconds, traffic.carried))
+      // Over the last two seconds, but at the beginning over what there is.
+      shares = (traffic.carried - readings[max(0, readings.count - 3)].1).shares(1...routers)
+      if before.isEmpty { before = shares }
+      if beat % 2 == 1 || isNear(shares, target) { show("\(beat) s", shares) }
+      if beat > 2, isNear(shares, target) {
+        let seconds = Double(BootClock.nanoseconds - startedAt) / 1e9
+        // It has to stay so.
+        let reading = traffic.carried
+        try pause(milliseconds: 3000)
+        shares = (traffic.carried - reading).shares(1...routers)
+        if isNear(shares, target) {
+          show("and then", shares)
+          return (before, shares, seconds)
+        }
+      }
+    }
+    return (before, shares, 60)
+  }
+
+  private func isNear(_ shares: [Double], _ target: [Double]) -> Bool { zip(shares, target).allSatisfy { abs($0 - $1) <= Self.tolerance } }
+
+  // MARK: moves
+
+  /// The router that the fast stream goes by at the moment.
+  private func busyRouter(_ group: GatewayGroup, _ traffic: GatewayTraffic, fastStream: Int) throws -> Int {
+    guard let router = traffic.read({ $0.owner(ofFlow: fastStream) }) else {
+      throw LabError.observation("the fast stream does not get through")
+    }
+    return router
+  }
+
+  /// Moves every virtual MAC address of a router away and back, under the fast stream and a transfer.
+  private func moveEverything(
+    _ group: GatewayGroup, _ traffic: GatewayTraffic, _ router: Int, tcpHost: Int, _ report: inout GatewayShareReport
+  ) throws {
+    let transfer = try TransferCheck(plan: group.plan, host: tcpHost)
+    options.console.say("\n4. Router \(router), which carries the fast stream, is drained: all of its virtual MAC addresses move away.")
+    let others = group.plan.routers.filter { $0 != router }
+    report.movesByDrain = try movesSeen(group) {
+      try group.tell(router, "drain")
+      try pause(milliseconds: 500)
+    }
+    let reading = traffic.carried
+    try pause(milliseconds: 1000)
+    show("drained", (traffic.carried - reading).shares(1...routers))
+    options.console.say("   It gets them back.")
+    report.movesByDrain += try movesSeen(group) {
+      try group.tell(router, "undrain")
+      try wait(for: "router \(router)'s virtual MAC addresses to come back", seconds: 30, everyMilliseconds: 200) {
+        try group.status(others[0]).forwarders.contains { $0.holder == group.plan.address(ofRouter: router, .four) }
+      }
+      try pause(milliseconds: 2000)
+    }
+    let (sent, received) = try transfer.finish()
+    report.transferredOctets = sent.octets
+    report.transferIsWhole = sent.octets == received.octets && sent.hash == received.hash
+    options.console.say(
+      "   \(report.movesByDrain) moves; the TCP connection carried \(sent.octets >> 20) MiB: \(report.transferIsWhole ? "the same hash at both ends" : "DIFFERENT at the ends")."
+    )
+  }
+
+  /// How many holders changed while `body` ran.
+  private func movesSeen(_ group: GatewayGroup, _ body: () throws -> Void) throws -> Int {
+    let before = try group.status(1).holders
+    try body()
+    let after = try group.status(1).holders
+    return before.count { after[$0.key] != $0.value }
+  }
+
+  // MARK: a death
+
+  private func loseARouter(_ group: GatewayGroup, _ report: inout GatewayShareReport) throws {
+    let plan = group.plan
+    let victim = try group.active(among: Array(plan.routers))
+    options.console.say(
+      "\n5. Router \(victim), the AVG, dies: SIGKILL, and its links go down at the same moment. Every host sends a packet every 2 ms.")
+    let run = try group.measureFailover([victim], by: .kill, console: options.console)
+    report.silenceMilliseconds = run.figures.silenceMilliseconds
+    report.lostOnSurvivors = run.figures.lostOnSurvivors
+    report.lostOnReturn = run.figures.lostOnReturn
+    report.forwardedTwice += run.figures.answeredTwice
+    report.answersSilenceMilliseconds = run.answersSilenceMilliseconds
+    options.console.say(
+      "   The other routers' hosts lost \(run.figures.lostOnSurvivors) packets. Router \(victim) came back, and its virtual MAC addresses with it: \(run.figures.lostOnReturn) lost."
+    )
+    report.pings += try topologyPings(group)
+  }
+
+  private func topologyPings(_ group: GatewayGroup) throws -> Int {
+    let answered = try AddressFamily.allCases.map(group.topology.pingGateway).reduce(0, +)
+    return answered == hosts * 2 ? 0 : answered - hosts * 2
+  }
+}
+
+/// What `skein lab gateway` found.
+public struct GatewayShareReport: LabReport, Equatable {
+  public var routers: Int
+  public var hosts: Int
+  public var method: SteeringMethod
+  /// Each router's part of the traffic in percent, as unequal as it was at first.
+  public var sharesBefore: [Double] = []
+  public var sharesAfter: [Double] = []
+  /// From the first packet until every router was within 5 points of its target.
+  public var secondsToTarget = 0.0
+  /// Virtual MAC addresses that the routers moved by themselves or for the drain.
+  public var moves = 0
+  /// Of these, seen while a router was drained and returned.
+  public var movesByDrain = 0
+  /// Numbered packets sent while virtual MAC addresses moved.
+  public var packets = 0
+  public var packetsLostByMoves = 0
+  /// Packets that came out of more than one router.
+  public var forwardedTwice = 0
+  /// Of the TCP connection, and whether both ends have the same hash of it.
+  public var transferredOctets = 0
+  public var transferIsWhole = false
+  /// Pings answered and pages fetched: one of each by every host and family.
+  public var pings = 0
+  public var pages = 0
+  public var iperfMegabitsPerSecond = 0.0
+  /// The demonstration: how long the dead router's hosts got nothing through, and nobody was answered.
+  public var silenceMilliseconds: Double?
+  public var answersSilenceMilliseconds: Double?
+  public var lostOnSurvivors: Int?
+  public var lostOnReturn: Int?
+  public var seconds = 0.0
+
+  init(command: GatewayCommand) {
+    routers = command.routers
+    hosts = command.hosts
+    method = command.method ?? .hybrid
+  }
+
+  private var isNearTarget: Bool {
+    !sharesAfter.isEmpty && sharesAfter.allSatisfy { abs($0 - 100 / Double(routers)) <= GatewayCommand.tolerance }
+  }
+
+  public var succeeded: Bool {
+    isNearTarget && packetsLostByMoves == 0 && forwardedTwice == 0 && transferIsWhole && pings == hosts * 2 && pages == hosts * 2
+      && iperfMegabitsPerSecond > 0 && (lostOnSurvivors ?? 0) == 0 && (lostOnReturn ?? 0) == 0
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case routers, hosts, method, sharesBefore, sharesAfter, secondsToTarget, moves, movesByDrain, packets, packetsLostByMoves,
+      forwardedTwice
+    case transferredOctets, transferIsWhole, pings, pages, iperfMegabitsPerSecond, silenceMilliseconds, answersSilenceMilliseconds
+    case lostOnSurvivors, lostOnReturn, seconds
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    func list(_ shares: [Double]) -> String { shares.map { $0.formatted(digits: 1) }.joined(separator: ", ") }
+    print("\nWhat was seen, steering by \(method.rawValue):", to: &output)
+    print(verdict(pings == hosts * 2, "pings to the virtual addresses answered: \(pings) of \(hosts * 2)"), to: &output)
+    print(verdict(pages == hosts * 2, "pages fetched through the gateway: \(pages) of \(hosts * 2)"), to: &output)
+    print("        the routers' shares in percent: \(list(sharesBefore)) at first", to: &output)
+    print(
+      verdict(isNearTarget, "\(list(sharesAfter)) in the end; within 5 points after \(secondsToTarget.formatted(digits: 1)) s"),
+      to: &output)
+    print(verdict(packetsLostByMoves == 0, "\(moves) moves, packets lost by them: \(packetsLostByMoves) of \(packets)"), to: &output)
+    print(verdict(forwardedTwice == 0, "packets forwarded twice: \(forwardedTwice)"), to: &output)
+    print(verdict(transferIsWhole, "TCP through the moves: \(transferredOctets >> 20) MiB, the same hash at both ends"), to: &output)
+    if let silenceMilliseconds, let answersSilenceMilliseconds, let lostOnSurvivors, let lostOnReturn {
+      print("        the dead router's hosts got nothing through for \(silenceMilliseconds.formatted(digits: 0)) ms,", to: &output)
+      print("        and no question was answered for \(answersSilenceMilliseconds.formatted(digits: 0)) ms", to: &output)
+      print(verdict(lostOnSurvivors == 0, "lost by the other routers' hosts: \(lostOnSurvivors)"), to: &output)
+      print(verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)"), to: &output)
+    }
+    print("        everything is removed; it took \(seconds.formatted(digits: 0)) s", to: &output)
+  }
+}

@@ -1,0 +1,183 @@
+import Foundation
+
+/// `skein lab gateway-export`: are the figures true? What hosts send, what the routers count for each virtual MAC address, and what an IPFIX
+/// collector of another make has received are compared to the packet and the octet; and another make's dissector reads every message.
+public struct GatewayExportCommand: LabCommand {
+  public var packets: Int
+  public var options: LabOptions
+
+  public init(packets: Int = 2000, options: LabOptions) {
+    self.packets = packets
+    self.options = options
+  }
+
+  public func run() throws -> GatewayExportReport {
+    guard 1...100_000 ~= packets else { throw LabError.badOption("--packets is 1 to 100,000") }
+    try requireTools(["nfcapd": "nfdump", "nfdump": "nfdump", "tshark": "tshark"])
+    var report = GatewayExportReport()
+    try GatewayTopology.with(routers: 3, hosts: 9, console: options.console) { topology in
+      var settings = settings
+      settings.lines = ["export: { collector: \"\(GatewayPlan.serverAddress(.four)):\(Self.port)\", interval: 1s }"]
+      try count(topology, settings, &report)
+    }
+    options.console.say("\n4. A group that has an IPv6 address alone.")
+    try GatewayTopology.with(routers: 2, hosts: 1, console: options.console) { topology in
+      var settings = settings
+      settings.families = [.six]
+      let group = try GatewayGroup(topology: topology, settings: settings)
+      try wait(for: "an active gateway and its standby by IPv6", seconds: 20) {
+        topology.plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
+      } until: {
+        Set(topology.plan.routers.compactMap { try? group.status($0).state }) == ["active", "standby"]
+      }
+      report.messagesSix = try readMessages(topology)
+      report.pingsSix = try topology.pingGateway(.six)
+    }
+    return report
+  }
+
+  private static let port = 4739
+
+  private var settings: GatewaySettings {
+    var settings = GatewaySettings()
+    (settings.method, settings.deadBand) = (.moves, 100)
+    settings.packetPath = options.packetPath
+    settings.program = options.program
+    return settings
+  }
+
+  private func count(_ topology: GatewayTopology, _ settings: GatewaySettings, _ report: inout GatewayExportReport) throws {
+    let plan = topology.plan
+    let console = options.console
+    let flows = "\(plan.directory)/flows"
+    try FileManager.default.createDirectory(atPath: flows, withIntermediateDirectories: true)
+    let collector = try topology.start(
+      "nfcapd", ["nfcapd", "-b", GatewayPlan.serverAddress(.four), "-p", "\(Self.port)", "-w", flows, "-t", "300"], in: plan.serverNamespace)
+    try pause(milliseconds: 500)
+    try collector.checkAlive()
+    let group = try GatewayGroup(topology: topology, settings: settings)
+    try group.waitUntilSettled(Array(plan.routers))
+    try topology.letHostsAskSeldom()
+    console.say("\n1. Every host sends \(packets) datagrams, each host of a size of its own.")
+    let before = try volumes(group)
+    let addresses = try topology.gatewayAddresses()
+    let streams = plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 1000, octets: 100 * $0, limit: packets) }
+    let traffic = try GatewayTraffic(plan: plan, streams: streams)
+    try traffic.waitUntilSent()
+    let ledger = try traffic.finish()
+    report.arrived = ledger.flows.joined().count { $0.answers == 1 }
+    report.sent = Self.sent(streams, addresses)
+    try pause(milliseconds: 2500)
+    report.counted = try volumes(group).merging(before) { $0 - $1 }.filter { $0.value.packets > 0 }
+
+    console.say("2. tshark reads what the routers say to each other.")
+    report.messagesFour = try readMessages(topology)
+    console.say("3. nfcapd has received what the routers exported; nfdump adds it up.")
+    collector.end(politelyForMilliseconds: 5000)
+    report.collected = try collected(topology, flows)
+  }
+
+  private static func sent(_ streams: [GatewayStream], _ addresses: [Int: String]) -> [String: GatewayExportReport.Volume] {
+    var result: [String: GatewayExportReport.Volume] = [:]
+    for stream in streams {
+      guard let address = addresses[stream.host] else { continue }
+      let octets = stream.limit * GatewayTraffic.frameOctets(payload: stream.octets, stream.family)
+      result[address, default: .init()] = result[address, default: .init()] + .init(packets: stream.limit, octets: octets)
+    }
+    return result
+  }
+
+  /// What the routers have counted for each virtual MAC address, together.
+  private func volumes(_ group: GatewayGroup) throws -> [String: GatewayExportReport.Volume] {
+    var result: [String: GatewayExportReport.Volume] = [:]
+    for router in group.plan.routers {
+      for forwarder in try group.status(router).forwarders {
+        let volume = GatewayExportReport.Volume(packets: Int(forwarder.packets), octets: Int(forwarder.octets))
+        result[forwarder.virtualMac] = result[forwarder.virtualMac, default: .init()] + volume
+      }
+    }
+    return result
+  }
+
+  /// What the collector has for each virtual MAC address.
+  private func collected(_ topology: GatewayTopology, _ flows: String) throws -> [String: GatewayExportReport.Volume] {
+    let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idm %odm %pkt %byt"])
+    var result: [String: GatewayExportReport.Volume] = [:]
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      guard words.count >= 4, let packets = Int(words[2]), let octets = Int(words[3]), packets > 0 else { continue }
+      let address = words[0...1].first { $0.hasPrefix("00:07:b4") } ?? words[0]
+      result[address] = result[address, default: .init()] + .init(packets: packets, octets: octets)
+    }
+    return result
+  }
+
+  // MARK: messages
+
+  /// Records what passes in the LAN for some seconds and lets tshark take it apart.
+  private func readMessages(_ topology: GatewayTopology) throws -> GatewayExportReport.Messages {
+    let file = "\(topology.plan.directory)/glbp.pcapng"
+    _ = try topology.launcher.run(
+      ["tshark", "-Q", "-n", "-i", GatewayPlan.hostInterface, "-a", "duration:4", "-w", file, "-f", "udp port 3222"],
+      in: topology.plan.strangerNamespace)
+    func lines(_ filter: String) throws -> [Substring] {
+      let words = ["tshark", "-n", "-Q", "-r", file, "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", filter]
+      return try topology.launcher.run(words).split(separator: "\n").filter { !$0.hasPrefix("Running as user") }
+    }
+    let faulty = try lines("_ws.expert.severity >= 6291456 || _ws.malformed")
+    for line in faulty.prefix(5) { options.console.say("   \(line)") }
+    return .init(read: try lines("glbp").count, withWarnings: faulty.count)
+  }
+}
+
+/// What `skein lab gateway-export` found.
+public struct GatewayExportReport: LabReport, Equatable {
+  public struct Volume: Codable, Equatable, Sendable {
+    public var packets = 0
+    /// Of whole frames.
+    public var octets = 0
+
+    static func + (left: Volume, right: Volume) -> Volume { Volume(packets: left.packets + right.packets, octets: left.octets + right.octets) }
+    static func - (left: Volume, right: Volume) -> Volume { Volume(packets: left.packets - right.packets, octets: left.octets - right.octets) }
+  }
+  /// Messages between the routers, as another make's dissector sees them.
+  public struct Messages: Codable, Equatable, Sendable {
+    public var read: Int
+    public var withWarnings: Int
+  }
+  /// By virtual MAC address: what hosts sent to it, what the routers counted, what the collector received.
+  public var sent: [String: Volume] = [:]
+  public var counted: [String: Volume] = [:]
+  public var collected: [String: Volume] = [:]
+  /// Packets that came out at the server once.
+  public var arrived = 0
+  public var messagesFour = Messages(read: 0, withWarnings: 0)
+  public var messagesSix = Messages(read: 0, withWarnings: 0)
+  /// The ping to the IPv6 group's address, of one.
+  public var pingsSix = 0
+
+  public var succeeded: Bool {
+    !sent.isEmpty && counted == sent && collected == sent && arrived == total(sent).packets && messagesFour.read > 0
+      && messagesFour.withWarnings == 0 && messagesSix.read > 0 && messagesSix.withWarnings == 0 && pingsSix == 1
+  }
+
+  private func total(_ volumes: [String: Volume]) -> Volume { volumes.values.reduce(Volume()) { $0 + $1 } }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\n  virtual MAC          hosts sent              routers counted         the collector has    (packets, octets)", to: &output)
+    func words(_ volume: Volume?) -> String { volume.map { "\($0.packets) \($0.octets)" } ?? "nothing" }
+    for address in Set(sent.keys).union(counted.keys).union(collected.keys).sorted() {
+      print("  \(address.padding(19))  \(words(sent[address]).padding(22))  \(words(counted[address]).padding(22))  \(words(collected[address]))", to: &output)
+    }
+    print("", to: &output)
+    print(verdict(counted == sent, "the routers counted exactly what the hosts sent: \(words(total(counted)))"), to: &output)
+    print(verdict(collected == sent, "the collector has exactly that: \(words(total(collected)))"), to: &output)
+    print(verdict(arrived == total(sent).packets, "at the server: \(arrived) packets, each once"), to: &output)
+    for (family, messages) in [("IPv4", messagesFour), ("IPv6", messagesSix)] {
+      print(
+        verdict(messages.read > 0 && messages.withWarnings == 0, "GLBP over \(family): tshark read \(messages.read) messages, warnings: \(messages.withWarnings)"),
+        to: &output)
+    }
+    print(verdict(pingsSix == 1, "ping to the address of a group that has only IPv6: \(pingsSix) of 1"), to: &output)
+  }
+}

@@ -1,0 +1,235 @@
+import Foundation
+
+/// How a router fails, or that it returns.
+public enum GatewayFailure: String, CaseIterable, Codable, Sendable {
+  /// SIGKILL, and its links go down.
+  case kill
+  /// The daemon hangs (SIGSTOP); its kernel lives.
+  case stop
+  /// Its link to the hosts goes down.
+  case link
+  /// It has been dead, and comes back.
+  case `return`
+
+  public var sentence: String {
+    switch self {
+    case .kill: "the router dies (SIGKILL and links down)"
+    case .stop: "its daemon hangs (SIGSTOP), its kernel lives"
+    case .link: "its link to the hosts goes down"
+    case .return: "a router that was dead comes back"
+    }
+  }
+}
+
+/// Which router it hits.
+public enum GatewayVictim: String, CaseIterable, Codable, Sendable {
+  /// One that only forwards.
+  case avf
+  /// The active virtual gateway.
+  case avg
+  /// The active one and its standby together.
+  case both
+
+  public var words: String {
+    switch self {
+    case .avf: "a forwarder"
+    case .avg: "the active virtual gateway"
+    case .both: "the active virtual gateway and its standby together"
+    }
+  }
+}
+
+/// Routers behind one address, whatever makes them.
+protocol GatewayUnderTest {
+  var topology: GatewayTopology { get }
+  /// The routers to hit.
+  func victims(_ wish: GatewayVictim) throws -> [Int]
+  func fail(_ router: Int, by failure: GatewayFailure) throws
+  func heal(_ router: Int, after failure: GatewayFailure) throws
+  /// Waits until these are a group, and hosts have what they should.
+  func waitUntilReady(_ routers: [Int]) throws
+  /// After this a silent router's hosts can certainly not get through by it any more.
+  var silenceCertainAfterMilliseconds: Int { get }
+}
+
+/// One failure of routers, measured at the server's wires.
+struct GatewayFailoverRun: Sendable {
+  var figures: FailoverRun
+  /// The longest time without an answer to ARP questions, asked every 2 ms.
+  var answersSilenceMilliseconds: Double
+}
+
+extension GatewayUnderTest {
+  private var plan: GatewayPlan { topology.plan }
+
+  /// Lets routers fail, or return, under probes from every host.
+  func measureFailover(_ victims: [Int], by failure: GatewayFailure, console: Console) throws -> GatewayFailoverRun {
+    let survivors = plan.routers.filter { !victims.contains($0) }
+    if failure == .return {
+      for victim in victims { try fail(victim, by: .kill) }
+      try pause(milliseconds: silenceCertainAfterMilliseconds)
+      try waitUntilReady(survivors)
+    }
+    try topology.letHostsAskSeldom()
+    let traffic = try GatewayTraffic(plan: plan, streams: plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 500) })
+    let asker = try ArpAsker(plan: plan)
+    try pause(milliseconds: 500)
+    let failedAt = BootClock.nanoseconds
+    if failure != .return { for victim in victims { try fail(victim, by: failure) } }
+    let failedBy = BootClock.nanoseconds
+    if failure != .return { try waitForRecovery(traffic, survivors, failedAt) }
+    let healedAt = BootClock.nanoseconds
+    for victim in victims { try heal(victim, after: failure == .return ? .kill : failure) }
+    try waitUntilReady(Array(plan.routers))
+    try pause(milliseconds: 500)
+    let answers = try asker.finish()
+    var run = try FailoverRun(
+      ledger: traffic.finish(), victims: failure == .return ? Array(survivors) : victims, failedAt: failedAt, failedBy: failedBy,
+      healedAt: healedAt)
+    if failure == .return { run.silenceMilliseconds = run.silenceOnReturnMilliseconds }
+    let answersSilence = answers.longestSilence(in: failure == .return ? healedAt..<UInt64.max : failedAt..<healedAt)
+    console.say(
+      "   router \(victims.map(String.init).joined(separator: " and ")): its hosts got nothing through for \(run.silenceMilliseconds.formatted(digits: 0)) ms, "
+        + "no ARP answer for \(answersSilence.formatted(digits: 0)) ms; lost by the others' \(run.lostOnSurvivors), forwarded twice \(run.answeredTwice), "
+        + "lost on return \(run.lostOnReturn)")
+    return GatewayFailoverRun(figures: run, answersSilenceMilliseconds: answersSilence)
+  }
+
+  private func waitForRecovery(_ traffic: GatewayTraffic, _ survivors: [Int], _ failedAt: UInt64) throws {
+    BootClock.sleep(until: failedAt + UInt64(silenceCertainAfterMilliseconds) * 1_000_000)
+    let end = BootClock.nanoseconds + UInt64(silenceCertainAfterMilliseconds) * 5_000_000 + 5_000_000_000
+    while BootClock.nanoseconds < end, !traffic.isGettingThrough() { try pause(milliseconds: 10) }
+    try pause(milliseconds: 500)
+    try waitUntilReady(survivors)
+  }
+}
+
+extension GatewayTraffic {
+  /// Whether every stream's packets have come out in the last 50 ms.
+  func isGettingThrough() -> Bool {
+    let since = BootClock.nanoseconds - 50_000_000
+    return read { $0.isAnswered(flows: Array($0.flows.indices), since: since) }
+  }
+}
+
+extension GatewayGroup: GatewayUnderTest {
+  var silenceCertainAfterMilliseconds: Int { settings.hold + 200 }
+
+  func victims(_ wish: GatewayVictim) throws -> [Int] {
+    let states = try plan.routers.map { ($0, try status($0).state) }
+    let active = states.first { $0.1 == "active" }?.0
+    let standby = states.first { $0.1 == "standby" }?.0
+    let victims: [Int?] =
+      switch wish {
+      case .avg: [active]
+      case .avf: [plan.routers.first { $0 != active && $0 != standby } ?? standby]
+      case .both: [active, standby]
+      }
+    guard victims.allSatisfy({ $0 != nil }) else { throw LabError.observation("the group has no \(wish.words)") }
+    return victims.compactMap { $0 }
+  }
+
+  func fail(_ router: Int, by failure: GatewayFailure) throws {
+    switch failure {
+    case .kill, .return:
+      try topology.setCarriers(ofRouter: router, up: false)
+      try daemon(router).signal(SIGKILL)
+    case .stop: try daemon(router).signal(SIGSTOP)
+    case .link: try topology.setLan(ofRouter: router, up: false)
+    }
+  }
+
+  func heal(_ router: Int, after failure: GatewayFailure) throws {
+    switch failure {
+    case .kill, .return:
+      try topology.setCarriers(ofRouter: router, up: true)
+      try daemon(router).end()
+      try startDaemon(router)
+    case .stop: try daemon(router).signal(SIGCONT)
+    case .link: try topology.setLan(ofRouter: router, up: true)
+    }
+  }
+
+  /// With all routers there, every virtual MAC address is at home; without some, it is somewhere.
+  func waitUntilReady(_ routers: [Int]) throws { try waitUntilSettled(routers, atHome: routers.count == plan.routerCount) }
+}
+
+/// Asks every 2 ms who has the virtual address, in the hosts' LAN, and takes down when answers come.
+final class ArpAsker: Sendable {
+  struct Answers: Sendable {
+    var arrivals: [UInt64] = []
+    var asked = 0
+
+    /// In milliseconds: the longest time without an answer, of all such times that touch the window.
+    func longestSilence(in window: Range<UInt64>) -> Double {
+      var previous = arrivals.last { $0 <= window.lowerBound } ?? window.lowerBound
+      var longest: UInt64 = 0
+      for arrival in arrivals where arrival > window.lowerBound {
+        guard previous < window.upperBound else { break }
+        longest = max(longest, arrival - previous)
+        previous = arrival
+      }
+      if window.upperBound != .max, previous < window.upperBound { longest = max(longest, window.upperBound - previous) }
+      return Double(longest / 1000) / 1000
+    }
+  }
+
+  private let stopping = Flag()
+  private let worker: Worker<Answers>
+
+  init(plan: GatewayPlan) throws {
+    let stopping = stopping
+    worker = Worker(isUrgent: true) {
+      try plan.strangerNamespace.enter {
+        let tap = try WireTap(interface: GatewayPlan.hostInterface)
+        let sender = try FrameSender(interface: GatewayPlan.hostInterface)
+        let own = try hardwareAddress(of: GatewayPlan.hostInterface)
+        let question = LanFrame.arpRequest(
+          from: own, GatewayPlan.strangerAddress, for: GatewayPlan.virtualAddress(.four))
+        var answers = Answers()
+        while !stopping.isRaised {
+          // A queue that is full for a moment is no fault of the gateway's.
+          if (try? sender.send(question)) != nil { answers.asked += 1 }
+          BootClock.sleep(until: BootClock.nanoseconds + 2_000_000)
+          tap.drain { octets, time in
+            if LanFrame.isArpReply(octets, from: GatewayPlan.virtualAddress(.four), to: own) { answers.arrivals.append(time) }
+          }
+        }
+        return answers
+      }
+    }
+  }
+
+  deinit { stopping.raise() }
+
+  func finish() throws -> Answers {
+    stopping.raise()
+    return try worker.value()
+  }
+}
+
+/// Frames of the LAN, put together and taken apart by hand (RFC 826).
+enum LanFrame {
+  static func octets(_ hardware: UInt64) -> [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: hardware >> (40 - 8 * UInt64($0))) } }
+  static func address(_ text: String) -> [UInt8] { text.split(separator: ".").compactMap { UInt8($0) } }
+  private static let broadcast: [UInt8] = Array(repeating: 0xff, count: 6)
+  private static let head: [UInt8] = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0]
+
+  static func arpRequest(from hardware: UInt64, _ source: String, for target: String) -> [UInt8] {
+    arpRequest(from: octets(hardware), address(source), for: target)
+  }
+
+  static func arpRequest(from hardware: [UInt8], _ source: [UInt8], for target: String) -> [UInt8] {
+    broadcast + hardware + head + [1] + hardware + source + Array(repeating: 0, count: 6) + address(target)
+  }
+
+  /// Says to all that an address is at this machine.
+  static func gratuitousArp(from hardware: UInt64, _ claimed: String) -> [UInt8] {
+    broadcast + octets(hardware) + head + [2] + octets(hardware) + address(claimed) + broadcast + address(claimed)
+  }
+
+  static func isArpReply(_ frame: UnsafeRawBufferPointer, from source: String, to hardware: UInt64) -> Bool {
+    frame.count >= 42 && frame[12] == 0x08 && frame[13] == 0x06 && frame[21] == 2 && frame[0..<6].elementsEqual(octets(hardware))
+      && frame[28..<32].elementsEqual(address(source))
+  }
+}

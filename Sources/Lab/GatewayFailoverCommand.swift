@@ -1,0 +1,141 @@
+/// `skein lab gateway-failover`: routers fail, again and again. How long do their hosts get nothing through, is nobody answered, is a packet
+/// forwarded twice, and do the hosts of the others notice? Beside it the same failure under VRRP.
+public struct GatewayFailoverCommand: LabCommand {
+  public var victim: GatewayVictim
+  public var failure: GatewayFailure
+  public var helloMilliseconds: Int
+  public var holdMilliseconds: Int
+  public var usesCiscoTimers = false
+  public var runs: Int
+  /// How many runs keepalived and FRR's vrrpd get at each of their intervals; 0 leaves them out.
+  public var peerRuns: Int
+  public var routers = 3
+  public var hosts = 9
+  public var options: LabOptions
+
+  public init(
+    victim: GatewayVictim = .avf, failure: GatewayFailure = .kill, helloMilliseconds: Int = 200, holdMilliseconds: Int = 650,
+    runs: Int = 10, peerRuns: Int = 0, options: LabOptions
+  ) {
+    self.victim = victim
+    self.failure = failure
+    self.helloMilliseconds = helloMilliseconds
+    self.holdMilliseconds = holdMilliseconds
+    self.runs = runs
+    self.peerRuns = peerRuns
+    self.options = options
+  }
+
+  public func run() throws -> GatewayFailoverReport {
+    guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
+    guard victim != .both || routers >= 3 else { throw LabError.badOption("--victim both needs at least three routers") }
+    let own = try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
+      var settings = GatewaySettings(helloMilliseconds: helloMilliseconds, holdMilliseconds: holdMilliseconds)
+      settings.usesCiscoTimers = usesCiscoTimers
+      settings.packetPath = options.packetPath
+      settings.program = options.program
+      // Nothing but the failure moves anything.
+      (settings.method, settings.deadBand) = (.moves, 100)
+      let group = try GatewayGroup(topology: topology, settings: settings)
+      return try measure(group, runs, "\(runs) × \(victim.words): \(failure.sentence)")
+    }
+    return GatewayFailoverReport(command: self, runs: own, peers: try measurePeers())
+  }
+
+  private func measure(_ gateway: some GatewayUnderTest, _ runs: Int, _ title: String) throws -> [GatewayFailoverRun] {
+    try gateway.waitUntilReady(Array(gateway.topology.plan.routers))
+    options.console.say(title)
+    return try (0..<runs).map { _ in try gateway.measureFailover(gateway.victims(victim), by: failure, console: options.console) }
+  }
+
+  private func measurePeers() throws -> [GatewayPeerFigures] {
+    guard peerRuns > 0 else { return [] }
+    return try VrrpGateway.Daemon.allCases.flatMap { daemon in
+      try FailoverCommand.peerAdvertSeconds.map { advert in
+        let found = try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
+          let gateway = try VrrpGateway(topology: topology, daemon: daemon, advertSeconds: advert)
+          return try measure(
+            gateway, peerRuns, "\(peerRuns) × \(daemon.rawValue), advertising every \(PeerReport.interval(advert)): \(failure.sentence)")
+        }
+        return GatewayPeerFigures(
+          name: daemon.rawValue, advertSeconds: advert, silenceMilliseconds: Figures(found.map(\.figures.silenceMilliseconds)),
+          answersSilenceMilliseconds: Figures(found.map(\.answersSilenceMilliseconds)),
+          forwardedTwice: found.reduce(0) { $0 + $1.figures.answeredTwice })
+      }
+    }
+  }
+}
+
+/// A rival's figures.
+public struct GatewayPeerFigures: Codable, Equatable, Sendable {
+  public var name: String
+  public var advertSeconds: Double
+  public var silenceMilliseconds: Figures
+  public var answersSilenceMilliseconds: Figures
+  public var forwardedTwice: Int
+}
+
+/// What `skein lab gateway-failover` found.
+public struct GatewayFailoverReport: LabReport, Equatable {
+  public var victim: GatewayVictim
+  public var how: GatewayFailure
+  public var helloMilliseconds: Int
+  public var holdMilliseconds: Int
+  public var runs: Int
+  /// How long the failed router's hosts got nothing through: the worst of them, in each run.
+  public var silenceMilliseconds: Figures
+  /// How long nobody was answered who asked for the gateway.
+  public var answersSilenceMilliseconds: Figures
+  /// How long the other routers' hosts got nothing through; about the 2 ms between packets if they noticed nothing.
+  public var survivorsSilenceMilliseconds: Figures
+  /// Packets that came out of more than one router.
+  public var forwardedTwice: Int
+  public var lostOnSurvivors: Int
+  /// Packets of the failed router's hosts that were lost although another had taken over.
+  public var lostAfterRecovery: Int
+  public var lostOnReturn: Int
+  /// Hosts that never got through again.
+  public var neverRecovered: Int
+  public var packets: Int
+  public var peers: [GatewayPeerFigures]
+  public var succeeded: Bool
+
+  init(command: GatewayFailoverCommand, runs: [GatewayFailoverRun], peers: [GatewayPeerFigures]) {
+    victim = command.victim
+    how = command.failure
+    helloMilliseconds = command.usesCiscoTimers ? 3000 : command.helloMilliseconds
+    holdMilliseconds = command.usesCiscoTimers ? 10_000 : command.holdMilliseconds
+    self.runs = runs.count
+    let figures = runs.map(\.figures)
+    silenceMilliseconds = Figures(figures.map(\.silenceMilliseconds))
+    answersSilenceMilliseconds = Figures(runs.map(\.answersSilenceMilliseconds))
+    survivorsSilenceMilliseconds = Figures(figures.map(\.survivorsSilenceMilliseconds))
+    func sum(_ figure: KeyPath<FailoverRun, Int>) -> Int { figures.reduce(0) { $0 + $1[keyPath: figure] } }
+    forwardedTwice = sum(\.answeredTwice)
+    lostOnSurvivors = sum(\.lostOnSurvivors)
+    lostAfterRecovery = sum(\.lostAfterRecovery)
+    lostOnReturn = sum(\.lostOnReturn)
+    neverRecovered = sum(\.neverRecovered)
+    packets = sum(\.probes)
+    self.peers = peers
+    succeeded = forwardedTwice == 0 && lostOnSurvivors == 0 && lostAfterRecovery == 0 && lostOnReturn == 0 && neverRecovered == 0
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\n\(runs) × \(victim.words): \(how.sentence)", to: &output)
+    print(
+      "hello \(helloMilliseconds) ms, hold \(holdMilliseconds) ms; \(packets) packets, a host's every 2 ms, seen at the server's wires\n",
+      to: &output)
+    print("  silence of its hosts    \(silenceMilliseconds.text)", to: &output)
+    print("  silence of ARP answers  \(answersSilenceMilliseconds.text)", to: &output)
+    for peer in peers {
+      let name = "\(peer.name), \(PeerReport.interval(peer.advertSeconds))"
+      print("    \(name.padding(20))  \(peer.silenceMilliseconds.text); all hosts", to: &output)
+    }
+    print("", to: &output)
+    print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)
+    print(verdict(lostOnSurvivors == 0, "lost by the other routers' hosts: \(lostOnSurvivors)"), to: &output)
+    print(verdict(lostAfterRecovery == 0 && neverRecovered == 0, "lost once another had taken over: \(lostAfterRecovery)"), to: &output)
+    print(verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)"), to: &output)
+  }
+}

@@ -1,0 +1,113 @@
+import Foundation
+
+/// `skein lab gateway-foreign`: a router that speaks GLBP by its public description and nothing of ours, beside two of ours.
+public struct GatewayForeignCommand: LabCommand {
+  public var options: LabOptions
+  private static let routers = 2
+
+  public init(options: LabOptions) { self.options = options }
+
+  public func run() throws -> GatewayForeignReport {
+    try GatewayTopology.with(routers: Self.routers, hosts: 2, console: options.console) { topology in
+      var settings = GatewaySettings()
+      // GLBP's own authentication that both could have is not described; so there is none.
+      settings.isAuthenticated = false
+      settings.packetPath = options.packetPath
+      settings.program = options.program
+      return try measure(topology, settings)
+    }
+  }
+
+  private func measure(_ topology: GatewayTopology, _ settings: GatewaySettings) throws -> GatewayForeignReport {
+    let console = options.console
+    let plan = topology.plan
+    let stranger = plan.strangerNamespace
+    let hardware = try stranger.enter { LanFrame.octets(try hardwareAddress(of: GatewayPlan.hostInterface)) }
+    let script = GlbpScript(address: LanFrame.address(GatewayPlan.strangerAddress), hardware: hardware)
+    console.say(
+      "\n1. A foreign router at \(GatewayPlan.strangerAddress) says hello every second: hold 4 s, priority 200, the active one, forwarder 1 of 4,"
+    )
+    console.say("   and something that nobody knows. Two of ours start beside it.")
+    let speaker = try GlbpSpeaker(script, in: stranger)
+    let group = try GatewayGroup(topology: topology, settings: settings)
+    try wait(for: "ours to follow the foreign router and to forward beside it", seconds: 25, everyMilliseconds: 200) {
+      plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
+    } until: {
+      try plan.routers.allSatisfy { try follows(group, $0) }
+    }
+    var report = GatewayForeignReport()
+    let during = try plan.routers.map(group.status)
+    report.followed = during.allSatisfy { $0.activeGateway == GatewayPlan.strangerAddress }
+    report.isShownAsForeign = during.allSatisfy { $0.gateways.contains { $0.address == GatewayPlan.strangerAddress && $0.isForeign } }
+    report.forwardersBeside = during.map { status in status.forwarders.filter { $0.here == "forwarding" }.map(\.forwarder) }
+    report.foreignForwarderWasLeft = !report.forwardersBeside.joined().contains(1)
+    let malformed = try group.sum("malformed", of: Array(plan.routers))
+    report.refused = malformed
+    console.say(try group.tell(1, "gateway", "status").split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
+
+    console.say("\n2. It falls silent. Its own hold time, 4 s, is what counts.")
+    report.hellos = try speaker.fallSilent()
+    let silentAt = BootClock.nanoseconds
+    try wait(for: "ours to elect one of their own and to take forwarder 1 over", seconds: 15) {
+      plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
+    } until: {
+      let states = try plan.routers.map(group.status)
+      return states.count { $0.state == "active" } == 1
+        && states.count { $0.forwarders.contains { $0.forwarder == 1 && $0.here == "forwarding" } } == 1
+    }
+    report.takeoverSeconds = Double((BootClock.nanoseconds - silentAt) / 1_000_000) / 1000
+    console.say(try group.tell(1, "gateway", "status").split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
+    let after = try plan.routers.map(group.status)
+    report.holderOfForwarderOne = after[0].forwarders.first { $0.forwarder == 1 }?.holder ?? ""
+    report.agree = Set(after.map(\.holders)).count == 1
+    report.pings = try topology.pingGateway(.four)
+    return report
+  }
+
+  private func follows(_ group: GatewayGroup, _ router: Int) throws -> Bool {
+    guard let status = try? group.status(router) else { return false }
+    return status.activeGateway == GatewayPlan.strangerAddress && status.forwarders.contains { $0.here == "forwarding" }
+  }
+}
+
+/// What `skein lab gateway-foreign` found.
+public struct GatewayForeignReport: LabReport, Equatable {
+  /// Whether both of ours took it for the active virtual gateway, and know that it is foreign.
+  public var followed = false
+  public var isShownAsForeign = false
+  /// What each of ours forwarded for beside it, and whether they left it its own.
+  public var forwardersBeside: [[Int]] = []
+  public var foreignForwarderWasLeft = false
+  public var hellos = 0
+  /// Its messages that ours could not read.
+  public var refused = 0
+  /// From its last word until ours had an active one and forwarded for its forwarder.
+  public var takeoverSeconds = 0.0
+  public var holderOfForwarderOne = ""
+  /// Whether ours agree about who holds what.
+  public var agree = false
+  /// Pings to the virtual address answered afterwards, of two.
+  public var pings = 0
+
+  public var succeeded: Bool {
+    followed && isShownAsForeign && foreignForwarderWasLeft && forwardersBeside.allSatisfy { !$0.isEmpty } && refused == 0
+      && takeoverSeconds >= 2.5 && !holderOfForwarderOne.isEmpty && agree && pings == 2
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\nA foreign speaker of GLBP, \(hellos) hellos:", to: &output)
+    print(verdict(followed && isShownAsForeign, "both of ours took it for the active virtual gateway"), to: &output)
+    print(
+      verdict(
+        foreignForwarderWasLeft && forwardersBeside.allSatisfy { !$0.isEmpty }, "both forwarded beside it: forwarders \(forwardersBeside)"),
+      to: &output)
+    print(verdict(refused == 0, "its messages that ours could not read: \(refused)"), to: &output)
+    print(
+      verdict(
+        takeoverSeconds >= 2.5 && !holderOfForwarderOne.isEmpty,
+        "it fell silent: forwarder 1 is \(holderOfForwarderOne)'s \(takeoverSeconds.formatted(digits: 1)) s after its last word"),
+      to: &output)
+    print(verdict(agree, "both say the same of every forwarder"), to: &output)
+    print(verdict(pings == 2, "pings to the virtual address: \(pings) of 2"), to: &output)
+  }
+}

@@ -1,0 +1,198 @@
+import Foundation
+
+/// `skein lab gateway-intruders`: what somebody in the LAN may send to do harm. Everything is counted; nothing changes.
+public struct GatewayIntrudersCommand: LabCommand {
+  public var askers: Int
+  public var options: LabOptions
+
+  public init(askers: Int = 100_000, options: LabOptions) {
+    self.askers = askers
+    self.options = options
+  }
+
+  public func run() throws -> GatewayIntrudersReport {
+    guard 1...1_000_000 ~= askers else { throw LabError.badOption("--askers is 1 to 1,000,000") }
+    return try GatewayTopology.with(routers: 3, hosts: 6, console: options.console) { topology in
+      var settings = GatewaySettings()
+      (settings.method, settings.deadBand) = (.moves, 100)
+      settings.packetPath = options.packetPath
+      settings.program = options.program
+      let group = try GatewayGroup(topology: topology, settings: settings)
+      return try attack(group)
+    }
+  }
+
+  /// One thing that an intruder does, and the counter that must show it.
+  private struct Attack {
+    var name: String
+    var counter: (group: String, name: String)
+    /// How many of them must be counted at least, over all routers.
+    var expected: Int
+    var perform: (FrameSender) throws -> Void
+  }
+
+  private func attack(_ group: GatewayGroup) throws -> GatewayIntrudersReport {
+    let plan = group.plan
+    let routers = Array(plan.routers)
+    try group.waitUntilSettled(routers)
+    try group.topology.letHostsAskSeldom()
+    let before = try routers.map(group.status)
+    let streams = plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 500) }
+    let traffic = try GatewayTraffic(plan: plan, streams: streams)
+    var report = GatewayIntrudersReport(askers: askers)
+    report.residentBytesBefore = before.map(\.residentBytes)
+    try pause(milliseconds: 500)
+    try plan.strangerNamespace.enter {
+      let sender = try FrameSender(interface: GatewayPlan.hostInterface)
+      let hardware = try hardwareAddress(of: GatewayPlan.hostInterface)
+      for attack in attacks(hardware, plan, routers) {
+        let counted = try group.sum(attack.counter.name, group: attack.counter.group, of: routers)
+        options.console.say("\(attack.name)")
+        try attack.perform(sender)
+        try pause(milliseconds: 700)
+        let seen = try group.sum(attack.counter.name, group: attack.counter.group, of: routers) - counted
+        options.console.say("   \(attack.counter.group).\(attack.counter.name): \(seen) more")
+        report.attacks.append(.init(name: attack.name, counter: attack.counter.name, counted: seen, expected: attack.expected))
+      }
+    }
+    try pause(milliseconds: 1500)
+    let after = try routers.map(group.status)
+    let ledger = try traffic.finish()
+    report.residentBytesAfter = after.map(\.residentBytes)
+    report.activeChanged = Set(after.map(\.activeGateway)) != Set(before.map(\.activeGateway))
+    report.holdersChanged = after.map(\.holders) != before.map(\.holders)
+    report.packets = ledger.probeCount
+    report.lost = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    report.forwardedTwice = ledger.answeredTwice
+    return report
+  }
+
+  private func attacks(_ hardware: UInt64, _ plan: GatewayPlan, _ routers: [Int]) -> [Attack] {
+    let own = LanFrame.octets(hardware)
+    var script = GlbpScript(address: LanFrame.address(GatewayPlan.strangerAddress), hardware: own)
+    script.priority = 255
+    let spoofed = script
+    var asRouter = script
+    asRouter.address = LanFrame.address(plan.address(ofRouter: 1, .four))
+    let count = 100
+    func times(_ frame: @escaping (Int) -> [UInt8]) -> (FrameSender) throws -> Void {
+      { sender in
+        for index in 0..<count {
+          try sender.send(frame(index))
+          BootClock.sleep(until: BootClock.nanoseconds + 1_000_000)
+        }
+      }
+    }
+    let everybody = count * routers.count
+    return [
+      Attack(
+        name: "\(count) messages whose TLVs are cut short or lie about their length", counter: ("gateway", "malformed"), expected: everybody
+      ) {
+        sender in
+        try times { Self.malformed(script, $0).frame() }(sender)
+      },
+      Attack(
+        name: "\(count) hellos of an active gateway with priority 255 and no authentication", counter: ("gateway", "missingAuthentication"),
+        expected: everybody, perform: times { _ in spoofed.frame() }),
+      Attack(
+        name: "\(count) hellos with a seal of another key", counter: ("gateway", "wrongAuthentication"), expected: everybody,
+        perform: times { Self.wronglySealed(script, $0).frame() }),
+      Attack(
+        name: "\(count) hellos in the name of router 1, with priority 255", counter: ("gateway", "missingAuthentication"),
+        expected: count * (routers.count - 1), perform: times { _ in asRouter.frame() }),
+      Attack(
+        name: "\(count) hellos from beyond a router (TTL 254)", counter: ("gateway", "hopLimit"), expected: everybody,
+        perform: times { _ in spoofed.frame(hopLimit: 254) }),
+      Attack(
+        name: "\(count) times somebody says that the virtual address is at his own MAC address (gratuitous ARP)",
+        counter: ("gateway", "conflicts"), expected: 1
+      ) { sender in
+        // To the routers alone: what the hosts believe of it is theirs, and no gateway can help it.
+        let claim = LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four))
+        try times { _ in claim }(sender)
+      },
+      Attack(
+        name: "\(askers) hosts that nobody has ever seen ask for the gateway", counter: ("gateway", "questions"), expected: 1
+      ) { sender in
+        for index in 0..<askers {
+          let asker: [UInt8] = [
+            0x02, 0xaa, 0, UInt8(truncatingIfNeeded: index >> 16), UInt8(truncatingIfNeeded: index >> 8), UInt8(truncatingIfNeeded: index),
+          ]
+          let address: [UInt8] = [
+            10, UInt8(truncatingIfNeeded: 1 + index >> 16), UInt8(truncatingIfNeeded: index >> 8), UInt8(truncatingIfNeeded: index),
+          ]
+          try? sender.send(LanFrame.arpRequest(from: asker, address, for: GatewayPlan.virtualAddress(.four)))
+        }
+      },
+    ]
+  }
+
+  private static func malformed(_ script: GlbpScript, _ index: Int) -> GlbpScript {
+    var script = script
+    let whole = script.hello
+    let forwarder = script.forwarder(1)
+    script.rawTlvs =
+      switch index % 5 {
+      case 0: Array(whole.prefix(1 + index % 27))
+      case 1: [1, 0] + whole.dropFirst(2)
+      case 2: whole + [2, 200] + forwarder.dropFirst(2)
+      case 3: whole + [2, 1]
+      default: whole + [UInt8.random(in: 4...255), 255, 1]
+      }
+    return script
+  }
+
+  /// Our own seal's type with a code under another key: whoever does not know the key cannot do better.
+  private static func wronglySealed(_ script: GlbpScript, _ index: Int) -> GlbpScript {
+    var script = script
+    script.rawTlvs = script.hello + GlbpScript.seal(code: (0..<32).map { _ in UInt8.random(in: 0...255) }, sequence: UInt64(index))
+    return script
+  }
+}
+
+/// What `skein lab gateway-intruders` found.
+public struct GatewayIntrudersReport: LabReport, Equatable {
+  public struct Attack: Codable, Equatable, Sendable {
+    public var name: String
+    /// The counter of `skein counters` that must show it.
+    public var counter: String
+    public var counted: Int
+    public var expected: Int
+  }
+  public var askers: Int
+  public var attacks: [Attack] = []
+  /// Each daemon's memory.
+  public var residentBytesBefore: [Int] = []
+  public var residentBytesAfter: [Int] = []
+  public var activeChanged = false
+  public var holdersChanged = false
+  /// The hosts' packets meanwhile.
+  public var packets = 0
+  public var lost = 0
+  public var forwardedTwice = 0
+
+  init(askers: Int) { self.askers = askers }
+
+  /// What a daemon's memory may grow by: a bounded table fills once.
+  private static let growthLimit = 16 << 20
+  private var growth: Int { zip(residentBytesAfter, residentBytesBefore).map { $0 - $1 }.max() ?? 0 }
+
+  public var succeeded: Bool {
+    attacks.allSatisfy { $0.counted >= $0.expected } && growth <= Self.growthLimit && !activeChanged && !holdersChanged && lost == 0
+      && forwardedTwice == 0
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\nWhat intruders did:", to: &output)
+    for attack in attacks {
+      print(verdict(attack.counted >= attack.expected, "\(attack.name): counted \(attack.counted) (\(attack.counter))"), to: &output)
+    }
+    print(verdict(!activeChanged && !holdersChanged, "the active gateway and every holder are as before"), to: &output)
+    print(
+      verdict(growth <= Self.growthLimit, "memory grew by \(growth >> 10) KiB at most, of \((residentBytesAfter.max() ?? 0) >> 20) MiB"),
+      to: &output)
+    print(
+      verdict(lost == 0 && forwardedTwice == 0, "of \(packets) packets of the hosts \(lost) were lost, \(forwardedTwice) forwarded twice"),
+      to: &output)
+  }
+}

@@ -1,0 +1,153 @@
+import Foundation
+
+/// The peer to be compared with: the same routers and hosts, and VRRP. One router forwards for everybody, the others wait.
+final class VrrpGateway: GatewayUnderTest {
+  enum Daemon: String, CaseIterable, Sendable {
+    /// Debian's keepalived: the address moves, and hosts are told of it by gratuitous ARP.
+    case keepalived
+    /// FRR's: the address has VRRP's own MAC address, on a macvlan.
+    case vrrpd
+  }
+
+  let topology: GatewayTopology
+  private let daemon: Daemon
+  private let advertSeconds: Double
+  private var children: [Int: [ChildProcess]] = [:]
+
+  private static let group = 77
+  private static let frr = "/usr/lib/frr"
+  private static let virtualInterface = "vrrp4"
+
+  /// - Parameter advertSeconds: how often the active router says that it lives; it is missed after three times that and a bit.
+  init(topology: GatewayTopology, daemon: Daemon, advertSeconds: Double) throws {
+    self.topology = topology
+    self.daemon = daemon
+    self.advertSeconds = advertSeconds
+    switch daemon {
+    case .keepalived: try requireTools(["keepalived": "keepalived"])
+    case .vrrpd:
+      guard access("\(Self.frr)/vrrpd", X_OK) == 0 else { throw LabError.missingTool("vrrpd", package: "frr") }
+    }
+    for router in topology.plan.routers {
+      let namespace = topology.plan.namespace(ofRouter: router)
+      try topology.launcher.set(
+        [
+          ("net/ipv4/ip_forward", "1"), ("net/ipv4/conf/all/send_redirects", "0"), ("net/ipv4/conf/default/send_redirects", "0"),
+          ("net/ipv4/conf/all/rp_filter", "0"), ("net/ipv4/conf/default/rp_filter", "0"), ("net/ipv4/conf/all/arp_ignore", "1"),
+          ("net/ipv4/conf/default/arp_ignore", "1"),
+        ], in: namespace)
+      if daemon == .vrrpd { try addVirtualInterface(router, namespace) }
+      try start(router)
+    }
+  }
+
+  private func addVirtualInterface(_ router: Int, _ namespace: Namespace) throws {
+    let name = Self.virtualInterface
+    try topology.launcher.batch(
+      [
+        "link add \(name) link \(topology.plan.lanInterface(router)) address 00:00:5e:00:01:\(String(Self.group, radix: 16)) type macvlan mode bridge",
+        "address add \(GatewayPlan.virtualAddress(.four))/24 dev \(name)", "link set \(name) up",
+      ], in: namespace)
+  }
+
+  private func base(_ router: Int) -> String { "\(topology.plan.directory)/\(daemon.rawValue)-r\(router)" }
+
+  private func start(_ router: Int) throws {
+    let base = base(router)
+    let namespace = topology.plan.namespace(ofRouter: router)
+    try configuration(router).write(toFile: "\(base).conf", atomically: false, encoding: .utf8)
+    // What a killed daemon has left makes the next one believe that it runs already.
+    for ending in ["pid", "vrrp.pid", "zebra.pid", "zserv"] { unlink("\(base).\(ending)") }
+    switch daemon {
+    case .keepalived:
+      children[router] = [
+        try topology.start(
+          "keepalived-r\(router)",
+          ["keepalived", "--dont-fork", "--log-console", "--vrrp", "-f", "\(base).conf", "-p", "\(base).pid", "-r", "\(base).vrrp.pid"],
+          in: namespace)
+      ]
+    case .vrrpd:
+      try? FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+      let common = ["-z", "\(base).zserv", "--vty_socket", base, "-P", "0", "-u", "root", "-g", "root"]
+      let zebra = try topology.start(
+        "zebra-r\(router)", ["\(Self.frr)/zebra", "-f", "/dev/null", "-i", "\(base).zebra.pid"] + common, in: namespace)
+      try wait(for: "zebra of router \(router)", seconds: 10, detail: { zebra.logTail() }) { access("\(base).zserv", F_OK) == 0 }
+      let vrrpd = try topology.start(
+        "vrrpd-r\(router)", ["\(Self.frr)/vrrpd", "-f", "\(base).conf", "-i", "\(base).vrrp.pid"] + common, in: namespace)
+      children[router] = [vrrpd, zebra]
+    }
+  }
+
+  private func configuration(_ router: Int) -> String {
+    let interface = topology.plan.lanInterface(router)
+    let address = GatewayPlan.virtualAddress(.four)
+    switch daemon {
+    case .keepalived:
+      return """
+        global_defs {
+          router_id r\(router)
+        }
+        vrrp_instance lab {
+          interface \(interface)
+          state BACKUP
+          version \(advertSeconds < 1 ? 3 : 2)
+          virtual_router_id \(Self.group)
+          priority \(110 - router)
+          advert_int \(advertSeconds)
+          virtual_ipaddress {
+            \(address)/24
+          }
+        }
+
+        """
+    case .vrrpd:
+      return """
+        interface \(interface)
+         vrrp \(Self.group) version 3
+         vrrp \(Self.group) priority \(110 - router)
+         vrrp \(Self.group) advertisement-interval \(Int(advertSeconds * 1000))
+         vrrp \(Self.group) ip \(address)
+
+        """
+    }
+  }
+
+  /// The router of the highest priority is the active one whenever it is there.
+  func victims(_ wish: GatewayVictim) throws -> [Int] { wish == .both ? [1, 2] : [1] }
+
+  private func signal(_ router: Int, _ number: Int32) { for child in children[router] ?? [] { child.signal(number) } }
+
+  func fail(_ router: Int, by failure: GatewayFailure) throws {
+    switch failure {
+    case .kill, .return:
+      try topology.setCarriers(ofRouter: router, up: false)
+      signal(router, SIGKILL)
+    case .stop: signal(router, SIGSTOP)
+    case .link: try topology.setLan(ofRouter: router, up: false)
+    }
+  }
+
+  func heal(_ router: Int, after failure: GatewayFailure) throws {
+    switch failure {
+    case .kill, .return:
+      for child in children[router] ?? [] { child.end() }
+      if daemon == .keepalived {
+        // A machine that has started anew has no address left over.
+        let words = ["address", "delete", "\(GatewayPlan.virtualAddress(.four))/24", "dev", topology.plan.lanInterface(router)]
+        _ = try? topology.launcher.run(["ip", "-n", topology.plan.namespace(ofRouter: router).name] + words)
+      }
+      try topology.setCarriers(ofRouter: router, up: true)
+      try start(router)
+    case .stop: signal(router, SIGCONT)
+    case .link: try topology.setLan(ofRouter: router, up: true)
+    }
+  }
+
+  var silenceCertainAfterMilliseconds: Int { Int(advertSeconds * 4000) + 300 }
+
+  /// Nobody takes the address within three intervals and a bit of the last change.
+  func waitUntilReady(_ routers: [Int]) throws {
+    for router in routers { for child in children[router] ?? [] { try child.checkAlive() } }
+    try pause(milliseconds: Int(advertSeconds * 5000) + 1500)
+  }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Lab
+
+extension SteeringMethod: ExpressibleByArgument {}
+extension GatewayFailure: ExpressibleByArgument {}
+extension GatewayVictim: ExpressibleByArgument {}
+
+/// What the virtual gateway's labs take.
+struct LabGatewayArguments: ParsableArguments {
+  @OptionGroup var output: OutputOptions
+  @Flag(name: .shortAndLong, help: "Show every command that is run.") var verbose = false
+  @Option(help: "Where the routers' packet path runs: xdp, xdp-generic or packet-socket; each chooses when not said.")
+  var packetPath: String?
+
+  var options: LabOptions { LabOptions(console: Console(verbose: verbose, quiet: output.json), packetPath: packetPath) }
+
+  /// Runs a lab command, prints what it found, and fails when what it checks does not hold.
+  func perform(_ command: some LabCommand) throws {
+    let report = try command.run()
+    print(output.json ? try report.json() : report.text())
+    if !report.succeeded { throw ExitCode.failure }
+  }
+}
+
+extension LabCommands {
+  struct Gateway: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Several routers behind one address: unequal load is made equal, a router dies, and returns.")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "How many routers.") var routers = 3
+    @Option(help: "How many hosts.") var hosts = 12
+    @Option(help: "answers, moves or hybrid; without it, the demonstration, in which a router dies as well.") var method: SteeringMethod?
+    func run() throws { try lab.perform(Lab.GatewayCommand(routers: routers, hosts: hosts, method: method, options: lab.options)) }
+  }
+
+  struct GatewayFailover: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-failover", abstract: "How long do a dead router's hosts get nothing through, and does anybody else notice?")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "avf, avg or both (the active one and its standby together).") var victim = GatewayVictim.avf
+    @Option(help: "kill, stop, link or return.") var how = GatewayFailure.kill
+    @Option(help: "How often a router says that it lives, such as 200ms.", transform: DetectionOption.read) var hello = 200
+    @Option(help: "How long a silent router keeps its part, such as 650ms.", transform: DetectionOption.read) var hold = 650
+    @Option(help: "cisco: hello 3 s and hold 10 s.") var timers: TimerProfile?
+    @Option(help: "How many times.") var runs = 10
+    @Option(help: "How many times keepalived and FRR's vrrpd are measured beside it; 0 for not at all.") var peerRuns = 0
+    enum TimerProfile: String, ExpressibleByArgument, CaseIterable { case cisco, skein }
+
+    func run() throws {
+      var command = GatewayFailoverCommand(
+        victim: victim, failure: how, helloMilliseconds: hello, holdMilliseconds: hold, runs: runs, peerRuns: peerRuns, options: lab.options
+      )
+      command.usesCiscoTimers = timers == .cisco
+      try lab.perform(command)
+    }
+  }
+
+  struct GatewayForeign: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-foreign", abstract: "A router of another make that speaks GLBP: is it followed, and taken over from?")
+    @OptionGroup var lab: LabGatewayArguments
+    func run() throws { try lab.perform(GatewayForeignCommand(options: lab.options)) }
+  }
+
+  struct GatewayIntruders: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-intruders", abstract: "Forged, broken and far too many messages: is all of it counted, and does nothing change?")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "How many hosts that nobody knows ask for the gateway.") var askers = 100_000
+    func run() throws { try lab.perform(GatewayIntrudersCommand(askers: askers, options: lab.options)) }
+  }
+
+  struct GatewayExport: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-export", abstract: "Do hosts, routers and an IPFIX collector agree to the octet, and does tshark read every message?")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "How many datagrams each host sends.") var packets = 2000
+    func run() throws { try lab.perform(GatewayExportCommand(packets: packets, options: lab.options)) }
+  }
+}
