@@ -26,6 +26,8 @@ struct SkeinSettings: Hashable, Sendable {
   var withoutMulticast = false
   /// Whether router work is the cluster's (`routing`).
   var routing = false
+  /// Whether the members are a virtual gateway's routers, and share nothing else.
+  var hasGateway = false
   /// The text of the personality that all begin with, as version 1; nil for none.
   var personality: String?
 }
@@ -91,13 +93,25 @@ final class SkeinCluster: ClusterUnderTest {
         member: \(member)
         interface: \(Plan.interface)
         address: \(plan.address(ofMember: member, .four))
-        addresses: [\(shared)]
+        \(settings.hasGateway ? "" : "addresses: [\(shared)]")
         delivery: \(settings.delivery.rawValue)
         detection: \(settings.detectionMilliseconds)ms
         credentials: \(file(member, "pem"))
         partition: \(settings.partition.rawValue)
         members: \(plan.memberCount)
-      \(optionalLines(member).map { "  \($0)\n" }.joined())\(path)api: \(api(member))
+      \(optionalLines(member).map { "  \($0)\n" }.joined())\(gatewayLines)\(path)api: \(api(member))
+
+      """
+  }
+
+  private var gatewayLines: String {
+    guard settings.hasGateway else { return "" }
+    return """
+      gateway:
+        group: \(Self.gatewayGroup)
+        address: \(Plan.clusterAddress(.four))
+        forwarderPreempt: 1s
+        steering: { method: moves, window: 1s, betweenMoves: 1s }
 
       """
   }
