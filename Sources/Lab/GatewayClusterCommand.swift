@@ -72,7 +72,16 @@ final class GatewayClusterMeasurement {
       try cluster.startDaemon(member)
       try cluster.waitUntilForwarding(members: members)
     }
+    try during("crash") {
+      try cluster.crash(member)
+      try pause(milliseconds: 1000)
+      try cluster.waitUntilForwarding(members: members)
+    }
     let master = try cluster.master()
+    try during("restart") {
+      try cluster.restart(member)
+      try cluster.waitUntilForwarding(members: members)
+    }
     try during("leave") {
       try cluster.leave(master)
       try cluster.waitUntilForwarding(members: members.filter { $0 != master })
@@ -216,7 +225,7 @@ extension SkeinCluster {
 public struct GatewayClusterReport: LabReport, Equatable {
   public var members: Int
   public var packets: Int
-  /// Packets that came out nowhere, by operation: move, drain, leave, return.
+  /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
   public var lost: [String: Int]
   /// Moves that the plan made.
   public var moves: Int

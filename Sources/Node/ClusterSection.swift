@@ -49,7 +49,8 @@ extension ClusterSection {
     checkTogether(&section)
     if section.isSet("addresses"), addresses.isEmpty, !hasGateway { section.problem("addresses", "names no address that could be shared") }
     if hasGateway, delivery == .forwarding {
-      section.problem("delivery", "is forwarding; with a `gateway` section it should be multicast or unicast: no member sees the others' hosts")
+      section.problem(
+        "delivery", "should be multicast or unicast beside a `gateway` section: a virtual MAC address has no master before it")
     }
     guard identifier != nil, member != nil, interface != nil, credentials != nil, !addresses.isEmpty || hasGateway else { return nil }
   }

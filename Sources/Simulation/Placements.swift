@@ -33,7 +33,7 @@ extension World {
 
   /// The machine's node hears of the map, and says so to its member.
   mutating func tellPlaces(_ index: Int, within delay: UInt64) {
-    guard options.faults.contains(.placements) else { return }
+    guard options.faults.contains(.placements), !options.hasGateway else { return }
     queue.add(.place, at: time + 1 + random.below(delay), machine: index)
   }
 
@@ -47,6 +47,8 @@ extension World {
 
   /// A unit that is not where it belongs, though it could be.
   func misplacement(_ snapshot: ClusterMember.Snapshot) -> String? {
+    let places = options.hasGateway ? snapshot.places : self.places
+    if options.hasGateway, places.isEmpty { return "the gateway has placed no virtual MAC address" }
     for (unit, place) in places.sorted(by: { $0.key < $1.key }) {
       guard let member = snapshot.members.first(where: { $0.profile.identifier == place }), !member.isDraining else { continue }
       guard machines[Int(place.rawValue) - 1].path.mine.contains(unit) else { return "unit \(unit) is not at its place, \(place.rawValue)" }
