@@ -46,7 +46,8 @@ extension Shared {
     measurement.measure(volumes.filter { carriesTraffic($0.key) }, at: now)
   }
 
-  private func carriesTraffic(_ forwarder: UInt8) -> Bool {
+  /// Whether this gateway forwards for it: by its own word, or inside a cluster by the cluster's.
+  func carriesTraffic(_ forwarder: UInt8) -> Bool {
     if case .seated(let seat) = state { return seat.owners[forwarder] == own }
     return carries(forwarder)
   }

@@ -30,6 +30,8 @@ struct SkeinSettings: Sendable {
   var withoutMulticast = false
   /// Whether router work is the cluster's (`routing`).
   var routing = false
+  /// Whether the members are a virtual gateway's routers, and share nothing else.
+  var hasGateway = false
   /// The text of the personality that all begin with, as version 1; nil for none.
   var personality: String?
 }
@@ -96,13 +98,25 @@ final class SkeinCluster: ClusterUnderTest {
         member: \(member)
         interface: \(Plan.interface)
         address: \(plan.address(ofMember: member, .four))
-        addresses: [\(shared)]
+        \(settings.hasGateway ? "" : "addresses: [\(shared)]")
         delivery: \(settings.delivery.rawValue)
         detection: \(settings.detectionMilliseconds)ms
         credentials: \(file(member, "pem"))
         partition: \(settings.partition.rawValue)
         members: \(members.count)
-      \(optionalLines(member).map { "  \($0)\n" }.joined())\(extra)\(path)api: \(api(member))
+      \(optionalLines(member).map { "  \($0)\n" }.joined())\(extra)\(gatewayLines)\(path)api: \(api(member))
+
+      """
+  }
+
+  private var gatewayLines: String {
+    guard settings.hasGateway else { return "" }
+    return """
+      gateway:
+        group: \(Self.gatewayGroup)
+        address: \(Plan.clusterAddress(.four))
+        forwarderPreempt: 1s
+        steering: { method: moves, window: 1s, betweenMoves: 1s }
 
       """
   }

@@ -121,10 +121,11 @@ extension Daemon {
     if let stopsAt, now >= stopsAt { return stop(keeping: false) }
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
+    runTrackedCommands(at: now)
     if now >= nextMinorRound { minorRound(at: now) }
     housekeeping?.deadline =
       held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty
-      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
+      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound, nextTrackedCommands(at: now))
   }
 
   /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.

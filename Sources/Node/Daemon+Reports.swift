@@ -169,7 +169,8 @@ extension Daemon: Controllable {
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
-      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: section.addresses[0].address
+      tables: backend.tables, slots: slots, shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
+      clusterAddress: section.addresses.first?.address ?? gateway?.section.addresses.first ?? machine.ownAddress
     ).trace(request)
   }
 

@@ -190,14 +190,12 @@ actor GatewayDaemon {
   func reloadNow() -> CommandReport {
     do {
       let new = try Configuration.read(try String(contentsOfFile: file, encoding: .utf8), file: file)
-      guard var changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
-      let weight = changed.weight.maximum
-      changed.weight.maximum = section.weight.maximum
-      guard changed == section else {
-        return CommandReport(
-          done: false, text: "nothing changed: of `gateway` only `weight.maximum` can change without a restart of the daemon")
+      guard let changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
+      let fixed = GatewaySection.settingsThatNeedRestart(changed, comparedTo: section)
+      guard fixed.isEmpty else {
+        return CommandReport(done: false, text: "nothing changed: \(fixed[0]) can change only with a restart of the daemon")
       }
-      gateway.handle(.setWeight(UInt8(clamping: weight)))
+      gateway.handle(.setWeight(UInt8(clamping: changed.weight.maximum)))
       events.append(kind: "reload", text: "the configuration was read again")
       return CommandReport(done: true, text: "reloaded \(file)")
     } catch {

@@ -160,7 +160,11 @@ final class GatewayRunner {
 
   private func send(_ packet: GlbpPacket, from sources: [GatewayRouter.Source]) {
     guard mode == .alone else {
-      for case .forwarder(let number) in sources { teachSwitches(number) }
+      // A process that was stopped finds out by its lease that these are others' now.
+      let hasLease = backend.tables.leaseDeadline > BootClock.now()
+      for case .forwarder(let number) in sources where hasLease && backend.tables.units[Int(number)].mine == UInt8(skein_mine) {
+        teachSwitches(number)
+      }
       return surroundings.broadcast(packet.encode())
     }
     for source in sources {
@@ -191,12 +195,6 @@ final class GatewayRunner {
   func teachSwitches(_ forwarder: UInt8) {
     let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
     do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
-  }
-
-  /// Whether the unit is one of the group's forwarders.
-  func isForwarder(_ unit: Int) -> Bool {
-    guard let number = UInt8(exactly: unit), number > 0 else { return false }
-    return router.snapshot(at: BootClock.now()).forwarders.contains { $0.number == number }
   }
 
   /// Whether a frame is to one of the group's virtual MAC addresses.

@@ -36,6 +36,9 @@ extension GatewaySection {
         "is \(self.interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one"
       )
     }
+    if let cluster, self.ownAddress != cluster.address {
+      section.problem("ownAddress", "is another than `cluster.address`; inside a cluster a machine has one address, so remove it")
+    }
     guard group != nil, interface != nil, !addresses.isEmpty else { return nil }
   }
 

@@ -23,7 +23,7 @@ struct Machine {
       case .forwarding: interface.ethernetAddress
       case .unicast, .multicast:
         EthernetAddress.shared(
-          cluster: section.identifier, address: section.addresses[0].address, multicast: section.delivery == .multicast)
+          cluster: section.identifier, address: section.addresses.first?.address ?? .unspecified, multicast: section.delivery == .multicast)
       }
   }
 

@@ -10,8 +10,8 @@ struct EventQueue {
   }
 
   enum Kind: UInt8 {
-    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching, addressQuestion
-    case addressAnswer
+    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching, gatewayTimer
+    case measure, addressQuestion, addressAnswer
   }
 
   private var heap: [Entry] = []

@@ -56,7 +56,9 @@ struct World {
     let skew = Int64(options.clockSkew * 1e9)
     let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
     let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
-    return Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+    var machine = Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+    machine.gateway = makeGateway(profile)
+    return machine
   }
 
   private func configuration(_ profile: MemberProfile) -> ClusterMember.Configuration {
@@ -76,6 +78,7 @@ struct World {
     let lease = Instant(nanoseconds: machines[index].path.lease)
     feed(.start(claims: claims, leaseDeadline: lease), to: index)
     tellPlaces(index, within: 1_000_000_000)
+    startGateway(index)
   }
 
   /// The process ends; everything it knew is gone.
@@ -85,6 +88,8 @@ struct World {
     machines[index].process = .dead
     machines[index].profile.incarnation = random.next()
     machines[index].member = ClusterMember(configuration: configuration(machines[index].profile))
+    machines[index].gateway = makeGateway(machines[index].profile)
+    machines[index].gatewayRun &+= 1
     machines[index].keys = Machine.Keys()
     machines[index].outgoingSequence = 0
     machines[index].awaited = [:]
@@ -109,6 +114,7 @@ struct World {
     let backlog = machines[index].backlog
     machines[index].backlog = []
     for datagram in backlog { deliver(datagram, to: index) }
+    wakeGateway(index)
   }
 
   // MARK: Feeding members
@@ -118,6 +124,7 @@ struct World {
     let actions = machines[index].member.handle(event, at: now, using: &memberRandom)
     for action in actions { carryOut(action, index) }
     setTimer(index)
+    if options.hasGateway, actions.contains(where: \.concernsGateway) { tellGateway(index) }
   }
 
   private mutating func setTimer(_ index: Int) {
@@ -239,7 +246,7 @@ struct World {
 
   // MARK: The wire
 
-  private mutating func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection, _ index: Int) {
+  mutating func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection, _ index: Int) {
     machines[index].outgoingSequence += 1
     let keys = machines[index].keys
     let key = protection == .sealed ? keys.groupKeys[keys.sending] ?? 0 : 0
@@ -312,6 +319,7 @@ struct World {
     } else if datagram.protection == .sealed, options.safetyRules.contains(.authentication) {
       return hearStranger(datagram, index)
     }
+    if options.hasGateway, isAuthentic, takeGatewayMessage(datagram, index) { return }
     let envelope = ClusterMember.Envelope(
       sender: datagram.sender, incarnation: datagram.incarnation, protection: datagram.protection, epoch: datagram.epoch,
       sequence: datagram.sequence, sourceAddress: datagram.sourceAddress, isAuthentic: isAuthentic)
@@ -402,6 +410,8 @@ struct World {
     case .sample: sample()
     case .place: place(index)
     case .rearrange: rearrange()
+    case .gatewayTimer: lookAtGatewayTimer(entry.value, index)
+    case .measure: measureGateway(entry.value, index)
     case .switching: break
     case .addressQuestion: answerForAddresses(index, to: Int(entry.value))
     case .addressAnswer: hearOwner(Int(entry.value), at: index)

@@ -10,7 +10,7 @@ struct LabCommands: ParsableCommand {
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
       Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Flood.self, Intruders.self, Gateway.self, GatewayFailover.self,
-      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self,
+      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
     ])
 }
 
@@ -171,6 +171,14 @@ extension LabCommands {
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
     func run() throws { try lab.perform(Lab.PersonalityCommand(mode: mode, family: family, options: lab.options)) }
+  }
+  struct GatewayCluster: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-cluster",
+      abstract: "A virtual gateway inside a cluster: virtual MACs move, members leave, die and hang. Is a packet lost, or forwarded twice?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "How often members fail.") var runs = 3
+    func run() throws { try lab.perform(GatewayClusterCommand(runs: runs, options: lab.options)) }
   }
   struct Routing: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "The cluster as a router: is every packet routed once, and by whom?")
