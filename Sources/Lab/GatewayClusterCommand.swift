@@ -107,7 +107,7 @@ final class GatewayClusterMeasurement {
     moves = try movesPlanned() - before
   }
 
-  private func movesPlanned() throws -> Int { try cluster.counters(cluster.master())["gateway.moves"] ?? 0 }
+  private func movesPlanned() throws -> Int { try cluster.counterTable(cluster.master())["gateway.moves"] ?? 0 }
 
   private func during(_ operation: String, _ body: () throws -> Void) throws {
     let start = stream.mark
