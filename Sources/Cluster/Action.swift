@@ -143,3 +143,15 @@ extension ClusterMember {
     case placement
   }
 }
+
+extension ClusterMember.Action {
+  /// Whether after it the snapshot may show other members, another master or other owners.
+  public var changesMembership: Bool {
+    switch self {
+    case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
+    case .send, .setLease, .setHashSeed, .releaseHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState, .abandonState,
+      .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
+      false
+    }
+  }
+}

@@ -18,7 +18,7 @@ extension Daemon {
       let actions = member.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
       next += 1
       for action in actions { carryOut(action) }
-      if actions.contains(where: \.concernsGateway) { gatewayIsBehind = true }
+      if actions.contains(where: \.changesMembership) { gatewayIsBehind = true }
     }
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
@@ -187,17 +187,5 @@ extension Daemon {
     // The last units' next owners may still ask for the packets held here.
     stopsAt = BootClock.now() + InFlight.limit * 2
     housekeeping?.deadline = stopsAt
-  }
-}
-
-extension ClusterMember.Action {
-  /// Whether it changes what the gateway knows of the cluster: the master, the members, who of them drains, and whose the units are.
-  fileprivate var concernsGateway: Bool {
-    switch self {
-    case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
-    case .send, .setLease, .setHashSeed, .releaseHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState, .abandonState,
-      .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality:
-      false
-    }
   }
 }

@@ -136,15 +136,3 @@ extension World {
     feedGateway(.traffic(volumes), to: index)
   }
 }
-
-extension ClusterMember.Action {
-  /// Whether it changes what a gateway knows of its cluster.
-  var concernsGateway: Bool {
-    switch self {
-    case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
-    case .send, .setLease, .setHashSeed, .releaseHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState, .abandonState,
-      .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality:
-      false
-    }
-  }
-}

@@ -124,7 +124,7 @@ struct World {
     let actions = machines[index].member.handle(event, at: now, using: &memberRandom)
     for action in actions { carryOut(action, index) }
     setTimer(index)
-    if options.hasGateway, actions.contains(where: \.concernsGateway) { tellGateway(index) }
+    if options.hasGateway, actions.contains(where: \.changesMembership) { tellGateway(index) }
   }
 
   private mutating func setTimer(_ index: Int) {
