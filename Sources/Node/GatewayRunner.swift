@@ -56,7 +56,7 @@ final class GatewayRunner {
   /// The question that is being answered: its frame says more than the decision maker needs.
   var question: AddressQuery?
   /// The forwarders whose virtual MAC addresses the interface must hear.
-  private var heard: Set<UInt8> = []
+  private(set) var heard: Set<UInt8> = []
   private var waitingEvents: [GatewayRouter.Event] = []
   private var isHandling = false
 
@@ -125,6 +125,8 @@ final class GatewayRunner {
     case .hold(let forwarder):
       backend.tables.setUnit(Int(forwarder), owner: 0, isAcknowledged: false, isMine: false, isMoving: true)
       hear(forwarder, true)
+      // Before the hello that makes the old holder stop: what the switches sent there until now was on the wire before that hello.
+      teachSwitches(forwarder)
     case .stop(let forwarder):
       backend.tables.setUnit(Int(forwarder), owner: nil, isAcknowledged: false, isMine: false)
       hear(forwarder, false)
@@ -190,8 +192,8 @@ final class GatewayRunner {
     } catch { questions.unsent += 1 }
   }
 
-  /// Inside a cluster nothing else leaves from a virtual MAC address: a reverse ARP request, as hypervisors send it for a machine that has
-  /// moved, tells the switches where it is, and hosts do not heed it.
+  /// A reverse ARP request, as hypervisors send it for a machine that has moved, tells the switches where an address is; hosts do not heed it.
+  /// Inside a cluster nothing else leaves from a virtual MAC address.
   func teachSwitches(_ forwarder: UInt8) {
     let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
     do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
