@@ -14,6 +14,7 @@ public struct GatewayClusterCommand: LabCommand {
   public func run() throws -> GatewayClusterReport {
     guard options.members >= 3 else { throw LabError.badOption("three members are the least: one fails, and two share its work") }
     guard 1...100 ~= runs else { throw LabError.badOption("--runs is 1 to 100, not \(runs)") }
+    try requireTools(["ping": "iputils-ping"])
     var settings = try options.settings(delivery: .multicast, detectionMilliseconds: 200)
     settings.hasGateway = true
     return try options.withCluster(settings) { cluster in
@@ -44,6 +45,8 @@ final class GatewayClusterMeasurement {
   var forwardedAfterLease = 0
   var leaseExpired = 0
   var moves = 0
+  var pings = 0
+  var answered = 0
 
   init(cluster: SkeinCluster, stream: GatewayClusterStream, all: [UInt8], console: Console) {
     self.cluster = cluster
@@ -92,6 +95,18 @@ final class GatewayClusterMeasurement {
     }
   }
 
+  /// A host that knows nothing asks who its gateway is, and pings the gateway and a machine behind it.
+  private func ask() throws {
+    let host = cluster.topology.plan.clientNamespace(.near)
+    let gateway = Plan.clusterAddress(.four)
+    for destination in [gateway, Plan.clientAddress(0, .four, .far)] {
+      try cluster.topology.batch(["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway)"], in: host)
+      let text = try cluster.topology.launcher.run(["sh", "-c", "ping -n -q -c 1 -W 2 \(destination) || true"], in: host)
+      pings += 1
+      answered += RoutingReport.number(before: " received", in: text) ?? 0
+    }
+  }
+
   /// All traffic goes to one member's forwarders; the plan gives some of them to others. Then it is even again, and they go back.
   private func move(to member: Int) throws {
     let own = try cluster.forwarders(of: members).filter { $0.value == member }.map(\.key)
@@ -113,6 +128,7 @@ final class GatewayClusterMeasurement {
     let start = stream.mark
     try body()
     try pause(milliseconds: 500)
+    try ask()
     let end = stream.mark
     try pause(milliseconds: 200)
     let lost = stream.datagrams(start..<end).lost
@@ -136,6 +152,7 @@ final class GatewayClusterMeasurement {
 
   private func note(_ start: Int, _ bereft: Set<UInt8>, _ what: String) throws {
     try pause(milliseconds: 500)
+    try ask()
     let end = stream.mark
     try pause(milliseconds: 200)
     let datagrams = stream.datagrams(start..<end)
@@ -237,6 +254,9 @@ public struct GatewayClusterReport: LabReport, Equatable {
   /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
   public var forwardedAfterLease: Int
   public var leaseExpired: Int
+  /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
+  public var pings: Int
+  public var pingsAnswered: Int
   public var succeeded: Bool
 
   init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
@@ -249,7 +269,11 @@ public struct GatewayClusterReport: LabReport, Equatable {
     forwardedTwice = datagrams.twice
     forwardedAfterLease = measurement.forwardedAfterLease
     leaseExpired = measurement.leaseExpired
-    succeeded = forwardedTwice == 0 && forwardedAfterLease == 0 && lost.values.allSatisfy { $0 == 0 } && lostOfSurvivors == 0 && moves > 0
+    pings = measurement.pings
+    pingsAnswered = measurement.answered
+    succeeded =
+      pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && lost.values.allSatisfy { $0 == 0 }
+      && lostOfSurvivors == 0 && moves > 0
   }
 
   public func render(to output: inout some TextOutputStream) {
@@ -258,6 +282,8 @@ public struct GatewayClusterReport: LabReport, Equatable {
     for (operation, count) in lost.sorted(by: { $0.key < $1.key }) {
       print(verdict(count == 0, "\(operation): lost \(count)"), to: &output)
     }
+    print(
+      verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered"), to: &output)
     print(verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)"), to: &output)
     print(verdict(lostOfSurvivors == 0, "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"), to: &output)
     print(

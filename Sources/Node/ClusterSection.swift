@@ -47,7 +47,10 @@ extension ClusterSection {
     readHold(&section)
     readHooks(&section)
     checkTogether(&section)
-    if section.isSet("addresses"), addresses.isEmpty, !hasGateway { section.problem("addresses", "names no address that could be shared") }
+    let isExplained = section.problems.problems.contains { $0.setting == "cluster.addresses" }
+    if section.isSet("addresses"), addresses.isEmpty, !hasGateway, !isExplained {
+      section.problem("addresses", "names no address that could be shared")
+    }
     if hasGateway, delivery == .forwarding {
       section.problem(
         "delivery", "should be multicast or unicast beside a `gateway` section: a virtual MAC address has no master before it")

@@ -1,4 +1,5 @@
 import Foundation
+import Gateway
 import Testing
 import Wire
 
@@ -77,9 +78,10 @@ import Wire
     try body(.key(file: file.path(percentEncoded: false)))
   }
 
-  /// A frame's UDP payload: after 14 octets of Ethernet, 20 of IPv4 and 8 of UDP.
+  /// A frame's UDP payload: after 14 octets of Ethernet, 20 of IPv4 and 8 of UDP, whose length says where Ethernet's padding begins.
   private func payload(_ messenger: inout GatewayMessenger) -> [UInt8] {
-    Array(messenger.frame(Self.packet, from: EthernetAddress(bits: 0x0200_0000_0001)).dropFirst(42))
+    let frame = messenger.frame(Self.packet, from: EthernetAddress(bits: 0x0200_0000_0001))
+    return Array(frame[42..<34 + (Int(frame[38]) << 8 + Int(frame[39]))])
   }
 
   private func isAuthentic(_ payload: [UInt8], _ messenger: inout GatewayMessenger) -> Bool? {
