@@ -63,14 +63,8 @@ extension GatewayRunner {
   func measure(at now: Instant) {
     let volumes = backend.tables.volumes
     handle(.traffic(volumes))
-    if mode == .cluster { remindSwitches() }
     for change in tracked.look() { handle(.tracked(change.index, isUp: change.isUp)) }
     exporter?.export(volumes, at: now)
-  }
-
-  /// Inside a cluster no hello leaves from a virtual MAC address: the switches would forget where it is.
-  private func remindSwitches() {
-    for forwarder in heard where backend.tables.units[Int(forwarder)].mine == UInt8(skein_mine) { teachSwitches(forwarder) }
   }
 
   /// A tracked command's result.

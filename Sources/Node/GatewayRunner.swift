@@ -56,7 +56,7 @@ final class GatewayRunner {
   /// The question that is being answered: its frame says more than the decision maker needs.
   var question: AddressQuery?
   /// The forwarders whose virtual MAC addresses the interface must hear.
-  private(set) var heard: Set<UInt8> = []
+  private var heard: Set<UInt8> = []
   private var waitingEvents: [GatewayRouter.Event] = []
   private var isHandling = false
 
