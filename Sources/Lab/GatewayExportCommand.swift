@@ -52,7 +52,8 @@ public struct GatewayExportCommand: LabCommand {
     let flows = "\(plan.directory)/flows"
     try FileManager.default.createDirectory(atPath: flows, withIntermediateDirectories: true)
     let collector = try topology.start(
-      "nfcapd", ["nfcapd", "-b", GatewayPlan.serverAddress(.four), "-p", "\(Self.port)", "-w", flows, "-t", "300"], in: plan.serverNamespace)
+      "nfcapd", ["nfcapd", "-b", GatewayPlan.serverAddress(.four), "-p", "\(Self.port)", "-w", flows, "-t", "300"], in: plan.serverNamespace
+    )
     try pause(milliseconds: 500)
     try collector.checkAlive()
     let group = try GatewayGroup(topology: topology, settings: settings)
@@ -101,7 +102,7 @@ public struct GatewayExportCommand: LabCommand {
 
   /// What the collector has for each virtual MAC address.
   private func collected(_ topology: GatewayTopology, _ flows: String) throws -> [String: GatewayExportReport.Volume] {
-    let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idm %odm %pkt %byt"])
+    let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idmc %odmc %pkt %byt"])
     var result: [String: GatewayExportReport.Volume] = [:]
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ").map(String.init)
@@ -137,8 +138,12 @@ public struct GatewayExportReport: LabReport, Equatable {
     /// Of whole frames.
     public var octets = 0
 
-    static func + (left: Volume, right: Volume) -> Volume { Volume(packets: left.packets + right.packets, octets: left.octets + right.octets) }
-    static func - (left: Volume, right: Volume) -> Volume { Volume(packets: left.packets - right.packets, octets: left.octets - right.octets) }
+    static func + (left: Volume, right: Volume) -> Volume {
+      Volume(packets: left.packets + right.packets, octets: left.octets + right.octets)
+    }
+    static func - (left: Volume, right: Volume) -> Volume {
+      Volume(packets: left.packets - right.packets, octets: left.octets - right.octets)
+    }
   }
   /// Messages between the routers, as another make's dissector sees them.
   public struct Messages: Codable, Equatable, Sendable {
@@ -167,7 +172,9 @@ public struct GatewayExportReport: LabReport, Equatable {
     print("\n  virtual MAC          hosts sent              routers counted         the collector has    (packets, octets)", to: &output)
     func words(_ volume: Volume?) -> String { volume.map { "\($0.packets) \($0.octets)" } ?? "nothing" }
     for address in Set(sent.keys).union(counted.keys).union(collected.keys).sorted() {
-      print("  \(address.padding(19))  \(words(sent[address]).padding(22))  \(words(counted[address]).padding(22))  \(words(collected[address]))", to: &output)
+      print(
+        "  \(address.padding(19))  \(words(sent[address]).padding(22))  \(words(counted[address]).padding(22))  \(words(collected[address]))",
+        to: &output)
     }
     print("", to: &output)
     print(verdict(counted == sent, "the routers counted exactly what the hosts sent: \(words(total(counted)))"), to: &output)
@@ -175,7 +182,9 @@ public struct GatewayExportReport: LabReport, Equatable {
     print(verdict(arrived == total(sent).packets, "at the server: \(arrived) packets, each once"), to: &output)
     for (family, messages) in [("IPv4", messagesFour), ("IPv6", messagesSix)] {
       print(
-        verdict(messages.read > 0 && messages.withWarnings == 0, "GLBP over \(family): tshark read \(messages.read) messages, warnings: \(messages.withWarnings)"),
+        verdict(
+          messages.read > 0 && messages.withWarnings == 0,
+          "GLBP over \(family): tshark read \(messages.read) messages, warnings: \(messages.withWarnings)"),
         to: &output)
     }
     print(verdict(pingsSix == 1, "ping to the address of a group that has only IPv6: \(pingsSix) of 1"), to: &output)
