@@ -75,7 +75,7 @@ extension Shared {
     guard measurement.isStale else { return }
     measurement.isStale = false
     var gateways = places.map { answering($0.address, $0.weight, $0.share, $0.carried.contains) }
-    for foreign in neighbours.all where foreign.isForeign {
+    for foreign in neighbours.foreign {
       gateways.append(answering(foreign.address, foreign.weight, 100) { foreign.carries($0) })
     }
     measurement.answers.update(gateways, hostCount: measurement.clients.count, measuredAt: measurement.measuredAt)

@@ -10,7 +10,7 @@ extension GatewayRouter {
     public var ethernetAddress: EthernetAddress
     /// One run of this daemon: higher than that of any earlier run, such as the time it started.
     public var incarnation: UInt64
-    /// What the hosts have as their gateway: an IPv4 address, a link-local IPv6 address, or both.
+    /// What the hosts have as their gateway: an IPv4 address, a link-local IPv6 address, or one of each, the first in every hello.
     public var virtualAddresses: [InternetAddress]
     public var mode = Mode.alone
     /// Of the election of the active virtual gateway, 1…255; the higher is preferred, then the higher address.

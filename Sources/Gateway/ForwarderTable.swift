@@ -24,6 +24,8 @@ struct ForwarderTable: Sendable {
 
   private var records: [Record?] = Array(repeating: nil, count: 256)
   private var highest: UInt8 = 0
+  /// How many forwarders have a record.
+  private(set) var count = 0
   private(set) var newestSerial: UInt32 = 0
 
   /// The numbers that may have a record, in rising order.
@@ -67,6 +69,7 @@ struct ForwarderTable: Sendable {
   }
 
   private mutating func put(_ record: Record, _ forwarder: UInt8) {
+    if records[Int(forwarder)] == nil { count += 1 }
     records[Int(forwarder)] = record
     highest = max(highest, forwarder)
   }

@@ -56,7 +56,6 @@ public struct GatewayRouter: Sendable {
   public init(configuration: Configuration) { shared = Shared(configuration) }
 
   public var configuration: Configuration { shared.configuration }
-  public func dump(_ f: UInt8) -> String { shared.dump(f) }
   public var counters: Counters { shared.counters }
 
   /// Feeds an event and answers what to do about it, in order.

@@ -9,7 +9,7 @@ extension Shared {
     counters.received += 1
     guard admits(packet, envelope) else { return }
     let known = neighbours[envelope.sender]
-    guard known != nil || packet.hello != nil else { return counters.withoutHello += 1 }
+    guard known != nil || !packet.hellos.isEmpty else { return counters.withoutHello += 1 }
     guard known != nil || !neighbours.isFull else { return counters.tooManyGateways += 1 }
     guard isFresh(packet, envelope) else { return counters.replayed += 1 }
     if packet.member?.isLeaving == true { return lose(envelope.sender, .left) }
@@ -26,10 +26,8 @@ extension Shared {
       return refuse(\.duplicateAddress)
     }
     guard packet.member.map({ $0.address == envelope.sender }) ?? true else { return refuse(\.wrongSender) }
-    if let hello = packet.hello {
-      guard hasSoundTimers(hello) else { return refuse(\.impossibleTimers) }
-      guard isOurs(hello.virtualAddress) else { return refuse(\.wrongVirtualAddress) }
-    }
+    guard packet.hellos.allSatisfy(hasSoundTimers) else { return refuse(\.impossibleTimers) }
+    guard packet.hellos.allSatisfy({ isOurs($0.virtualAddress) }) else { return refuse(\.wrongVirtualAddress) }
     guard packet.forwarders.allSatisfy(isSound), packet.table.allSatisfy(isSound) else { return refuse(\.impossibleForwarder) }
     return true
   }
@@ -92,7 +90,7 @@ extension Shared {
   }
 
   private func take(_ packet: GlbpPacket, _ neighbour: inout Neighbour) {
-    if let hello = packet.hello {
+    if let hello = packet.hellos.first {
       neighbour.state = hello.state
       neighbour.priority = hello.priority
       neighbour.hold = .milliseconds(UInt64(hello.holdMilliseconds))
@@ -104,6 +102,7 @@ extension Shared {
       return
     }
     neighbour.claims = packet.forwarders.filter { $0.state == .active }.map { ($0.number, $0.priority) }
+    neighbour.offers = packet.forwarders.filter { $0.state == .listen && $0.number != 0 }.map(\.number)
     neighbour.isAsking = packet.forwarders.contains { $0.number == 0 && $0.state == .listen }
   }
 
@@ -112,7 +111,8 @@ extension Shared {
   private mutating func merge(_ packet: GlbpPacket, from sender: InternetAddress) {
     guard packet.member != nil else { return }
     let isKeeping = isKeeper
-    let isKeepers = !isKeeping && (packet.hello?.state == .active || activeNeighbour?.isForeign == true)
+    let isKeepers = !isKeeping && (packet.hellos.first?.state == .active || activeNeighbour?.isForeign == true)
+    if isKeepers, let part = packet.table.first { correct(part) }
     for entry in packet.table.flatMap(\.entries) {
       let mine = table[entry.forwarder]
       if isKeepers, let mine, mine.serial > entry.serial { correct(entry.forwarder) }
@@ -127,6 +127,15 @@ extension Shared {
   private mutating func correct(_ forwarder: UInt8) {
     voice.corrections.insert(forwarder)
     voice.answer()
+  }
+
+  /// The same, by what a table says of itself: its newest serial, and how many forwarders it has.
+  private mutating func correct(_ part: GlbpTable) {
+    let isShort = Int(part.forwarderCount) < table.count
+    guard isShort || part.version < UInt64(table.newestSerial) else { return }
+    for forwarder in table.numbers {
+      if let record = table[forwarder], isShort || UInt64(record.serial) > part.version { correct(forwarder) }
+    }
   }
 
   private func isInGoodHands(_ forwarder: UInt8, _ holder: InternetAddress) -> Bool {

@@ -97,9 +97,10 @@ extension Shared {
 
   /// Whether a foreign speaker forwards for it with a better claim: the higher priority, then the higher address.
   private func isOutranked(_ forwarder: UInt8) -> Bool {
+    guard !neighbours.foreign.isEmpty else { return false }
     let rank = Rank(priority: priority(of: forwarder), address: own)
-    return neighbours.all.contains { foreign in
-      guard foreign.isForeign, let claim = foreign.claims.first(where: { $0.forwarder == forwarder }) else { return false }
+    return neighbours.foreign.contains { foreign in
+      guard let claim = foreign.claims.first(where: { $0.forwarder == forwarder }) else { return false }
       return Rank(priority: claim.priority, address: foreign.address) > rank
     }
   }

@@ -136,13 +136,15 @@ extension Shared {
 
   private func isNewcomer(_ place: Place) -> Bool {
     guard !table.numbers.contains(where: { table[$0]?.home == place.address || table[$0]?.holder == place.address }) else { return false }
-    guard let active = activeNeighbour, active.isForeign else { return true }
+    // Not with its first hello: after a partition it may be in another table, which comes with it.
+    guard let active = activeNeighbour, active.isForeign else { return isSeated || now >= place.since + timers.hello }
     return now >= max(place.since, active.since) + active.hold
   }
 
   private var freeForwarder: UInt8? {
+    let offers = activeNeighbour?.offers.filter(Self.foreignForwarders.contains) ?? []
     let range = hasForeigners ? Self.foreignForwarders : 1...UInt8.max
-    return range.first { forwarder in
+    return (offers + Array(range)).first { forwarder in
       guard table[forwarder]?.isRetired ?? true else { return false }
       return !neighbours.all.contains { $0.carries(forwarder) || $0.awaits(forwarder) }
     }
@@ -150,7 +152,7 @@ extension Shared {
 
   /// What a foreign speaker forwards for is its own, unless one of us has the better claim. Who asks for a forwarder is given one.
   private mutating func adoptForeignClaims() {
-    for foreign in neighbours.all where foreign.isForeign {
+    for foreign in neighbours.foreign {
       for claim in foreign.claims where concedes(claim.forwarder, to: foreign, claim.priority) {
         table.set(claim.forwarder, at: now) {
           if $0.home == nil || $0.isRetired || claim.priority > Self.guestPriority { $0.home = foreign.address }

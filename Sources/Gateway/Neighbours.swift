@@ -16,6 +16,8 @@ struct Neighbour: Sendable {
   var member: GlbpMember?
   /// What a foreign speaker says it forwards for, with the priority it says that at.
   var claims: [(forwarder: UInt8, priority: UInt8)] = []
+  /// Forwarders that a foreign speaker names and does not forward for: what it answers to who wants one.
+  var offers: [UInt8] = []
   /// A foreign speaker wants a forwarder.
   var isAsking = false
 
@@ -58,6 +60,8 @@ struct Freshness: Sendable {
 struct Neighbours: Sendable {
   static let limit = 31
   private(set) var all: [Neighbour] = []
+  /// Those of them that speak GLBP and nothing of ours.
+  private(set) var foreign: [Neighbour] = []
   /// Of senders heard ever, so that a dead one's messages cannot be played again.
   private var hellos: [InternetAddress: Freshness] = [:]
   private var seals: [InternetAddress: Freshness] = [:]
@@ -75,10 +79,17 @@ struct Neighbours: Sendable {
     } else {
       all.append(neighbour)
     }
+    noteForeigners()
+  }
+
+  private mutating func noteForeigners() {
+    guard !foreign.isEmpty || all.contains(where: \.isForeign) else { return }
+    foreign = all.filter(\.isForeign)
   }
 
   mutating func remove(_ address: InternetAddress, at now: Instant) {
     all.removeAll { $0.address == address }
+    noteForeigners()
     noteAbsence(of: address, at: now)
   }
 

@@ -64,9 +64,6 @@ struct Shared: Sendable {
   var groupHold: Interval { neighbours.all.reduce(timers.hold) { max($0, $1.hold) } }
   var rules: GatewayRouter.SafetyRules { configuration.safetyRules }
 
-  func dump(_ f: UInt8) -> String {
-    "\(phase) \(String(describing: table[f])) \(String(describing: holdings[Int(f)])) claims \(neighbours.all.filter { $0.carries(f) }.map(\.address))"
-  }
   mutating func act(_ action: GatewayRouter.Action) { actions.append(action) }
   mutating func report(_ report: GatewayRouter.Report) { act(.report(report)) }
 
@@ -97,5 +94,5 @@ struct Shared: Sendable {
   /// The active virtual gateway that is heard, the best if there are several.
   var activeNeighbour: Neighbour? { neighbours.all.filter(\.isActive).max { $0.rank < $1.rank } }
   var standbyNeighbour: Neighbour? { neighbours.all.filter { $0.state == .standby }.max { $0.rank < $1.rank } }
-  var hasForeigners: Bool { neighbours.all.contains(where: \.isForeign) }
+  var hasForeigners: Bool { !neighbours.foreign.isEmpty }
 }

@@ -97,17 +97,19 @@ extension Shared {
     parts += GlbpTraffic.tlvs(carriedTraffic)
     return GlbpPacket.packets(
       group: configuration.group, owner: configuration.ethernetAddress,
-      common: [.hello(ownHello(isFarewell: isFarewell)), .member(ownMember(isFarewell: isFarewell))], parts: parts)
+      common: configuration.virtualAddresses.map { .hello(ownHello($0, isFarewell: isFarewell)) } + [
+        .member(ownMember(isFarewell: isFarewell))
+      ], parts: parts)
   }
 
-  private func ownHello(isFarewell: Bool) -> GlbpHello {
+  private func ownHello(_ virtualAddress: InternetAddress, isFarewell: Bool) -> GlbpHello {
     GlbpHello(
       state: isFarewell ? .listen : glbpState, priority: isFarewell ? 0 : configuration.priority,
       helloMilliseconds: UInt32(clamping: max(1, timers.hello.nanoseconds / 1_000_000)),
       holdMilliseconds: UInt32(clamping: max(2, timers.hold.nanoseconds / 1_000_000)),
       redirectSeconds: UInt16(clamping: timers.redirect.nanoseconds / 1_000_000_000),
       timeoutSeconds: UInt16(clamping: timers.timeout.nanoseconds / 1_000_000_000),
-      virtualAddress: configuration.virtualAddresses.first ?? .unspecified)
+      virtualAddress: virtualAddress)
   }
 
   private var glbpState: GlbpState {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The state of the node as Prometheus text (exposition format 0.0.4).
 enum Metrics {
   static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
@@ -9,7 +7,7 @@ enum Metrics {
     for group in counters.counters.map(\.group).uniqued {
       page.counters(
         "\(group)_total", "Counted by reason; `skein counters` explains each.",
-        counters.counters.filter { $0.group == group }.map { ("reason=\"\($0.name)\"", Double($0.value)) })
+        counters.counters.filter { $0.group == group }.map { ("reason=\"\($0.name)\"", $0.value) })
     }
     return page.lines.joined(separator: "\n") + "\n"
   }
@@ -41,10 +39,10 @@ enum Metrics {
       gateway.forwarders.map { (label($0), $0.here == "forwarding" ? 1 : 0) })
     page.counters(
       "gateway_forwarder_packets_total", "Packets that this machine forwarded for the virtual MAC address.",
-      gateway.forwarders.map { (label($0), Double($0.packets)) })
+      gateway.forwarders.map { (label($0), $0.packets) })
     page.counters(
       "gateway_forwarder_octets_total", "Octets of the frames that this machine forwarded for the virtual MAC address.",
-      gateway.forwarders.map { (label($0), Double($0.octets)) })
+      gateway.forwarders.map { (label($0), $0.octets) })
   }
 
   /// The lines of the text format.
@@ -55,9 +53,8 @@ enum Metrics {
       add("gauge", name, help, values.map { ($0.labels, "\($0.value)") })
     }
 
-    /// Whole numbers: a counter keeps its last digit.
-    mutating func counters(_ name: String, _ help: String, _ values: [(labels: String, value: Double)]) {
-      add("counter", name, help, values.map { ($0.labels, String(format: "%.0f", $0.value)) })
+    mutating func counters(_ name: String, _ help: String, _ values: [(labels: String, value: UInt64)]) {
+      add("counter", name, help, values.map { ($0.labels, "\($0.value)") })
     }
 
     private mutating func add(_ type: String, _ name: String, _ help: String, _ values: [(labels: String, value: String)]) {

@@ -307,10 +307,7 @@ struct GatewayWorld {
       })
     for forwarder in known.sorted() {
       let holders = machines.indices.filter { machines[$0].forwards(Int(forwarder), at: time) }
-      if holders.count != 1 {
-        if doesTrace { for m in machines { print("DUMP", time, m.address, m.router.dump(forwarder)) } };
-        return "forwarder \(forwarder) is with \(holders.map { $0 + 1 })"
-      }
+      if holders.count != 1 { return "forwarder \(forwarder) is with \(holders.map { $0 + 1 })" }
     }
     return known.isEmpty ? "no forwarder" : nil
   }

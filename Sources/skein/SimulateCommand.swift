@@ -9,7 +9,8 @@ import Wire
 /// Clusters in virtual time, by the thousand.
 struct SimulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "simulate", abstract: "Runs clusters in virtual time, with faults, and looks for two owners of one packet.",
+    commandName: "simulate",
+    abstract: "Runs clusters, or virtual gateways, in virtual time, with faults, and looks for two owners of one packet.",
     discussion: """
       Each seed is one run: a network with loss, delay, duplication, partitions and an attacker; machines that crash, hang, \
       restart and have skewed clocks. The checker shares no code with the protocol. A failing seed is printed, and replays the run: \
@@ -29,6 +30,8 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "Hold time of gateways.", transform: time) var hold = Interval.milliseconds(650)
   @Option(help: "serve, or majority.") var partition = Partition.serve
   @Option(help: "How many runs at once.") var jobs = ProcessInfo.processInfo.activeProcessorCount
+  @Option(help: "How long the run goes on after the last fault.", transform: time) var settling = Interval.seconds(10)
+  @Option(help: "A new fault about so often.", transform: time) var faultInterval: Interval?
   @Flag(help: "No faults but loss and duplication.") var calm = false
   @Flag(help: "Print every event and message of the runs.") var trace = false
   @Option(
@@ -123,6 +126,8 @@ struct SimulateCommand: ParsableCommand {
   private var gatewayOptions: GatewayOptions {
     var options = GatewayOptions()
     options.duration = duration
+    options.settling = settling
+    if let faultInterval { options.faultInterval = faultInterval }
     options.loss = loss
     options.duplication = duplication
     options.clockSkew = skew
@@ -141,6 +146,8 @@ struct SimulateCommand: ParsableCommand {
     var options = SimulationOptions()
     options.memberCount = members
     options.duration = duration
+    options.settling = settling
+    if let faultInterval { options.faultInterval = faultInterval }
     options.loss = loss
     options.duplication = duplication
     options.clockSkew = skew
@@ -161,15 +168,21 @@ struct SimulateCommand: ParsableCommand {
     print(
       "\(seeds) runs of \(gateways.map { "\($0) gateways" } ?? "\(members) members"), \(Int(report.simulatedSeconds / Double(seeds))) s each, in \(duration(seconds: report.wallSeconds))"
     )
-    print(
-      "  faults \(report.faults), forged messages \(report.forged), masters made \(report.mastersMade), units moved \(report.unitsMoved)")
-    print("  packets \(report.packets), answered \(report.answered)")
-    guard report.violations > 0 else { return print(Paint.green("  no packet was processed twice, and every run became whole again")) }
+    let (leaders, units) = gateways == nil ? ("masters made", "units moved") : ("active gateways made", "forwarders taken")
+    print("  faults \(report.faults), forged messages \(report.forged), \(leaders) \(report.mastersMade), \(units) \(report.unitsMoved)")
+    if gateways == nil { print("  packets \(report.packets), answered \(report.answered)") }
+    guard report.violations > 0 else { return print(Paint.green("  \(praise)")) }
     print(Paint.red("  \(report.violations) violations, the first in seed \(report.firstFailingSeed ?? 0)"))
     for failure in report.failures {
       print("  seed \(failure.seed):")
       for violation in failure.violations { print("    \(violation)") }
     }
+  }
+
+  private var praise: String {
+    gateways == nil
+      ? "no packet was processed twice, and every run became whole again"
+      : "no virtual MAC had two forwarders for longer than it may, and every run became whole again"
   }
 
   private func duration(seconds: Double) -> String { skein.duration(seconds: seconds) }

@@ -9,7 +9,7 @@ struct PersonalityTests {
   private func steppedDown(_ lan: Lan, _ index: Int) -> Int { lan.reports(index) { if case .steppedDown = $0 { true } else { false } } }
 
   @Test func masterTakesAJoinersNewerPersonalityInOfficeAndLosesNothing() {
-    var lan = Lan(3) { if $0.profile.identifier.rawValue == 3 { $0.personalityVersion = 2 } }
+    var lan = Lan(3) { if $0.profile.identifier.rawValue == 3 { ($0.personalityVersion, $0.settingsDigest) = (2, 1) } }
     lan.start(0)
     lan.run(for: .milliseconds(700))
     lan.start(1)
@@ -20,12 +20,12 @@ struct PersonalityTests {
     #expect(lan.masters == [0] && lan.count(0) + lan.count(1) == 1024 && lan.phase(2) == .joining)
     let isFetching = lan.records[0].actions.contains { if case .fetchPersonality(Lan.identifier(2), _, 2) = $0 { true } else { false } }
     #expect(isFetching)
-    lan.feed(.personality(version: 2, settingsDigest: 0), to: 0)
+    lan.feed(.personality(version: 2, settingsDigest: 1), to: 0)
     var worst = 0
     for _ in 0..<6000 {
       lan.run(for: .milliseconds(1))
       worst = max(worst, 1024 - lan.served.count)
-      if lan.phase(1) == .waiting { lan.feed(.personality(version: 2, settingsDigest: 0), to: 1) }
+      if lan.phase(1) == .waiting { lan.feed(.personality(version: 2, settingsDigest: 1), to: 1) }
     }
     #expect(worst <= 4)
     #expect(lan.masters == [0] && steppedDown(lan, 0) == 0)

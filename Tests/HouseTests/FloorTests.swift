@@ -22,7 +22,7 @@ import Testing
     ),
     ("CLab", []),
     ("Lab", ["CLab"]),
-    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Credentials", "Linux", "CLinux"]),
+    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Credentials", "Linux", "CLinux"]),
     (
       "skein",
       [

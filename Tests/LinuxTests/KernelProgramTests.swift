@@ -145,6 +145,9 @@ extension Privileged {
         #expect(try next.array("lease", of: skein_lease.self).load(\.deadline) == 77)
         #expect(try next.array("seen", of: UInt64.self)[0] == 77)
         #expect(try next.attach(to: "eth0") == .native)
+        // The verifier takes its time; the older build's program goes on meanwhile.
+        #expect(try attachedProgram(pair) == before)
+        try #require(next.replacement).run()
         let after = try attachedProgram(pair)
         #expect(after != before && !after.isEmpty)
         _ = program

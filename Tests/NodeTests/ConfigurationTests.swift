@@ -22,13 +22,14 @@ import Wire
 
   @Test func theLeastConfigurationHasTheDefaultsOfTheSpecification() throws {
     let configuration = try Configuration.read(Self.least, file: "skein.yaml")
-    #expect(configuration.cluster.detection == .milliseconds(200))
-    #expect(configuration.cluster.delivery == .multicast)
-    #expect(configuration.cluster.partition == .serve)
-    #expect(configuration.cluster.weight == 100)
-    #expect(configuration.cluster.eager)
+    let cluster = try #require(configuration.cluster)
+    #expect(cluster.detection == .milliseconds(200))
+    #expect(cluster.delivery == .multicast)
+    #expect(cluster.partition == .serve)
+    #expect(cluster.weight == 100)
+    #expect(cluster.eager)
     #expect(configuration.packetPath == .automatic)
-    #expect(configuration.cluster.port == ClusterTransport.port)
+    #expect(cluster.port == ClusterTransport.port)
   }
 
   @Test func everySettingIsRead() throws {
@@ -46,7 +47,7 @@ import Wire
       realtime: false
       """
     let configuration = try Configuration.read(yaml, file: "skein.yaml")
-    let cluster = configuration.cluster
+    let cluster = try #require(configuration.cluster)
     #expect(cluster.address?.description == "192.0.2.12")
     #expect(cluster.addresses.map(\.description) == ["192.0.2.10/24", "2001:db8::10/64"])
     #expect(cluster.delivery == .forwarding && cluster.partition == .majority && cluster.balance == .traffic)
@@ -93,15 +94,17 @@ import Wire
   }
 
   @Test func membersThatDifferInTheHashWouldServeOnePacketTwiceSoItWantsARestart() throws {
-    let old = try Configuration.read(Self.least, file: "skein.yaml").cluster
-    let new = try Configuration.read(Self.least, file: "skein.yaml", personality: "cluster: { hash: { sourceOnly: [443/tcp] } }").cluster
+    let old = try #require(Configuration.read(Self.least, file: "skein.yaml").cluster)
+    let personality = "cluster: { hash: { sourceOnly: [443/tcp] } }"
+    let new = try #require(Configuration.read(Self.least, file: "skein.yaml", personality: personality).cluster)
     #expect(new.settingsThatNeedRestart(comparedTo: old) == ["cluster.hash"])
   }
 
   @Test func aPersonalityGoesBeforeTheFile() throws {
     let configuration = try Configuration.read(Self.least, file: "skein.yaml", personality: "cluster: { detection: 50ms, weight: 3 }")
-    #expect(configuration.cluster.detection == .milliseconds(50))
-    #expect(configuration.cluster.weight == 3)
-    #expect(configuration.cluster.interface == "eth0")
+    let cluster = try #require(configuration.cluster)
+    #expect(cluster.detection == .milliseconds(50))
+    #expect(cluster.weight == 3)
+    #expect(cluster.interface == "eth0")
   }
 }

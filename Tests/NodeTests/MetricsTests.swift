@@ -21,7 +21,9 @@ import Testing
     let counters = ["packets", "cluster", "security"].flatMap { group in
       ["taken", "dropped"].map { CounterReport(group: group, name: $0, meaning: "", value: 18_446_744_073_709_551_615) }
     }
-    lines = Metrics.text(status: status, counters: CountersReport(counters: counters)).split(separator: "\n").map(String.init)
+    lines = Metrics.text(
+      status: status, gateway: nil, counters: CountersReport(counters: counters, leaseMilliseconds: 88)
+    ).split(separator: "\n").map(String.init)
   }
 
   /// The name of a sample or of a comment's metric.
