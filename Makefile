@@ -7,7 +7,7 @@ DESTDIR ?=
 SKEIN := .build/release/skein
 
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
-PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived nfdump tshark
+PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived frr iperf3 nfdump tshark
 
 .PHONY: help dependencies build demo test bench lint check install uninstall clean
 
@@ -67,6 +67,13 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
 	try lab flood --datagrams $(FLOOD); \
 	try lab intruders $(INTRUDERS); \
+	for method in answers moves hybrid; do [ $(PEERS) = 0 ] && [ $$method != moves ] || try lab gateway --method $$method; done; \
+	try lab gateway-foreign; try lab gateway-intruders; try lab gateway-export; \
+	if [ $(PEERS) = 0 ]; then try lab gateway-failover --victim avg --runs $(RUNS); \
+	else for victim in avf avg both; do for how in kill stop link return; do \
+	  try lab gateway-failover --victim $$victim --how $$how --runs $(RUNS); done; done; \
+	  try lab gateway-failover --hello 20ms --hold 65ms --runs $(RUNS) --peer-runs $(PEERS); \
+	  try lab gateway-failover --timers cisco --runs 2; fi; \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \

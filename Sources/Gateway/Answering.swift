@@ -8,15 +8,40 @@ extension Shared {
     guard isActive else { return }
     refreshAnswers()
     let last = measurement.clients.client(host)
-    guard let choice = measurement.answers.answer(host, last: last, using: &generator) else { return counters.unanswerable += 1 }
+    let load = last.map { possibleLoadOfAHost(of: $0.forwarder) }
+    guard let choice = measurement.answers.answer(host, last: last, load: load, using: &generator) else {
+      return counters.unanswerable += 1
+    }
     give(choice, to: host)
   }
 
   /// A host makes sure of what it has. Who is to carry less stays silent: the host then asks everybody.
   private mutating func confirm(_ host: GatewayHost, _ forwarder: UInt8) {
     guard holds(forwarder), let record = table[forwarder], !record.isRedirectEnded, !record.isRetired else { return }
-    guard measurement.steering.options.method == .moves || !isOverburdened else { return }
+    guard measurement.steering.options.method == .moves || !letsGo(host, forwarder) else { return }
     give(forwarder, to: host)
+  }
+
+  /// Whether the host should ask the others. Only as many as bring this gateway closer to its target.
+  private mutating func letsGo(_ host: GatewayHost, _ forwarder: UInt8) -> Bool {
+    measurement.departures.expire(measurement.meter.window, at: now)
+    guard !measurement.departures.contains(host, at: now) else { return true }
+    guard let (excess, total) = excess() else { return false }
+    let rest = excess / total - measurement.departures.share
+    guard rest > measurement.steering.options.planner.deadBand, loadOfAHost(of: forwarder) / total < 2 * rest else { return false }
+    measurement.departures.add(host, share: possibleLoadOfAHost(of: forwarder) / total, at: now)
+    measurement.clients.release(host)
+    return true
+  }
+
+  /// Hosts are not alike, and one that has both IPv4 and IPv6 counts twice: one may carry several times the mean.
+  private func possibleLoadOfAHost(of forwarder: UInt8) -> Double {
+    min(measurement.load(of: forwarder), 4 * loadOfAHost(of: forwarder))
+  }
+
+  /// What one of the forwarder's hosts carries in the mean.
+  private func loadOfAHost(of forwarder: UInt8) -> Double {
+    measurement.load(of: forwarder) / Double(max(1, measurement.clients.hostCount(of: forwarder)))
   }
 
   private mutating func give(_ forwarder: UInt8, to host: GatewayHost) {
@@ -30,13 +55,13 @@ extension Shared {
     return carries(forwarder)
   }
 
-  /// Whether this gateway carries more than its target by more than the dead band.
-  private var isOverburdened: Bool {
+  /// How much more than its target this gateway carries, and how much all carry; nil where there is nothing to compare.
+  private func excess() -> (excess: Double, total: Double)? {
     let groups = carriedLoads()
     let total = groups.reduce(0) { $0 + $1.load }
     let shares = groups.reduce(0) { $0 + $1.share }
-    guard groups.count > 1, total > 0, shares > 0, let mine = groups.first(where: { $0.address == own }) else { return false }
-    return mine.load > total * (mine.share / shares + measurement.steering.options.planner.deadBand)
+    guard groups.count > 1, total > 0, shares > 0, let mine = groups.first(where: { $0.address == own }) else { return nil }
+    return (mine.load - total * mine.share / shares, total)
   }
 
   private func carriedLoads() -> [(address: InternetAddress, load: Double, share: Double)] {

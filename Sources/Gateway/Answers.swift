@@ -108,16 +108,17 @@ public struct Answers: Sendable {
   }
 
   /// The forwarder whose virtual MAC the host is answered with; nil if none may be handed out. `last` is what is known of the host
-  /// (`ClientCache.client`, before the answer is recorded there).
+  /// (`ClientCache.client`, before the answer is recorded there), `load` what it is thought to carry; nil, or none, counts as the mean.
   public mutating func answer(
-    _ host: GatewayHost, last: ClientCache.Client? = nil, using generator: inout some RandomNumberGenerator
+    _ host: GatewayHost, last: ClientCache.Client? = nil, load: Double? = nil, using generator: inout some RandomNumberGenerator
   ) -> UInt8? {
     if method == .leastTraffic, let last, let measuredAt, last.askedAt >= measuredAt, candidates.contains(last.forwarder) {
       return last.forwarder
     }
     guard let number = choose(host, using: &generator) else { return nil }
-    if let last { added[Int(last.forwarder)] -= estimate }
-    added[Int(number)] += estimate
+    let load = load.flatMap { $0 > 0 ? $0 : nil } ?? estimate
+    if let last { added[Int(last.forwarder)] -= load }
+    added[Int(number)] += load
     lastNumber = number
     return number
   }

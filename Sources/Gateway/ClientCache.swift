@@ -43,13 +43,15 @@ public struct ClientCache: Sendable {
   private var hostCounts = [Int](repeating: 0, count: 256)
 
   /// How many hosts are known.
-  public var count: Int { entries.count }
+  public var count: Int { entries.count - hostCounts[0] }
 
   /// Room for so many hosts, at least one.
   public init(capacity: Int = 65_536) { self.capacity = max(1, capacity) }
 
   /// What is known of the host.
-  public func client(_ host: GatewayHost) -> Client? { places[host].map { entries[$0].client } }
+  public func client(_ host: GatewayHost) -> Client? {
+    places[host].map { entries[$0].client }.flatMap { $0.forwarder == 0 ? nil : $0 }
+  }
 
   /// The host was answered.
   public mutating func record(_ host: GatewayHost, forwarder: UInt8, at now: Instant) {
@@ -65,6 +67,14 @@ public struct ClientCache: Sendable {
     }
   }
 
+  /// The host goes elsewhere: it is no forwarder's here any more.
+  public mutating func release(_ host: GatewayHost) {
+    guard let place = places[host] else { return }
+    hostCounts[Int(entries[place].client.forwarder)] -= 1
+    hostCounts[0] += 1
+    entries[place].client.forwarder = 0
+  }
+
   /// How many of the known hosts were last answered with this forwarder.
   public func hostCount(of forwarder: UInt8) -> Int { hostCounts[Int(forwarder)] }
 
@@ -72,8 +82,8 @@ public struct ClientCache: Sendable {
   public func clients(limit: Int = .max) -> [Client] {
     var result: [Client] = []
     var place = latest
-    while result.count < min(max(0, limit), entries.count) {
-      result.append(entries[place].client)
+    while result.count < min(max(0, limit), count) {
+      if entries[place].client.forwarder != 0 { result.append(entries[place].client) }
       place = entries[place].earlier
     }
     return result

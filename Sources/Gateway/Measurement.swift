@@ -6,6 +6,9 @@ struct Measurement: Sendable {
   var answers: Answers
   var clients: ClientCache
   var steering: Steering
+  var departures = Departures()
+  /// What was measured here the last time.
+  private var metered = ForwarderSet()
   /// What others say of the forwarders that they carry; of one whose holder is gone, the last that was said.
   private var heard: [TrafficRate] = Array(repeating: TrafficRate(), count: 256)
   /// The answers do not know who carries what now.
@@ -24,13 +27,20 @@ struct Measurement: Sendable {
   func rate(of forwarder: UInt8) -> TrafficRate { heard[Int(forwarder)] }
   func load(of forwarder: UInt8) -> Double { heard[Int(forwarder)].octets }
 
-  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume], at now: Instant) {
+  /// - Parameter carried: what this gateway forwards for. One that has just come goes on with the rate that its last holder measured.
+  mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume], of carried: [UInt8], at now: Instant) {
     measuredAt = now
     isStale = true
-    for (forwarder, volume) in volumes where forwarder != 0 {
-      meter.measure(forwarder, packets: volume.packets, octets: volume.octets, at: now)
+    for forwarder in carried where forwarder != 0 {
+      let volume = volumes[forwarder] ?? .init(packets: 0, octets: 0)
+      if metered.contains(forwarder) {
+        meter.measure(forwarder, packets: volume.packets, octets: volume.octets, at: now)
+      } else {
+        meter.begin(forwarder, packets: volume.packets, octets: volume.octets, rate: heard[Int(forwarder)], at: now)
+      }
       heard[Int(forwarder)] = meter.rate(of: forwarder)
     }
+    metered = ForwarderSet(carried)
   }
 
   mutating func hear(_ entries: [GlbpTraffic.Entry]) {
@@ -43,7 +53,7 @@ struct Measurement: Sendable {
 
 extension Shared {
   mutating func measure(_ volumes: [UInt8: GatewayRouter.Volume]) {
-    measurement.measure(volumes.filter { carriesTraffic($0.key) }, at: now)
+    measurement.measure(volumes, of: table.numbers.filter { carriesTraffic($0) }, at: now)
   }
 
   /// Whether this gateway forwards for it: by its own word, or inside a cluster by the cluster's.

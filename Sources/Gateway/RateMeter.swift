@@ -59,6 +59,9 @@ public struct RateMeter: Sendable {
   /// The forwarder's rate; nothing before its second measurement.
   public func rate(of forwarder: UInt8) -> TrafficRate { counts[Int(forwarder)]?.rate ?? TrafficRate() }
 
-  /// The forwarder is counted elsewhere now, or by nobody.
-  public mutating func forget(_ forwarder: UInt8) { counts[Int(forwarder)] = nil }
+  /// The forwarder is counted here from now on: with the rate that was measured elsewhere, or none.
+  public mutating func begin(_ forwarder: UInt8, packets: UInt64, octets: UInt64, rate: TrafficRate, at now: Instant) {
+    let known = rate == TrafficRate() ? nil : rate
+    counts[Int(forwarder)] = Count(packets: packets, octets: octets, at: now, rate: known)
+  }
 }

@@ -102,7 +102,7 @@ public struct GatewayExportCommand: LabCommand {
 
   /// What the collector has for each virtual MAC address.
   private func collected(_ topology: GatewayTopology, _ flows: String) throws -> [String: GatewayExportReport.Volume] {
-    let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idm %odm %pkt %byt"])
+    let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idmc %odmc %pkt %byt"])
     var result: [String: GatewayExportReport.Volume] = [:]
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ").map(String.init)

@@ -223,9 +223,9 @@ enum LanFrame {
     broadcast + hardware + head + [1] + hardware + source + Array(repeating: 0, count: 6) + address(target)
   }
 
-  /// Says to all that an address is at this machine.
-  static func gratuitousArp(from hardware: UInt64, _ claimed: String) -> [UInt8] {
-    broadcast + octets(hardware) + head + [2] + octets(hardware) + address(claimed) + broadcast + address(claimed)
+  /// Says that an address is at this machine.
+  static func gratuitousArp(from hardware: UInt64, _ claimed: String, to receiver: UInt64) -> [UInt8] {
+    octets(receiver) + octets(hardware) + head + [2] + octets(hardware) + address(claimed) + broadcast + address(claimed)
   }
 
   static func isArpReply(_ frame: UnsafeRawBufferPointer, from source: String, to hardware: UInt64) -> Bool {

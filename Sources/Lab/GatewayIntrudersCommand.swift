@@ -42,10 +42,13 @@ public struct GatewayIntrudersCommand: LabCommand {
     var report = GatewayIntrudersReport(askers: askers)
     report.residentBytesBefore = before.map(\.residentBytes)
     try pause(milliseconds: 500)
+    let routerAddresses = try routers.map { router in
+      try plan.namespace(ofRouter: router).enter { try hardwareAddress(of: plan.lanInterface(router)) }
+    }
     try plan.strangerNamespace.enter {
       let sender = try FrameSender(interface: GatewayPlan.hostInterface)
       let hardware = try hardwareAddress(of: GatewayPlan.hostInterface)
-      for attack in attacks(hardware, plan, routers) {
+      for attack in attacks(hardware, plan, routerAddresses) {
         let counted = try group.sum(attack.counter.name, group: attack.counter.group, of: routers)
         options.console.say("\(attack.name)")
         try attack.perform(sender)
@@ -67,7 +70,7 @@ public struct GatewayIntrudersCommand: LabCommand {
     return report
   }
 
-  private func attacks(_ hardware: UInt64, _ plan: GatewayPlan, _ routers: [Int]) -> [Attack] {
+  private func attacks(_ hardware: UInt64, _ plan: GatewayPlan, _ routerAddresses: [UInt64]) -> [Attack] {
     let own = LanFrame.octets(hardware)
     var script = GlbpScript(address: LanFrame.address(GatewayPlan.strangerAddress), hardware: own)
     script.priority = 255
@@ -83,7 +86,7 @@ public struct GatewayIntrudersCommand: LabCommand {
         }
       }
     }
-    let everybody = count * routers.count
+    let everybody = count * plan.routerCount
     return [
       Attack(
         name: "\(count) messages whose TLVs are cut short or lie about their length", counter: ("gateway", "malformed"), expected: everybody
@@ -99,17 +102,19 @@ public struct GatewayIntrudersCommand: LabCommand {
         perform: times { Self.wronglySealed(script, $0).frame() }),
       Attack(
         name: "\(count) hellos in the name of router 1, with priority 255", counter: ("gateway", "missingAuthentication"),
-        expected: count * (routers.count - 1), perform: times { _ in asRouter.frame() }),
+        expected: count * (plan.routerCount - 1), perform: times { _ in asRouter.frame() }),
       Attack(
         name: "\(count) hellos from beyond a router (TTL 254)", counter: ("gateway", "hopLimit"), expected: everybody,
         perform: times { _ in spoofed.frame(hopLimit: 254) }),
       Attack(
-        name: "\(count) times somebody says that the virtual address is at his own MAC address (gratuitous ARP)",
-        counter: ("gateway", "conflicts"), expected: 1
+        name: "\(count) times somebody tells the routers that the virtual address is at his own MAC address (gratuitous ARP)",
+        counter: ("gateway", "conflicts"), expected: everybody
       ) { sender in
-        // To the routers alone: what the hosts believe of it is theirs, and no gateway can help it.
-        let claim = LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four))
-        try times { _ in claim }(sender)
+        // To the routers alone: what the hosts believe of it is theirs, and no gateway can help it, but a switch that inspects ARP.
+        let claims = routerAddresses.map { LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four), to: $0) }
+        try times { claims[$0 % claims.count] }(sender)
+        try times { claims[($0 + 1) % claims.count] }(sender)
+        try times { claims[($0 + 2) % claims.count] }(sender)
       },
       Attack(
         name: "\(askers) hosts that nobody has ever seen ask for the gateway", counter: ("gateway", "questions"), expected: 1

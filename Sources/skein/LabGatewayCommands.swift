@@ -35,7 +35,8 @@ extension LabCommands {
 
   struct GatewayFailover: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "gateway-failover", abstract: "How long do a dead router's hosts get nothing through, and does anybody else notice?")
+      commandName: "gateway-failover",
+      abstract: "How long do a dead router's hosts get nothing through, and does anybody else notice?")
     @OptionGroup var lab: LabGatewayArguments
     @Option(help: "avf, avg or both (the active one and its standby together).") var victim = GatewayVictim.avf
     @Option(help: "kill, stop, link or return.") var how = GatewayFailure.kill
@@ -64,8 +65,8 @@ extension LabCommands {
 
   struct GatewayIntruders: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "gateway-intruders", abstract: "Forged, broken and far too many messages: is all of it counted, and does nothing change?"
-    )
+      commandName: "gateway-intruders",
+      abstract: "Forged, broken and far too many messages: is all of it counted, and does nothing change?")
     @OptionGroup var lab: LabGatewayArguments
     @Option(help: "How many hosts that nobody knows ask for the gateway.") var askers = 100_000
     func run() throws { try lab.perform(GatewayIntrudersCommand(askers: askers, options: lab.options)) }
@@ -74,7 +75,7 @@ extension LabCommands {
   struct GatewayExport: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "gateway-export",
-      abstract: "Do hosts, routers and an IPFIX collector agree to the octet, and does tshark read every message?")
+      abstract: "Do hosts, routers and an IPFIX collector agree to the octet, and can tshark read every message?")
     @OptionGroup var lab: LabGatewayArguments
     @Option(help: "How many datagrams each host sends.") var packets = 2000
     func run() throws { try lab.perform(GatewayExportCommand(packets: packets, options: lab.options)) }

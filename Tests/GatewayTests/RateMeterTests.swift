@@ -40,7 +40,7 @@ import Wire
     #expect(meter.rate(of: 1) == TrafficRate())
     meter.measure(1, packets: 50, octets: 0, at: Self.time(1005))
     #expect(meter.rate(of: 1).packets == 50)
-    meter.forget(1)
+    meter.begin(1, packets: 0, octets: 0, rate: TrafficRate(), at: Self.time(1005))
     #expect(meter.rate(of: 1) == TrafficRate())
   }
 }

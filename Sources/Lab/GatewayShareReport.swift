@@ -1,0 +1,76 @@
+/// What `skein lab gateway` found.
+public struct GatewayShareReport: LabReport, Equatable {
+  public var routers: Int
+  public var hosts: Int
+  public var method: SteeringMethod
+  /// Each router's part of the traffic in percent, as unequal as it was at first.
+  public var sharesBefore: [Double] = []
+  public var sharesAfter: [Double] = []
+  /// From the first packet until every router was within 5 points of its target.
+  public var secondsToTarget = 0.0
+  /// Virtual MAC addresses that the routers moved by themselves or for the drain.
+  public var moves = 0
+  /// Of these, seen while a router was drained and returned.
+  public var movesByDrain = 0
+  /// Numbered packets sent while virtual MAC addresses moved.
+  public var packets = 0
+  public var packetsLostByMoves = 0
+  /// Packets that came out of more than one router.
+  public var forwardedTwice = 0
+  /// Of the TCP connection, and whether both ends have the same hash of it.
+  public var transferredOctets = 0
+  public var transferIsWhole = false
+  /// Pings answered and pages fetched: one of each by every host and family.
+  public var pings = 0
+  public var pages = 0
+  public var iperfMegabitsPerSecond = 0.0
+  /// The demonstration: how long the dead router's hosts got nothing through, and nobody was answered.
+  public var silenceMilliseconds: Double?
+  public var answersSilenceMilliseconds: Double?
+  public var lostOnSurvivors: Int?
+  public var lostOnReturn: Int?
+  public var seconds = 0.0
+
+  init(command: GatewayCommand) {
+    routers = command.routers
+    hosts = command.hosts
+    method = command.method ?? .hybrid
+  }
+
+  private var isNearTarget: Bool {
+    !sharesAfter.isEmpty && sharesAfter.allSatisfy { abs($0 - 100 / Double(routers)) <= GatewayCommand.tolerance }
+  }
+
+  public var succeeded: Bool {
+    isNearTarget && packetsLostByMoves == 0 && forwardedTwice == 0 && transferIsWhole && pings == hosts * 2 && pages == hosts * 2
+      && iperfMegabitsPerSecond > 0 && (lostOnSurvivors ?? 0) == 0 && (lostOnReturn ?? 0) == 0
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case routers, hosts, method, sharesBefore, sharesAfter, secondsToTarget, moves, movesByDrain, packets, packetsLostByMoves,
+      forwardedTwice
+    case transferredOctets, transferIsWhole, pings, pages, iperfMegabitsPerSecond, silenceMilliseconds, answersSilenceMilliseconds
+    case lostOnSurvivors, lostOnReturn, seconds
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    func list(_ shares: [Double]) -> String { shares.map { $0.formatted(digits: 1) }.joined(separator: ", ") }
+    print("\nWhat was seen, steering by \(method.rawValue):", to: &output)
+    print(verdict(pings == hosts * 2, "pings to the virtual addresses answered: \(pings) of \(hosts * 2)"), to: &output)
+    print(verdict(pages == hosts * 2, "pages fetched through the gateway: \(pages) of \(hosts * 2)"), to: &output)
+    print("        the routers' shares in percent: \(list(sharesBefore)) at first", to: &output)
+    print(
+      verdict(isNearTarget, "\(list(sharesAfter)) in the end; within 5 points after \(secondsToTarget.formatted(digits: 1)) s"),
+      to: &output)
+    print(verdict(packetsLostByMoves == 0, "\(moves) moves, packets lost by them: \(packetsLostByMoves) of \(packets)"), to: &output)
+    print(verdict(forwardedTwice == 0, "packets forwarded twice: \(forwardedTwice)"), to: &output)
+    print(verdict(transferIsWhole, "TCP through the moves: \(transferredOctets >> 20) MiB, the same hash at both ends"), to: &output)
+    if let silenceMilliseconds, let answersSilenceMilliseconds, let lostOnSurvivors, let lostOnReturn {
+      print("        the dead router's hosts got nothing through for \(silenceMilliseconds.formatted(digits: 0)) ms,", to: &output)
+      print("        and no question was answered for \(answersSilenceMilliseconds.formatted(digits: 0)) ms", to: &output)
+      print(verdict(lostOnSurvivors == 0, "lost by the other routers' hosts: \(lostOnSurvivors)"), to: &output)
+      print(verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)"), to: &output)
+    }
+    print("        everything is removed; it took \(seconds.formatted(digits: 0)) s", to: &output)
+  }
+}
