@@ -30,6 +30,8 @@ public struct ClientCache: Sendable {
     /// The next that asked later and earlier; the entry itself at the ends.
     var later: Int
     var earlier: Int
+    /// It went elsewhere.
+    var isReleased = false
   }
 
   /// How many hosts there is room for.
@@ -40,24 +42,25 @@ public struct ClientCache: Sendable {
   private var places: [GatewayHost: Int] = [:]
   private var latest = 0
   private var earliest = 0
+  private var releasedCount = 0
   private var hostCounts = [Int](repeating: 0, count: 256)
 
   /// How many hosts are known.
-  public var count: Int { entries.count - hostCounts[0] }
+  public var count: Int { entries.count - releasedCount }
 
   /// Room for so many hosts, at least one.
   public init(capacity: Int = 65_536) { self.capacity = max(1, capacity) }
 
   /// What is known of the host.
   public func client(_ host: GatewayHost) -> Client? {
-    places[host].map { entries[$0].client }.flatMap { $0.forwarder == 0 ? nil : $0 }
+    places[host].flatMap { entries[$0].isReleased ? nil : entries[$0].client }
   }
 
   /// The host was answered.
   public mutating func record(_ host: GatewayHost, forwarder: UInt8, at now: Instant) {
     hostCounts[Int(forwarder)] += 1
     if let place = places[host] {
-      hostCounts[Int(entries[place].client.forwarder)] -= 1
+      leave(place)
       entries[place].client.forwarder = forwarder
       entries[place].client.askedAt = now
       entries[place].client.askCount += 1
@@ -70,9 +73,10 @@ public struct ClientCache: Sendable {
   /// The host goes elsewhere: it is no forwarder's here any more.
   public mutating func release(_ host: GatewayHost) {
     guard let place = places[host] else { return }
+    guard !entries[place].isReleased else { return }
+    entries[place].isReleased = true
+    releasedCount += 1
     hostCounts[Int(entries[place].client.forwarder)] -= 1
-    hostCounts[0] += 1
-    entries[place].client.forwarder = 0
   }
 
   /// How many of the known hosts were last answered with this forwarder.
@@ -83,7 +87,7 @@ public struct ClientCache: Sendable {
     var result: [Client] = []
     var place = latest
     while result.count < min(max(0, limit), count) {
-      if entries[place].client.forwarder != 0 { result.append(entries[place].client) }
+      if !entries[place].isReleased { result.append(entries[place].client) }
       place = entries[place].earlier
     }
     return result
@@ -100,11 +104,18 @@ public struct ClientCache: Sendable {
     }
     let place = earliest
     evictionCount += 1
-    hostCounts[Int(entries[place].client.forwarder)] -= 1
+    leave(place)
     places[entries[place].client.host] = nil
     places[client.host] = place
     entries[place].client = client
     makeLatest(place)
+  }
+
+  /// The host of this place is its forwarder's no more.
+  private mutating func leave(_ place: Int) {
+    guard entries[place].isReleased else { return hostCounts[Int(entries[place].client.forwarder)] -= 1 }
+    entries[place].isReleased = false
+    releasedCount -= 1
   }
 
   private mutating func makeLatest(_ place: Int) {

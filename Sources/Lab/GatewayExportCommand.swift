@@ -121,8 +121,9 @@ public struct GatewayExportCommand: LabCommand {
     _ = try topology.launcher.run(
       ["tshark", "-Q", "-n", "-i", GatewayPlan.hostInterface, "-a", "duration:4", "-w", file, "-f", "udp port 3222"],
       in: topology.plan.strangerNamespace)
+    // The file has only what is to or from the protocol's port, so every message of it is one of the gateways'.
     func lines(_ filter: String) throws -> [Substring] {
-      let words = ["tshark", "-n", "-Q", "-r", file, "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", filter]
+      let words = ["tshark", "-n", "-r", file, "-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", filter]
       return try topology.launcher.run(words).split(separator: "\n").filter { !$0.hasPrefix("Running as user") }
     }
     let faulty = try lines("_ws.expert.severity >= 6291456 || _ws.malformed")

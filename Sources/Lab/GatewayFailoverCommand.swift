@@ -36,6 +36,9 @@ public struct GatewayFailoverCommand: LabCommand {
       settings.program = options.program
       // Nothing but the failure moves anything.
       (settings.method, settings.deadBand) = (.moves, 100)
+      // As many hosts as virtual MAC addresses, answered with one after the other: every router has hosts to lose.
+      settings.forwarders = max(1, hosts / routers)
+      settings.lines = ["answers: round-robin"]
       let group = try GatewayGroup(topology: topology, settings: settings)
       return try measure(group, runs, "\(runs) × \(victim.words): \(failure.sentence)")
     }

@@ -100,11 +100,12 @@ extension GatewayPlan {
   }
 
   /// `ip -batch` lines, once the routers have their addresses.
-  var serverRoutes: [String] {
+  /// - Parameter cut: routers that are cut off at the moment.
+  func serverRoutes(without cut: Set<Int> = []) -> [String] {
     func hops(_ family: AddressFamily) -> String {
-      routers.map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(ofRouter: $0))" }.joined(separator: " ")
+      routers.filter { !cut.contains($0) }.map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(ofRouter: $0))" }.joined(separator: " ")
     }
-    return ["route add \(Self.lan) \(hops(.four))", "route add \(Self.lanSix) \(hops(.six))"]
+    return ["route replace \(Self.lan) \(hops(.four))", "route replace \(Self.lanSix) \(hops(.six))"]
   }
 
   /// `ip -batch` lines for a router's namespace.

@@ -6,6 +6,8 @@ final class GatewayTopology {
   let console: Console
   let launcher: Launcher
   private var children: [ChildProcess] = []
+  /// Routers without a carrier to the server.
+  private var cut: Set<Int> = []
 
   private init(plan: GatewayPlan, console: Console) {
     self.plan = plan
@@ -51,7 +53,7 @@ final class GatewayTopology {
     for router in plan.routers { try launcher.set(Topology.withoutWaiting, in: plan.namespace(ofRouter: router)) }
     try launcher.batch(plan.serverWiring, in: plan.serverNamespace)
     for router in plan.routers { try launcher.batch(plan.addressing(ofRouter: router), in: plan.namespace(ofRouter: router)) }
-    try launcher.batch(plan.serverRoutes, in: plan.serverNamespace)
+    try launcher.batch(plan.serverRoutes(), in: plan.serverNamespace)
     for host in plan.hosts { try prepare(host) }
     try launcher.set(Topology.withoutWaiting, in: plan.strangerNamespace)
     try launcher.batch(
@@ -103,7 +105,11 @@ final class GatewayTopology {
   func setCarriers(ofRouter router: Int, up: Bool) throws {
     try setLan(ofRouter: router, up: up)
     try launcher.setLink(plan.serverPort(ofRouter: router), up: up, in: plan.serverNamespace)
-    guard up else { return }
+    guard up else {
+      cut.insert(router)
+      return
+    }
+    cut.remove(router)
     // An interface that goes down loses its routes and its IPv6 addresses.
     for family in AddressFamily.allCases {
       let length = family == .four ? 24 : 64
@@ -112,7 +118,7 @@ final class GatewayTopology {
         ["address replace \(end)/\(length) dev \(plan.serverPort(ofRouter: router)) \(family == .six ? "nodad" : "")"],
         in: plan.serverNamespace)
     }
-    try launcher.batch(plan.serverRoutes.map { $0.replacingOccurrences(of: "route add", with: "route replace") }, in: plan.serverNamespace)
+    try launcher.batch(plan.serverRoutes(without: cut), in: plan.serverNamespace)
   }
 
   /// Takes the carrier of a router's LAN interface, or gives it back.

@@ -112,8 +112,20 @@ final class VrrpGateway: GatewayUnderTest {
     }
   }
 
-  /// The router of the highest priority is the active one whenever it is there.
-  func victims(_ wish: GatewayVictim) throws -> [Int] { wish == .both ? [1, 2] : [1] }
+  /// The router that forwards, and the next.
+  func victims(_ wish: GatewayVictim) throws -> [Int] {
+    guard let active = try topology.plan.routers.first(where: isActive) else { throw LabError.observation("no router holds the address") }
+    let next = topology.plan.routers.first { $0 != active }
+    return wish == .both ? [active] + [next].compactMap { $0 } : [active]
+  }
+
+  private func isActive(_ router: Int) throws -> Bool {
+    let words = ["ip", "-n", topology.plan.namespace(ofRouter: router).name, "-oneline"]
+    switch daemon {
+    case .keepalived: return try !topology.launcher.run(words + ["address", "show", "to", GatewayPlan.virtualAddress(.four)]).isEmpty
+    case .vrrpd: return try topology.launcher.run(words + ["link", "show", Self.virtualInterface]).contains("LOWER_UP")
+    }
+  }
 
   private func signal(_ router: Int, _ number: Int32) { for child in children[router] ?? [] { child.signal(number) } }
 
@@ -148,6 +160,6 @@ final class VrrpGateway: GatewayUnderTest {
   /// Nobody takes the address within three intervals and a bit of the last change.
   func waitUntilReady(_ routers: [Int]) throws {
     for router in routers { for child in children[router] ?? [] { try child.checkAlive() } }
-    try pause(milliseconds: Int(advertSeconds * 5000) + 1500)
+    try pause(milliseconds: Int(advertSeconds * 5000) + 4000)
   }
 }
