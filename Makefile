@@ -36,7 +36,7 @@ test: dependencies ## Every test: in memory, in the kernel, in the simulator, an
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) build -c release --product skein
 	$(SWIFT) test -c release --skip-build --disable-xctest
-	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 FLOOD=100000 INTRUDERS=--brief
+	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 GATEWAY_SEEDS=20 FLOOD=100000
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
 RUNS ?= 10
@@ -44,8 +44,8 @@ PEERS ?= 3
 SEEDS ?= 1000
 # How many hostile datagrams are sent at a running cluster.
 FLOOD ?= 1000000
-# --brief leaves out what takes a minute each.
-INTRUDERS ?=
+# How many seeds of a gateway inside a cluster, which take five times as long.
+GATEWAY_SEEDS ?= 200
 
 .PHONY: lab
 lab: ## Delivery, failures, maintenance and simulation, as the README claims them (root)
@@ -57,26 +57,36 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  else failed=$$((failed + 1)); echo "FAILED: skein $$*"; fi; }; \
 	for mode in forwarding unicast multicast; do for family in 4 6; do try lab delivery --mode $$mode --family $$family; done; done; \
 	try lab delivery --packet-path packet-socket; \
-	try lab packets; try lab packets --packet-path packet-socket; \
-	if [ $(PEERS) = 0 ]; then try lab matrix --detection 200ms --runs $(RUNS) --peer-runs 0; \
-	else try lab matrix --detection 200ms --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); fi; \
-	try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
-	try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
-	for operation in rejoin restart crash upgrade drain leave personality; do try lab $$operation; done; \
-	for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
-	try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
+	try lab packets; \
+	for operation in rejoin restart crash drain leave; do try lab $$operation; done; \
 	try lab flood --datagrams $(FLOOD); \
-	try lab intruders $(INTRUDERS); \
-	for method in answers moves hybrid; do [ $(PEERS) = 0 ] && [ $$method != moves ] || try lab gateway --method $$method; done; \
+	try lab gateway --method moves; try lab gateway-cluster --runs $(RUNS); \
 	try lab gateway-foreign; try lab gateway-intruders; try lab gateway-export; \
-	if [ $(PEERS) = 0 ]; then try lab gateway-failover --victim avg --runs $(RUNS); \
-	else for victim in avf avg both; do for how in kill stop link return; do \
-	  try lab gateway-failover --victim $$victim --how $$how --runs $(RUNS); done; done; \
+	if [ $(PEERS) = 0 ]; then \
+	  try lab matrix --detection 200ms --runs $(RUNS) --peer-runs 0; \
+	  try lab gateway-failover --victim avg --runs $(RUNS); \
+	else \
+	  try lab matrix --detection 200ms --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); \
+	  try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
+	  try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
+	  try lab packets --packet-path packet-socket; \
+	  for operation in upgrade personality; do try lab $$operation; done; \
+	  for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
+	  try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
+	  try lab intruders; \
+	  for method in answers hybrid; do try lab gateway --method $$method; done; \
+	  for victim in avf avg both; do for how in kill stop link return; do \
+	    try lab gateway-failover --victim $$victim --how $$how --runs $(RUNS); done; done; \
 	  try lab gateway-failover --hello 20ms --hold 65ms --runs $(RUNS) --peer-runs $(PEERS); \
-	  try lab gateway-failover --timers cisco --runs 2; fi; \
+	  try lab gateway-failover --timers cisco --runs 2; \
+	fi; \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \
+	try simulate --seeds $(SEEDS) --gateways 5 --duration 30s; \
+	try simulate --seeds $(SEEDS) --gateways 8 --duration 30s --loss 5%; \
+	try simulate --seeds $(GATEWAY_SEEDS) --members 5 --duration 30s --loss 3% --gateway-in-cluster; \
+	for rule in lease release authentication; do try simulate --seeds 200 --gateways 5 --duration 20s --without $$rule; done; \
 	echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
