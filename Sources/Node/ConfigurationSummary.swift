@@ -73,6 +73,8 @@ extension GatewaySection {
       warnings.append("gateway.authentication: without a key, any machine of this network can take the group over")
     case .key(let file) where !FileManager.default.isReadableFile(atPath: file):
       warnings.append("gateway.authentication.key: \(file) cannot be read; `openssl rand -hex 32` makes one, the same for all gateways")
+    case .key(let file) where Self.isReadByOthers(file):
+      warnings.append("gateway.authentication.key: \(file) can be read by others than root; `chmod 600 \(file)`")
     case .text: warnings.append("gateway.authentication.text: anybody on this network can read it; `key` is a secret")
     case .none, .key: break
     }
@@ -83,5 +85,10 @@ extension GatewaySection {
       warnings.append("gateway.weight.lower: nothing is tracked, so the weight never changes")
     }
     return warnings
+  }
+
+  private static func isReadByOthers(_ file: String) -> Bool {
+    let mode = (try? FileManager.default.attributesOfItem(atPath: file))?[.posixPermissions] as? NSNumber
+    return mode.map { $0.intValue & 0o077 != 0 } ?? false
   }
 }
