@@ -36,12 +36,16 @@ test: dependencies ## Every test: in memory, in the kernel, in the simulator, an
 	$(SWIFT) build -c release --build-tests
 	$(SWIFT) build -c release --product skein
 	$(SWIFT) test -c release --skip-build --disable-xctest
-	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100
+	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 FLOOD=100000 INTRUDERS=--brief
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
 RUNS ?= 10
 PEERS ?= 3
 SEEDS ?= 1000
+# How many hostile datagrams are sent at a running cluster.
+FLOOD ?= 1000000
+# --brief leaves out what takes a minute each.
+INTRUDERS ?=
 
 .PHONY: lab
 lab: ## Delivery, failures, maintenance and simulation, as the README claims them (root)
@@ -68,6 +72,8 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  try lab gateway-failover --victim $$victim --how $$how --runs $(RUNS); done; done; \
 	  try lab gateway-failover --hello 20ms --hold 65ms --runs $(RUNS) --peer-runs $(PEERS); \
 	  try lab gateway-failover --timers cisco --runs 2; fi; \
+	try lab flood --datagrams $(FLOOD); \
+	try lab intruders $(INTRUDERS); \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \
 	for rule in lease order return authentication; do try simulate --seeds 200 --duration 20s --loss 5% --without $$rule; done; \
@@ -81,11 +87,12 @@ lint: ## swift-format, strict
 
 check: lint test ## lint and test
 
-install: build ## The program, its manual pages, completions, systemd unit and an example configuration
+install: build ## The program, its manual pages, completions, systemd unit and example configurations
 	install -D -m 755 $(SKEIN) $(DESTDIR)$(PREFIX)/bin/skein
 	install -D -m 644 packaging/skein.service $(DESTDIR)/etc/systemd/system/skein.service
 	sed -i 's|/usr/local/bin/skein|$(PREFIX)/bin/skein|' $(DESTDIR)/etc/systemd/system/skein.service
 	install -D -m 644 packaging/skein.yaml $(DESTDIR)/etc/skein/skein.yaml.example
+	install -D -m 644 packaging/skein-gateway.yaml $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	$(SKEIN) manual --directory $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 packaging/skein.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
@@ -95,7 +102,7 @@ install: build ## The program, its manual pages, completions, systemd unit and a
 	$(SKEIN) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
 
 uninstall: ## Takes away what install put there, but not your configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)/etc/systemd/system/skein.service $(DESTDIR)/etc/skein/skein.yaml.example
+	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)/etc/systemd/system/skein.service $(DESTDIR)/etc/skein/skein.yaml.example $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/skein*.1 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skein $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
 

@@ -20,6 +20,9 @@ extension ClusterMember {
     case dropHeld
     /// Gratuitous ARP and unsolicited neighbour advertisements for the cluster addresses.
     case announce(AnnounceReason)
+    /// Ask the wire who has the cluster addresses, for a lease's length; `Event.addressInUse` says who. Before a reign that nobody
+    /// objected to: a cluster that this machine cannot read or hear may serve them.
+    case probeAddresses
     /// May this machine join? (figure 8F)
     case askApplications(nonce: UInt64, MemberProfile)
     /// Tell the applications (figure 8G).
@@ -74,8 +77,8 @@ extension ClusterMember {
     case masterSilent(MemberIdentifier, Term)
     case memberJoined(MemberIdentifier, InternetAddress, unitsKept: Int)
     case memberLeft(MemberIdentifier, DepartureReason, units: Int)
-    case joinRefusedHere(MemberIdentifier, InternetAddress, RefusalReason, explanation: String)
-    case joinRefusedByMaster(MemberIdentifier, RefusalReason, explanation: String)
+    case refusedBy(MemberIdentifier, InternetAddress, RefusalReason, explanation: String)
+    case refusedJoiner(MemberIdentifier, RefusalReason, explanation: String)
     case unitsAssigned(UnitSet, to: MemberIdentifier)
     case unitsMoving(UnitSet, from: MemberIdentifier, to: MemberIdentifier, MoveReason)
     case unitsOwned(UnitSet)
@@ -87,6 +90,8 @@ extension ClusterMember {
     case draining(MemberIdentifier, Bool)
     case carrierLost
     case carrierFound
+    /// Somebody whom this machine cannot read answers for a cluster address. It does not begin a reign while it waits.
+    case addressInUse(InternetAddress, by: EthernetAddress, waits: Bool)
     case servingAlone
     case idleAlone
   }
@@ -111,6 +116,8 @@ extension ClusterMember {
     case carrierLost
     case toldToExit
     case newerMaster
+    /// Before its reign began: somebody else answers for a cluster address.
+    case addressInUse
   }
 
   public enum DepartureReason: String, Hashable, Sendable {
@@ -134,5 +141,17 @@ extension ClusterMember {
     case leave
     /// The gateway wants it there.
     case placement
+  }
+}
+
+extension ClusterMember.Action {
+  /// Whether after it the snapshot may show other members, another master or other owners.
+  public var changesMembership: Bool {
+    switch self {
+    case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
+    case .send, .setLease, .setHashSeed, .releaseHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState, .abandonState,
+      .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
+      false
+    }
   }
 }

@@ -63,6 +63,12 @@ public struct ClusterMember: Sendable {
   private var shared: Shared
   /// When `Event.timer` is due; nil when nothing is waited for.
   public private(set) var nextDeadline: Instant?
+  /// Since when, without a pause, somebody has answered for a cluster address each time that this machine asked; and when last.
+  private var addressHeldSince = Instant.zero
+  private var addressHeard = Instant.zero
+
+  /// How long whoever is no cluster can keep this machine from a reign.
+  private static let addressPatience = Interval.seconds(30)
 
   /// A member that waits for `Event.start`.
   public init(configuration: Configuration) { shared = Shared(configuration) }
@@ -127,6 +133,7 @@ public struct ClusterMember: Sendable {
     case .setWeight(let weight): change { $0.profile.weight = max(1, weight) }
     case .personality(let version, let digest): takePersonality(version, digest)
     case .load(let loads, let packetsPerSecond): report(loads, packetsPerSecond)
+    case .addressInUse(let address, let ethernet, let isCluster): hearOwner(of: address, ethernet, isCluster)
     case .carrierLost: loseCarrier()
     case .carrierFound: findCarrier()
     }
@@ -238,6 +245,21 @@ public struct ClusterMember: Sendable {
     }
     shared.act(.setMembers([shared.profile]))
     state = .joining(Joining(&shared))
+  }
+
+  /// Somebody answers for a cluster address before this reign has begun to serve. A cluster that this machine cannot read or hear, of
+  /// another authority or number or behind a firewall, it must not serve beside: it rests, asks again, and waits as long as that takes.
+  /// Anybody else, such as a router that answers for every address, cannot keep a cluster down for longer than a while.
+  private mutating func hearOwner(of address: InternetAddress, _ ethernet: EthernetAddress, _ isCluster: Bool) {
+    guard case .reigning(var master) = state, !master.isReady else { return }
+    let isNew = addressHeard == .zero || shared.now - addressHeard > shared.timing.lease * 4 + .seconds(10)
+    if isNew { addressHeldSince = shared.now }
+    addressHeard = shared.now
+    let waits = isCluster || shared.now - addressHeldSince < Self.addressPatience
+    shared.report(.addressInUse(address, by: ethernet, waits: waits))
+    guard waits else { return }
+    _ = master.stepDown(.addressInUse, &shared)
+    state = .resting(Resting(shared, for: .seconds(2)))
   }
 
   private mutating func drain(_ isWanted: Bool) {

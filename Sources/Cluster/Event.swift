@@ -42,6 +42,9 @@ extension ClusterMember {
     case personality(version: UInt64, settingsDigest: UInt64)
     /// What this machine processed: its busiest units, and packets per second in all, smoothed.
     case load([LoadReport.UnitLoad], packetsPerSecond: UInt32)
+    /// The answer to `Action.probeAddresses`: another machine has a cluster address, and whether it is of a cluster. No event when nobody
+    /// has.
+    case addressInUse(InternetAddress, by: EthernetAddress, isCluster: Bool)
     case carrierLost
     case carrierFound
   }

@@ -100,7 +100,7 @@ struct Joining: Sendable {
       request(&shared)
       return nil
     }
-    shared.report(.joinRefusedHere(envelope.sender, envelope.sourceAddress, nak.reason, explanation: nak.explanation))
+    shared.report(.refusedBy(envelope.sender, envelope.sourceAddress, nak.reason, explanation: nak.explanation))
     if nak.reason == .olderConfiguration {
       shared.act(.fetchPersonality(from: envelope.sender, envelope.sourceAddress, version: nak.personalityVersion))
     }

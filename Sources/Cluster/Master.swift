@@ -55,6 +55,7 @@ struct Master: Sendable {
   /// Runs of members that are gone, and what they said last: a JOIN REQUEST from before that is not a new one.
   var departed: [MemberIdentifier: (incarnation: UInt64, sequence: UInt64)] = [:]
   var answers = RateLimit(burst: 64, interval: .milliseconds(1))
+  var refusalReports = RateLimit(burst: 16, interval: .seconds(1))
   var strangerOffers: RateLimit
   var fetchedAt = Instant.zero
 
@@ -87,6 +88,7 @@ struct Master: Sendable {
     rest(.all, until: shared.now + shared.timing.silence)
     readyAt = isAlone ? shared.now + shared.timing.silence : nil
     begin(.nobodyElse, &shared)
+    shared.act(.probeAddresses)
   }
 
   /// A machine that has been a member keeps the group's key: so two halves of one group, when they meet, can read each other.

@@ -216,7 +216,9 @@ extension Master {
     shared.send(.nak(nak), to: .member(request.profile.identifier, address), .signed)
     guard reason != .operationInProgress else { return }
     shared.counters.joinsRefused += 1
-    shared.report(.joinRefusedByMaster(request.profile.identifier, reason, explanation: explanation))
+    // Whoever says a member's request again under a false signature must not fill the log.
+    guard refusalReports.take(at: shared.now) else { return }
+    shared.report(.refusedJoiner(request.profile.identifier, reason, explanation: explanation))
   }
 
   /// A joiner or member has a newer personality: this master takes it.

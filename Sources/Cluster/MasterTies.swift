@@ -217,7 +217,7 @@ extension Master {
     switch reason {
     case .lostTieBreak, .olderConfiguration, .toldToExit, .newerMaster: shared.sayFarewell(term, .otherMaster)
     case .leaving: shared.sayFarewell(term, .leaving)
-    case .leaseLapsed, .carrierLost: shared.stopEverything()
+    case .leaseLapsed, .carrierLost, .addressInUse: shared.stopEverything()
     }
     shared.report(.steppedDown(term, reason))
   }

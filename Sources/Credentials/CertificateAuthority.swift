@@ -99,16 +99,18 @@ public struct CertificateAuthority: Sendable {
 
 extension CertificateAuthority {
   /// Issues a member's certificate and key, and writes them with the authority's certificate to `path` as one file, 0600, to be carried
-  /// to that member by a way that nobody else reads.
+  /// to that member by a way that nobody else reads. It is good from `start` on, or from now.
   public func issue(
-    member: MemberIdentifier, name: String, validityDays: Int = defaultMemberValidityDays, path: String, at seconds: Int64
+    member: MemberIdentifier, name: String, validityDays: Int = defaultMemberValidityDays, from start: Int64? = nil, path: String,
+    at seconds: Int64
   ) throws(CredentialError) -> CertificateDescription {
     try Self.check(name: name, validityDays: validityDays)
     guard 1...65_534 ~= member.rawValue else {
       throw .init(.badArgument, "member \(member.rawValue)", remedy: "members are numbered 1 to 65534")
     }
     let key = Curve25519.Signing.PrivateKey()
-    let certificate = try certificate(member: member, name: name, key: key, validity: validity(days: validityDays, at: seconds))
+    let certificate = try certificate(
+      member: member, name: name, key: key, validity: validity(days: validityDays, from: start, at: seconds))
     try CredentialFile.refuseExisting(path)
     // The copy first: what has left this house can be revoked.
     let copy = "\(directory)/issued/\(member.rawValue)-\(Hexadecimal.text(of: certificate.serial)).pem"
@@ -119,8 +121,8 @@ extension CertificateAuthority {
   }
 
   /// As asked, but not beyond the authority's own end.
-  private func validity(days: Int, at seconds: Int64) throws(CredentialError) -> ClosedRange<Int64> {
-    let asked = Self.validity(days: days, from: seconds)
+  private func validity(days: Int, from start: Int64?, at seconds: Int64) throws(CredentialError) -> ClosedRange<Int64> {
+    let asked = Self.validity(days: days, from: start ?? seconds)
     guard trusted.certificate.validity.contains(seconds) else {
       throw .init(.expired, "the authority itself is not valid now", remedy: "check the clock, or make a new authority")
     }

@@ -49,6 +49,9 @@ struct PeerTable {
     return run.incarnation < peer.incarnation || peer.ended.contains(run.incarnation)
   }
 
+  /// Whether this is the run that the member list names.
+  func isPresent(_ run: SenderRun) -> Bool { peers[run.member]?.incarnation == run.incarnation }
+
   func agreementKey(of run: SenderRun) -> [UInt8]? {
     peers[run.member]?.incarnation == run.incarnation ? agreementKey(of: run.member) : nil
   }

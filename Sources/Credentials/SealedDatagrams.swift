@@ -39,7 +39,7 @@ extension SecurityLayer {
   }
 
   mutating func openSealed(
-    _ datagram: ArraySlice<UInt8>, _ header: ClusterHeader
+    _ datagram: ArraySlice<UInt8>, _ header: ClusterHeader, at now: Instant
   ) throws(SecurityRefusal) -> ClusterMessage {
     let trailer: SealedTrailer
     do { trailer = try SealedTrailer(splitting: datagram, header: header) } catch { throw SecurityRefusal(error) }
@@ -47,12 +47,17 @@ extension SecurityLayer {
     guard !peers.isOld(run), run.member != member else { throw .oldIncarnation }
     try refuseReplay(senders.verdict(on: header.sequence, of: run))
     guard let group = keys.key(of: header.epoch) else { throw .unknownEpoch }
-    let key =
-      senders.subkey(of: run, epoch: group.epoch)
-      ?? group.subkey(cluster: credentials.cluster, sender: run.member, incarnation: run.incarnation)
+    let key = try subkey(of: run, group, at: now)
     guard let body = Self.unseal(trailer, header.sequence, key) else { throw .badSeal }
     senders.record(header.sequence, of: run, epoch: group.epoch, subkey: key)
     return try Self.message(header, body: body)
+  }
+
+  /// Kept for runs that have been heard. To derive one costs several openings, so runs that nobody vouches for share a rate.
+  private mutating func subkey(of run: SenderRun, _ group: GroupKey, at now: Instant) throws(SecurityRefusal) -> SymmetricKey {
+    if let key = senders.subkey(of: run, epoch: group.epoch) { return key }
+    guard senders.knows(run) || peers.isPresent(run) || strangeSeals.take(at: now) else { throw .rateLimited }
+    return group.subkey(cluster: credentials.cluster, sender: run.member, incarnation: run.incarnation)
   }
 
   private static func unseal(_ trailer: SealedTrailer, _ sequence: UInt64, _ key: SymmetricKey) -> ArraySlice<UInt8>? {

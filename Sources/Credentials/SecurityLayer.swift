@@ -19,10 +19,13 @@ import Wire
 public struct SecurityLimits: Hashable, Sendable {
   /// Signatures checked per second for certificates that have been seen before, and at once.
   public var knownSignaturesPerSecond = 500
-  public var knownSignaturesAtOnce = 500
+  public var knownSignaturesAtOnce = 100
   /// The same for certificates not seen before, each of which takes two verifications; a flood of them does not touch the others' share.
   public var strangersPerSecond = 100
-  public var strangersAtOnce = 200
+  public var strangersAtOnce = 50
+  /// Seals tried per second for runs that neither the member list names nor any datagram has proved: each takes the derivation of a key.
+  public var strangeSealsPerSecond = 1000
+  public var strangeSealsAtOnce = 100
   /// Verified certificates, members' runs and join requests remembered.
   public var certificateCount = 256
   public var senderCount = 512
@@ -91,6 +94,7 @@ public struct SecurityLayer {
   var certificates: VerifiedCertificates
   var knownSignatures: TokenBucket
   var strangers: TokenBucket
+  var strangeSeals: TokenBucket
   var signers: SenderTable
   var senders: SenderTable
   var peers: PeerTable
@@ -107,6 +111,7 @@ public struct SecurityLayer {
     certificates = VerifiedCertificates(limit: limits.certificateCount)
     knownSignatures = TokenBucket(perSecond: limits.knownSignaturesPerSecond, burst: limits.knownSignaturesAtOnce)
     strangers = TokenBucket(perSecond: limits.strangersPerSecond, burst: limits.strangersAtOnce)
+    strangeSeals = TokenBucket(perSecond: limits.strangeSealsPerSecond, burst: limits.strangeSealsAtOnce)
     signers = SenderTable(limit: limits.senderCount)
     senders = SenderTable(limit: limits.senderCount)
     peers = PeerTable(limit: limits.peerCount)
@@ -202,7 +207,7 @@ extension SecurityLayer {
       counters.signedOpened += 1
       return OpenedMessage(message: message, header: header, bringsGroupKey: bringsKey)
     case .sealed:
-      let message = try openSealed(datagram, header)
+      let message = try openSealed(datagram, header, at: now)
       noteReceived(message)
       let bringsKey = try takeGroupKey(fromSealed: message, header)
       counters.sealedOpened += 1

@@ -28,6 +28,9 @@ struct SenderTable {
     senders[run]?.window.verdict(on: sequence) ?? .new
   }
 
+  /// Whether an authentic datagram of this run has been heard.
+  func knows(_ run: SenderRun) -> Bool { senders[run] != nil }
+
   func subkey(of run: SenderRun, epoch: UInt32) -> SymmetricKey? {
     senders[run]?.subkeys.first { $0.epoch == epoch }?.key
   }

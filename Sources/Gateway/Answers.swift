@@ -16,7 +16,7 @@ public struct GatewayHost: Hashable, Sendable {
 
 /// How hosts are answered (WO 2005/018176: "The AVG may reply to ARP requests … in various ways").
 public enum AnswerMethod: String, CaseIterable, Sendable {
-  /// One virtual MAC after the other, by their numbers.
+  /// One virtual MAC after the other, of one gateway after the other.
   case roundRobin = "round-robin"
   /// Any.
   case random
@@ -126,7 +126,7 @@ public struct Answers: Sendable {
   /// What the next host would be told under `.leastTraffic`: positions in what `update` was given. Nil if nobody may be handed out.
   public var nextByLeastTraffic: (gateway: Int, forwarder: Int)? {
     if let lowest = lowest() { return lowest }
-    guard let number = following(lastNumber, of: candidates) else { return nil }
+    guard let number = nextInTurn else { return nil }
     for (gateway, position) in gateways.indices.map({ ($0, gateways[$0].forwarders.firstIndex { $0.number == number }) }) {
       if let position { return (gateway, position) }
     }
@@ -142,12 +142,20 @@ public struct Answers: Sendable {
 
   private mutating func choose(_ host: GatewayHost, using generator: inout some RandomNumberGenerator) -> UInt8? {
     switch method {
-    case .roundRobin: following(lastNumber, of: candidates)
+    case .roundRobin: nextInTurn
     case .random: candidates.randomElement(using: &generator)
     case .weighted: nextByWeight()
     case .hostDependent: Self.rendezvous(host, candidates)
     case .leastTraffic: nextByLeastTraffic.map { gateways[$0.gateway].forwarders[$0.forwarder].number }
     }
+  }
+
+  /// In turn, the gateways first: neighbours in the turn are of different gateways, so that the first few hosts do not all meet on one.
+  private var nextInTurn: UInt8? {
+    let rows = gateways.map(Self.candidates)
+    let turn = (0..<(rows.map(\.count).max() ?? 0)).flatMap { place in rows.compactMap { $0.indices.contains(place) ? $0[place] : nil } }
+    guard let last = turn.firstIndex(of: lastNumber) else { return turn.first }
+    return turn[(last + 1) % turn.count]
   }
 
   /// The next higher number, or the lowest.

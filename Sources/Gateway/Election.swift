@@ -42,7 +42,7 @@ extension Shared {
 
   private mutating func stand() {
     if mayPreempt() { return activate(.preempted) }
-    guard activeNeighbour != nil else { return activate(neighbours.all.isEmpty && !wasLed ? .nobodyElse : .activeSilent) }
+    guard activeNeighbour != nil else { return activate(wasLed ? .activeSilent : .nobodyElse) }
     if let standby = standbyNeighbour, standby.rank > rank { enter(.listening(Listening(until: now)), .betterStandby) }
   }
 

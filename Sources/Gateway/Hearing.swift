@@ -139,7 +139,8 @@ extension Shared {
   }
 
   private func isInGoodHands(_ forwarder: UInt8, _ holder: InternetAddress) -> Bool {
-    holder == own ? carries(forwarder) : neighbours[holder]?.carries(forwarder) ?? false
+    if case .seated(let seat) = state { return seat.owners[forwarder] == holder }
+    return holder == own ? carries(forwarder) : neighbours[holder]?.carries(forwarder) ?? false
   }
 
   // MARK: Silence

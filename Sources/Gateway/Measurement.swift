@@ -56,7 +56,8 @@ extension Shared {
     measurement.measure(volumes, of: table.numbers.filter { carriesTraffic($0) }, at: now)
   }
 
-  private func carriesTraffic(_ forwarder: UInt8) -> Bool {
+  /// Whether this gateway forwards for it: by its own word, or inside a cluster by the cluster's.
+  func carriesTraffic(_ forwarder: UInt8) -> Bool {
     if case .seated(let seat) = state { return seat.owners[forwarder] == own }
     return carries(forwarder)
   }

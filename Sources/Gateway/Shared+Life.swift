@@ -4,11 +4,13 @@ import Wire
 extension Shared {
   mutating func start() {
     guard case .unstarted = state else { return }
-    act(.setLease(.zero))
     act(.setActive(false))
-    for forwarder in UInt8(1)...UInt8.max { act(.stop(forwarder)) }
     switch configuration.mode {
-    case .alone: state = .listening(Listening(until: now + timers.hold))
+    case .alone:
+      act(.setLease(.zero))
+      for forwarder in UInt8(1)...UInt8.max { act(.stop(forwarder)) }
+      state = .listening(Listening(until: now + timers.hold))
+    // What the packet path still holds from the last run is the cluster's.
     case .cluster: state = .seated(Seat())
     }
     report(.state(phase, .started))

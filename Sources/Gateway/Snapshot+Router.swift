@@ -4,6 +4,9 @@ extension GatewayRouter {
   /// What an operator may see.
   public func snapshot(at now: Instant) -> Snapshot { shared.snapshot(at: now) }
 
+  /// Whether the group has this forwarder, here or elsewhere.
+  public func serves(_ forwarder: UInt8) -> Bool { shared.table[forwarder].map { !$0.isRetired } ?? false }
+
   /// The hosts that this gateway answered, the one that asked last first.
   public func clients(limit: Int = .max) -> [ClientCache.Client] { shared.measurement.clients.clients(limit: limit) }
 

@@ -78,9 +78,8 @@ extension Shared {
   /// This gateway's own address, the virtual MACs that are new or on their way here, and some of the others in turn: each once a second, or
   /// once a hello. One that is about to go is left out, or switches would learn it here again.
   private mutating func chooseSources() -> [GatewayRouter.Source] {
-    guard !isSeated else { return [.own] }
     let arriving = table.numbers.filter { if case .arriving = holdings[Int($0)] { true } else { false } }
-    let settled = table.numbers.filter { carries($0) && table[$0]?.holder == own }
+    let settled = table.numbers.filter { carriesTraffic($0) && table[$0]?.holder == own }
     let share = UInt64(settled.count) * min(timers.hello.nanoseconds, 1_000_000_000) / 1_000_000_000 + (settled.isEmpty ? 0 : 1)
     let inTurn = (settled.filter { $0 > voice.cursor } + settled.filter { $0 <= voice.cursor }).prefix(Int(share))
     let turn = now >= voice.nextHello ? Array(inTurn) : []

@@ -94,13 +94,13 @@ public struct PacketsCommand: LabCommand {
     guard let place = words.firstIndex(of: "lladdr"), words.indices.contains(place + 1) else {
       throw LabError.observation("the client has no Ethernet address for \(Plan.clusterAddress(.four)): \(neighbour)")
     }
-    let before = try topology.plan.members.map { try cluster.counters($0) }
+    let before = try topology.plan.members.map { try cluster.counterTable($0) }
     try client.enter {
       let sender = try FrameSender(interface: Plan.interface)
       for index in 0..<Self.taggedCount { try sender.send(TaggedDatagram(to: words[place + 1], number: index).octets) }
     }
     try pause(milliseconds: 300)
-    let after = try topology.plan.members.map { try cluster.counters($0) }
+    let after = try topology.plan.members.map { try cluster.counterTable($0) }
     func growth(_ names: String...) -> Int {
       zip(before, after).reduce(0) { sum, pair in
         sum + names.reduce(0) { $0 + (pair.1["packets.\($1)"] ?? 0) - (pair.0["packets.\($1)"] ?? 0) }

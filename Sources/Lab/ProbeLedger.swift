@@ -43,6 +43,11 @@ extension ProbeLedger {
   /// Probes with more than one answer.
   var answeredTwice: Int { flows.reduce(0) { $0 + $1.count { $0.answers > 1 } } }
 
+  /// Probes sent in this time with more than one answer.
+  func answeredTwice(sentIn window: Range<UInt64>) -> Int {
+    flows.reduce(0) { $0 + $1.count { $0.answers > 1 && window.contains($0.sentAt) } }
+  }
+
   /// Who answered the flow's last answered probe that was sent before this time.
   func owner(ofFlow flow: Int, before time: UInt64 = .max) -> Int? {
     flows[flow].last { $0.answers > 0 && $0.sentAt < time }?.member

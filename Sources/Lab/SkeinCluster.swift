@@ -14,18 +14,24 @@ public enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
 }
 
 /// What the lab's members are told.
-struct SkeinSettings: Hashable, Sendable {
+struct SkeinSettings: Sendable {
   var delivery = DeliveryMode.multicast
   var detectionMilliseconds = 200
   var partition = PartitionPolicy.serve
   /// Nil lets the daemon choose.
   var packetPath: String?
+  /// Machines at the end of the plan that are no members; who wants one to join configures and starts its daemon.
+  var guestCount = 0
+  /// Lines for the `cluster` section of every member's file, and what makes the files that they name.
+  var clusterLines: @Sendable (SkeinCluster, Int) throws -> [String] = { _, _ in [] }
   /// The program under test; nil for the running one.
   var program: String?
   /// The switch carries none of the members' multicast; they are told each other's addresses (`peers`).
   var withoutMulticast = false
   /// Whether router work is the cluster's (`routing`).
   var routing = false
+  /// Whether the members are a virtual gateway's routers, and share nothing else.
+  var hasGateway = false
   /// The text of the personality that all begin with, as version 1; nil for none.
   var personality: String?
 }
@@ -49,18 +55,18 @@ final class SkeinCluster: ClusterUnderTest {
     self.settings = settings
     program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     try issueCertificates()
-    for member in plan.members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
-    if let text = settings.personality { for member in plan.members { try signPersonality(1, text, for: member) } }
+    for member in members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
+    if let text = settings.personality { for member in members { try signPersonality(1, text, for: member) } }
     if settings.withoutMulticast { try topology.blockMulticast() }
-    for member in plan.members { try WebServer.start(member: member, topology: topology) }
+    for member in members { try WebServer.start(member: member, topology: topology) }
     responder = try Responder(namespaces: plan.memberNamespaces)
-    for member in plan.members { try startDaemon(member) }
+    for member in members { try startDaemon(member) }
     topology.console.say("waiting for the members to find each other and to share out the work")
     try waitUntilSettled()
   }
 
   private var plan: Plan { topology.plan }
-  private var members: [Int] { Array(plan.members) }
+  var members: [Int] { Array(plan.members.dropLast(settings.guestCount)) }
 
   /// A member's file; `ending` says which.
   func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
@@ -81,9 +87,10 @@ final class SkeinCluster: ClusterUnderTest {
   }
 
   /// A member's skein.yaml. The cluster is named after the run, so that what is pinned in the kernel belongs to this run alone.
-  func configuration(member: Int) -> String {
+  func configuration(member: Int) throws -> String {
     let shared = AddressFamily.allCases.map { "\"\(Plan.clusterAddress($0))/\(Plan.prefixLength($0))\"" }.joined(separator: ", ")
     let path = settings.packetPath.map { "packetPath: \($0)\n" } ?? ""
+    let extra = try settings.clusterLines(self, member).map { "  \($0)\n" }.joined()
     return """
       cluster:
         name: \(plan.run)
@@ -91,13 +98,25 @@ final class SkeinCluster: ClusterUnderTest {
         member: \(member)
         interface: \(Plan.interface)
         address: \(plan.address(ofMember: member, .four))
-        addresses: [\(shared)]
+        \(settings.hasGateway ? "" : "addresses: [\(shared)]")
         delivery: \(settings.delivery.rawValue)
         detection: \(settings.detectionMilliseconds)ms
         credentials: \(file(member, "pem"))
         partition: \(settings.partition.rawValue)
-        members: \(plan.memberCount)
-      \(optionalLines(member).map { "  \($0)\n" }.joined())\(path)api: \(api(member))
+        members: \(members.count)
+      \(optionalLines(member).map { "  \($0)\n" }.joined())\(extra)\(gatewayLines)\(path)api: \(api(member))
+
+      """
+  }
+
+  private var gatewayLines: String {
+    guard settings.hasGateway else { return "" }
+    return """
+      gateway:
+        group: \(Self.gatewayGroup)
+        address: \(Plan.clusterAddress(.four))
+        forwarderPreempt: 1s
+        steering: { method: moves, window: 1s, betweenMoves: 1s }
 
       """
   }
@@ -238,12 +257,12 @@ extension SkeinCluster {
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
 
   /// A daemon's counters by their names.
-  func counters(_ member: Int) throws -> [String: Int] {
+  func counterTable(_ member: Int) throws -> [String: Int] {
     let reading = try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8))
     return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
   }
 
-  func leasesLapsed(_ member: Int) throws -> Int { try counters(member)["cluster.leasesLapsed"] ?? 0 }
+  func leasesLapsed(_ member: Int) throws -> Int { try counterTable(member)["cluster.leasesLapsed"] ?? 0 }
 
   func readPath(_ member: Int) throws -> PathReading? {
     // Packet sockets are the daemon's own: when it hangs, so do they, and nothing is pinned.

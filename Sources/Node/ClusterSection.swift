@@ -10,7 +10,8 @@ extension ClusterSection {
   }
 
   /// Reads the section; nil when something that has no default is missing.
-  init?(_ section: inout SectionReader) {
+  /// - Parameter hasGateway: whether a virtual gateway is inside: its addresses may be all that the members share.
+  init?(_ section: inout SectionReader, hasGateway: Bool) {
     let name = section.text("name") ?? "skein"
     if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }) {
       section.problem("name", "“\(name)” should be made of letters, digits, - and _")
@@ -20,6 +21,7 @@ extension ClusterSection {
     let interface = section.text("interface")
     let credentials = section.text("credentials")
     for needed in ["id", "member", "interface", "addresses", "credentials"] where !section.isSet(needed) {
+      guard needed != "addresses" || !hasGateway else { continue }
       section.problem(needed, "is missing; \(Self.advice[needed] ?? "it has no default")")
     }
     if let interface, interface.isEmpty || interface.utf8.count > 15 || interface.contains("/") {
@@ -45,14 +47,22 @@ extension ClusterSection {
     readHold(&section)
     readHooks(&section)
     checkTogether(&section)
-    guard identifier != nil, member != nil, interface != nil, credentials != nil, !addresses.isEmpty else { return nil }
+    let isExplained = section.problems.problems.contains { $0.setting == "cluster.addresses" }
+    if section.isSet("addresses"), addresses.isEmpty, !hasGateway, !isExplained {
+      section.problem("addresses", "names no address that could be shared")
+    }
+    if hasGateway, delivery == .forwarding {
+      section.problem(
+        "delivery", "should be multicast or unicast beside a `gateway` section: a virtual MAC address has no master before it")
+    }
+    guard identifier != nil, member != nil, interface != nil, credentials != nil, !addresses.isEmpty || hasGateway else { return nil }
   }
 
   private static let advice = [
     "id": "every cluster on a network needs its own number, 1 to 65535, the same on all its members",
     "member": "every member needs its own number, 1 to 65534, the one in its certificate",
     "interface": "name the network interface that carries the cluster addresses, such as eth0",
-    "addresses": "name the addresses that the members share, such as [192.0.2.10/24]",
+    "addresses": "name the addresses that the members share, such as [192.0.2.10/24], or add a `gateway` section",
     "credentials": "`skein certificate issue` writes the file",
   ]
 

@@ -50,7 +50,7 @@ public struct ClusterSection: Hashable, Sendable {
   public var interface: String
   /// This machine's own address; the interface's first one when not set.
   public var address: InternetAddress?
-  /// The cluster addresses.
+  /// The cluster addresses; none where the members share a virtual gateway only.
   public var addresses: [InternetPrefix]
   public var delivery: Delivery
   /// How long a silent member keeps its units, 20 ms to 60 s.
@@ -156,7 +156,8 @@ extension Configuration {
     if !file.isSet("cluster"), !file.isSet("gateway") {
       problems.add("cluster", at: nil, "is missing, and so is `gateway`; without either there is nothing to do")
     }
-    file.section("cluster") { cluster = ClusterSection(&$0) }
+    let hasGateway = file.isSet("gateway")
+    file.section("cluster") { cluster = ClusterSection(&$0, hasGateway: hasGateway) }
     file.section("gateway") { gateway = GatewaySection(&$0, cluster: cluster) }
     let path = file.choice("packetPath", PacketPathChoice.self) ?? .automatic
     let api = file.text("api") ?? "/run/skein/api.sock"

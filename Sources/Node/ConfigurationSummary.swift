@@ -25,7 +25,7 @@ extension ClusterSection {
       : "each side of a partition serves what reaches it"
     return [
       "member \(member.rawValue) of cluster \(identifier.rawValue) “\(name)”, on \(interface)",
-      "shares \(shared), delivered by \(delivery.rawValue)",
+      addresses.isEmpty ? "shares a virtual gateway and no address" : "shares \(shared), delivered by \(delivery.rawValue)",
       "a silent member loses its work units after \(detection.inMilliseconds) ms; \(sides)",
       "members talk \(others), UDP port \(port)",
       "weight \(weight), balanced by \(balance.rawValue)\(eager ? "" : ", units assigned only as their packets arrive")",

@@ -66,40 +66,27 @@ public struct ControlClient: Sendable {
         description:
           "no daemon answers at \(path): \(error)\n`systemctl status skein` and `journalctl -u skein` say why; --api names another socket.")
     }
-    var complete: Data?
-    do {
-      try await channel.executeThenClose { inbound, outbound in
-        complete = try await exchange(method, uri, body, inbound, outbound)
-      }
-    } catch {
-      // The daemon closes after its answer, and may be quicker than this end.
-      guard complete != nil else { throw error }
-    }
-    return complete ?? Data()
-  }
-
-  private func exchange(
-    _ method: HTTPMethod, _ uri: String, _ body: Data?, _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
-    _ outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
-  ) async throws -> Data {
-    var headers: HTTPHeaders = ["host": "skein", "connection": "close"]
-    if let body { headers.add(name: "content-length", value: "\(body.count)") }
-    try await outbound.write(.head(HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)))
-    if let body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-    try await outbound.write(.end(nil))
-    var answer = Data()
-    var status = HTTPResponseStatus.ok
-    for try await part in inbound {
-      switch part {
-      case .head(let head): status = head.status
-      case .body(let buffer): answer.append(contentsOf: buffer.readableBytesView)
-      case .end:
-        guard status == .ok else {
-          throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))")
+    return try await channel.executeThenClose { inbound, outbound in
+      var headers: HTTPHeaders = ["host": "skein", "connection": "close"]
+      if let body { headers.add(name: "content-length", value: "\(body.count)") }
+      let head = HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)
+      // In one write: the daemon answers and closes as soon as it has read enough, and a part that came after would fail.
+      try await outbound.write(
+        contentsOf: [.head(head)] + (body.map { [.body(.byteBuffer(ByteBuffer(bytes: $0)))] } ?? []) + [HTTPClientRequestPart.end(nil)])
+      var answer = Data()
+      var status = HTTPResponseStatus.ok
+      for try await part in inbound {
+        switch part {
+        case .head(let head): status = head.status
+        case .body(let buffer): answer.append(contentsOf: buffer.readableBytesView)
+        case .end:
+          guard status == .ok else {
+            throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))")
+          }
+          return answer
         }
-        return answer
       }
+      throw ControlError(description: "the daemon closed the connection before it had answered \(uri)")
     }
-    throw ControlError(description: "the daemon closed the connection before it had answered \(uri)")
   }
 }

@@ -71,7 +71,7 @@ extension SecurityRefusal {
     case .revoked: "its certificate is revoked"
     case .badSignature: "its sender does not have the certificate's key"
     case .wrongMember: "it names another member than its certificate does"
-    case .rateLimited: "more signatures than may be checked in a second"
+    case .rateLimited: "more signatures, or seals of unknown runs, than may be checked in a second"
     case .unknownEpoch: "sealed under a group key that this machine does not have"
     case .badSeal: "its seal does not open: forged or damaged"
     case .oldIncarnation: "from an earlier run of its sender"

@@ -18,6 +18,7 @@ extension Daemon {
       let actions = member.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
       next += 1
       for action in actions { carryOut(action) }
+      if actions.contains(where: \.changesMembership) { gatewayIsBehind = true }
     }
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
@@ -36,6 +37,7 @@ extension Daemon {
     case .releaseHeld(let units, let owner): release(units, to: owner)
     case .dropHeld: held.removeAll()
     case .announce(let reason): announce(reason)
+    case .probeAddresses: probeAddresses()
     case .askApplications(let nonce, let profile): ask(nonce, profile)
     case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
     case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
@@ -116,6 +118,7 @@ extension Daemon {
 
   func write(_ state: UnitState, _ unit: Int) {
     backend.tables.setUnit(unit, owner: state.owner, isAcknowledged: state.isAcknowledged, isMine: state.isMine)
+    gatewayIsBehind = true
     guard state.isMine else { return }
     announceForwarders(UnitSet(CollectionOfOne(unit)))
     open(unit)

@@ -18,15 +18,17 @@ extension Daemon {
   func startGateway() throws {
     guard let gateway else { return }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1) }, release: { self.open($0) }, forget: { self.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.open($0) }, forget: { self.held.forget($0) },
       place: { self.place($0) }, broadcast: { self.broadcast($0) })
     try gateway.start(on: poller)
+    gatewayIsBehind = true
     tellGateway()
   }
 
-  /// The cluster's state, as the gateway needs it; told after every event that may have changed it.
+  /// The cluster's state, as the gateway needs it; told after what may have changed it.
   func tellGateway() {
-    guard let gateway else { return }
+    guard let gateway, gatewayIsBehind else { return }
+    gatewayIsBehind = false
     let now = BootClock.now()
     let snapshot = member.snapshot(at: now)
     let view = GatewayView(
@@ -35,11 +37,15 @@ extension Daemon {
         .init(address: $0.profile.address, weight: UInt8(clamping: Int($0.profile.weight)), isDraining: $0.isDraining)
       },
       owners: owners(snapshot))
-    let forwarders = gateway.router.snapshot(at: now).forwarders.map(\.number)
-    gateway.hear(Set(forwarders.filter { backend.tables.units[Int($0)].mine != UInt8(skein_not_mine) }))
+    hearForwarders(gateway)
     guard view != toldGateway else { return }
     toldGateway = view
     gateway.handle(.clusterView(isMaster: view.isMaster, members: view.members, owners: view.owners))
+  }
+
+  /// The interface hears the virtual MAC addresses of the forwarders that are here, or on their way.
+  private func hearForwarders(_ gateway: GatewayRunner) {
+    gateway.hear(Set((1...UInt8.max).filter { gateway.router.serves($0) && backend.tables.units[Int($0)].mine != UInt8(skein_not_mine) }))
   }
 
   private func owners(_ snapshot: ClusterMember.Snapshot) -> [UInt8: InternetAddress] {
@@ -59,9 +65,10 @@ extension Daemon {
   }
 
   private func broadcast(_ payload: [UInt8]) {
-    guard member.snapshot(at: BootClock.now()).phase.isInCluster else { return }
+    let snapshot = member.snapshot(at: BootClock.now())
+    guard snapshot.phase.isInCluster else { return }
     let transfer = StateTransfer(
-      term: member.snapshot(at: BootClock.now()).term, serial: 0, unit: 0, application: Self.gatewayApplication, piece: 0, pieceCount: 1,
+      term: snapshot.term, serial: 0, unit: 0, application: Self.gatewayApplication, piece: 0, pieceCount: 1,
       bytes: payload)
     send(.stateTransfer(transfer), to: .everyone, .sealed)
   }
@@ -69,7 +76,29 @@ extension Daemon {
   /// Teaches the switches that these forwarders' virtual MAC addresses are here now.
   func announceForwarders(_ units: UnitSet) {
     guard let gateway else { return }
-    for unit in units where gateway.isForwarder(unit) { gateway.teachSwitches(UInt8(unit)) }
+    let forwarders = units.compactMap { UInt8(exactly: $0) }.filter { gateway.router.serves($0) }
+    guard !forwarders.isEmpty else { return }
+    hearForwarders(gateway)
+    for forwarder in forwarders { gateway.teachSwitches(forwarder) }
+  }
+
+  /// When tracked commands are looked after again.
+  func nextTrackedCommands(at now: Instant) -> Instant {
+    now + .milliseconds(gateway?.tracked.isEmpty ?? true ? 1000 : 100)
+  }
+
+  /// The commands that the gateway's weight depends on, each when it is due.
+  func runTrackedCommands(at now: Instant) {
+    guard let due = gateway?.tracked.dueCommands(at: now) else { return }
+    for (index, command) in due { run(command, index) }
+  }
+
+  private func run(_ command: ShellCommand, _ index: Int) {
+    Task {
+      let result = await command.run()
+      let succeeded = if case .success(let outcome) = result { outcome.status == 0 } else { false }
+      gateway?.take(index, succeeded: succeeded)
+    }
   }
 }
 

@@ -40,14 +40,20 @@ extension Daemon {
       deliver(opened.message, opened.header, source, refusal: nil)
     case .refused(let refused):
       guard let header = refused.claimed else { return }
+      if refused.reason != .ownMessage { foreignHeardAt = BootClock.now() }
       // Two groups that parted may count the same epochs for different keys.
       if refused.reason == .unknownEpoch || refused.reason == .badSeal, header.sender != profile.identifier {
+        // A flood of them says no more than one does.
+        guard BootClock.now() - undecipherableAt >= Self.undecipherableInterval else { return }
+        undecipherableAt = BootClock.now()
         handle(.undecipherable(sender: header.sender, sourceAddress: source))
       } else if let request = refused.joinRequest {
         deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal)
       }
     }
   }
+
+  private static var undecipherableInterval: Interval { .milliseconds(10) }
 
   private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
     if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
@@ -115,10 +121,11 @@ extension Daemon {
     if let stopsAt, now >= stopsAt { return stop(keeping: false) }
     pursueHandovers(at: now)
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
+    runTrackedCommands(at: now)
     if now >= nextMinorRound { minorRound(at: now) }
     housekeeping?.deadline =
       held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty
-      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound)
+      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound, nextTrackedCommands(at: now))
   }
 
   /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.

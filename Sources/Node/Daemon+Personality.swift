@@ -1,6 +1,7 @@
 import Cluster
 import Credentials
 import Foundation
+import Gateway
 import Linux
 import Logging
 import Wire
@@ -83,7 +84,7 @@ extension Daemon {
     }
     // The list is in force, whatever becomes of the rest.
     if !revoked.isEmpty { handle(.revoked(revoked)) }
-    let fixed = cluster.settingsThatNeedRestart(comparedTo: old)
+    let fixed = cluster.settingsThatNeedRestart(comparedTo: old) + gatewaySettingsThatNeedRestart(new)
     guard fixed.isEmpty else {
       if personality.version > appliedPersonality { return restart(for: fixed) }
       let text =
@@ -123,6 +124,11 @@ extension Daemon {
     return try security.update(RevocationList(path: path, authority: MemberCredentials(path: section.credentials).authority))
   }
 
+  /// Of `gateway` only the weight can change while the daemon runs.
+  private func gatewaySettingsThatNeedRestart(_ new: Configuration) -> [String] {
+    GatewaySection.settingsThatNeedRestart(new.gateway, comparedTo: configuration.gateway)
+  }
+
   private func apply(_ new: Configuration, _ cluster: ClusterSection, insteadOf old: ClusterSection) {
     configuration = new
     section = cluster
@@ -133,6 +139,7 @@ extension Daemon {
       try machine.changeAddresses(from: old, to: cluster)
       try writeSettings()
     } catch { logger.error("the packet path could not be told of the new configuration: \(error)") }
+    if let weight = new.gateway?.weight.maximum { gateway?.handle(.setWeight(UInt8(clamping: weight))) }
     if cluster.effectiveWeight != old.effectiveWeight { handle(.setWeight(cluster.effectiveWeight)) }
     handle(.personality(version: personality.version, settingsDigest: cluster.sharedSettingsDigest))
   }

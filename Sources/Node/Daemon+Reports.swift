@@ -55,6 +55,13 @@ extension Daemon: Controllable {
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
     }
+    if let claim = addressClaim, snapshot.phase != .member {
+      let claimant = "\(claim.address) is answered for by \(claim.claimant) since before this machine wanted to serve it"
+      warnings.append(
+        snapshot.phase == .master
+          ? "\(claimant); it serves nevertheless, for that is no cluster: clients may reach the other (proxy ARP?)"
+          : "\(claimant): it waits and asks again every few seconds; `skein events` says more")
+    }
     let duplicates = backend.tables.total(of: .duplicateAddress)
     if duplicates > 0 {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
@@ -87,10 +94,24 @@ extension Daemon: Controllable {
       CounterReport(
         group: "security", name: "hopLimit", meaning: "from beyond a router: its hop limit is not 255 (RFC 5082), or cut short",
         value: refusedByHopLimit))
+    result += datagramCounters
     result.append(
       CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
     return CountersReport(
       counters: result + (gateway?.counters ?? []), leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
+  }
+
+  /// What became of datagrams that were not refused for a reason of their own.
+  private var datagramCounters: [CounterReport] {
+    let (opened, socket) = (security.counters, messenger.socket)
+    let values: [(String, String, UInt64)] = [
+      ("signedOpened", "signed datagrams that were authentic", opened.signedOpened),
+      ("sealedOpened", "sealed datagrams that were authentic", opened.sealedOpened),
+      ("signaturesChecked", "signatures verified, certificates' included", opened.signaturesChecked),
+      ("misdirected", "for the members' port, but not to this machine's own address nor to the group", socket.misdirectedCount),
+      ("receiveOverflow", "dropped by the kernel: the receive buffer was full", UInt64(socket.dropCount)),
+    ]
+    return values.map { CounterReport(group: "security", name: $0.0, meaning: $0.1, value: $0.2) }
   }
 
   public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
@@ -148,7 +169,8 @@ extension Daemon: Controllable {
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
-      tables: backend.tables, slots: slots, shared: machine.sharedAddress, clusterAddress: section.addresses[0].address
+      tables: backend.tables, slots: slots, shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
+      clusterAddress: section.addresses.first?.address ?? gateway?.section.addresses.first ?? machine.ownAddress
     ).trace(request)
   }
 

@@ -80,6 +80,14 @@ public actor Daemon {
   /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
   let gateway: GatewayRunner?
   var toldGateway: GatewayView?
+  var addressProbe: AddressProbe?
+  /// What the last probe heard; nil when it heard nothing.
+  var addressClaim: AddressProbe.Claim?
+  /// When somebody's datagram was refused last: another cluster's, as likely as not.
+  var foreignHeardAt = Instant.zero
+  var undecipherableAt = Instant.zero
+  /// Something has changed since then that the gateway may need.
+  var gatewayIsBehind = false
 
   /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
   /// cluster, or the gateway of a group that stands alone.
@@ -143,7 +151,7 @@ public actor Daemon {
     // Last of what may fail: it leaves marks in the kernel.
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
     replay = ReplayPath(backend.tables)
-    gateway = try Self.gateway(configuration, backend, logger)
+    gateway = try Self.gateway(configuration, machine.ownAddress, backend, logger)
     member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
     held = HeldPackets(limits: section.hold)
     hooks = Hooks(commands: section.hooks)
@@ -164,11 +172,15 @@ public actor Daemon {
     return try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
   }
 
-  private static func gateway(_ configuration: Configuration, _ backend: any PathBackend, _ logger: Logger) throws -> GatewayRunner? {
-    guard let section = configuration.gateway else { return nil }
+  /// The gateway of this member, which the others know by the address that it has in the cluster.
+  private static func gateway(
+    _ configuration: Configuration, _ address: InternetAddress, _ backend: any PathBackend, _ logger: Logger
+  ) throws -> GatewayRunner? {
+    guard var section = configuration.gateway else { return nil }
+    section.ownAddress = address
     return try GatewayRunner(
       section, mode: .cluster, try GatewayMachine(section), backend, logger,
-      .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+      .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
   }
 
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {

@@ -29,7 +29,7 @@ extension Doctor {
     }
   }
 
-  private static func question(_ address: InternetAddress, from asker: InternetAddress, _ ethernet: EthernetAddress) -> [UInt8] {
+  static func question(_ address: InternetAddress, from asker: InternetAddress, _ ethernet: EthernetAddress) -> [UInt8] {
     guard address.ipv4 == nil else {
       let request = ArpMessage(
         operation: .request, senderEthernet: ethernet, senderAddress: asker, targetEthernet: EthernetAddress(bits: 0),

@@ -28,9 +28,15 @@ enum FastRouting: Equatable {
     }
   }
 
+  /// Those that XDP may send out of. What stands on other interfaces, bridges and VLANs among them, takes no frames from native XDP.
   private static func ethernetInterfaces() throws -> [UInt32] {
-    try RouteSocket().interfaces().filter { !$0.isLoopback && $0.ethernetAddress.bits != 0 }.map(\.index)
+    try RouteSocket().interfaces().filter { interface in
+      guard !interface.isLoopback, interface.ethernetAddress.bits != 0 else { return false }
+      return !stacked.contains((try? Ethtool.driver(of: interface.name)) ?? "")
+    }.map(\.index)
   }
+
+  private static let stacked: Set = ["bridge", "802.1Q VLAN Support", "bonding", "team", "macvlan", "macsec", "dummy", "openvswitch"]
 
   /// What looks at forwarded packets on this machine; nil when nothing does.
   static func forwardingRule() -> String? {

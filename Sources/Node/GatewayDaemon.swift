@@ -42,7 +42,7 @@ actor GatewayDaemon {
     links = try LinkMonitor()
     held = HeldPackets(limits: section.hold)
     gateway = try GatewayRunner(
-      section, mode: .alone, machine, backend, logger, .init(note: { _, _ in }, release: { _ in }, forget: { _ in }))
+      section, mode: .alone, machine, backend, logger, .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
     self.file = file
     self.configuration = configuration
     self.logger = logger
@@ -61,7 +61,7 @@ actor GatewayDaemon {
   private func start() throws {
     if configuration.realtime { Realtime.ask(logger) }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1) }, release: { self.release($0) }, forget: { self.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.release($0) }, forget: { self.held.forget($0) },
       stopped: { self.stopped() })
     try writeSettings()
     clearTables()
@@ -190,14 +190,12 @@ actor GatewayDaemon {
   func reloadNow() -> CommandReport {
     do {
       let new = try Configuration.read(try String(contentsOfFile: file, encoding: .utf8), file: file)
-      guard var changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
-      let weight = changed.weight.maximum
-      changed.weight.maximum = section.weight.maximum
-      guard changed == section else {
-        return CommandReport(
-          done: false, text: "nothing changed: of `gateway` only `weight.maximum` can change without a restart of the daemon")
+      guard let changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
+      let fixed = GatewaySection.settingsThatNeedRestart(changed, comparedTo: section)
+      guard fixed.isEmpty else {
+        return CommandReport(done: false, text: "nothing changed: \(fixed[0]) can change only with a restart of the daemon")
       }
-      gateway.handle(.setWeight(UInt8(clamping: weight)))
+      gateway.handle(.setWeight(UInt8(clamping: changed.weight.maximum)))
       events.append(kind: "reload", text: "the configuration was read again")
       return CommandReport(done: true, text: "reloaded \(file)")
     } catch {

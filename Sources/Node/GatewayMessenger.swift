@@ -34,19 +34,26 @@ struct GatewayMessenger {
 
   /// - Throws: what is wrong with the key, in words, or what the kernel says to the socket.
   init(_ section: GatewaySection, _ machine: GatewayMachine, isInCluster: Bool) throws {
-    own = machine.ownAddress
-    switch section.authentication {
-    case .none: protection = .none
-    case .text(let text): protection = .text(Array(text.utf8))
-    case .key(let file): protection = .key(try Self.readKey(file))
-    }
-    socket =
+    let own = machine.ownAddress
+    let socket =
       isInCluster
       ? nil
       : try DatagramSocket(
         .init(
           interface: section.interface, localAddress: own, port: GlbpTransport.port, group: GlbpTransport.group(own.family),
           hopLimit: GlbpTransport.hopLimit))
+    try self.init(section.authentication, own: own, socket: socket)
+  }
+
+  /// - Throws: what is wrong with the key, in words.
+  init(_ authentication: GatewaySection.Authentication, own: InternetAddress, socket: DatagramSocket?) throws {
+    self.own = own
+    self.socket = socket
+    switch authentication {
+    case .none: protection = .none
+    case .text(let text): protection = .text(Array(text.utf8))
+    case .key(let file): protection = .key(try Self.readKey(file))
+    }
   }
 
   /// At least 16 octets of text; white space at the ends does not count.

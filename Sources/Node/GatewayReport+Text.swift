@@ -2,6 +2,16 @@ import Gateway
 import Wire
 
 extension GatewayRouter.Report {
+  /// One of many virtual MAC addresses that come and go; what it is about, an arrival, a death, a move, is told beside it.
+  var isRoutine: Bool {
+    switch self {
+    case .assigned(_, _, .registered), .assigned(_, _, .holderLost), .forwarding, .stoppedForwarding: true
+    case .assigned, .state, .activeGateway, .gatewayFound, .gatewayLost, .redirectEnded, .retired, .weight, .draining, .conflict,
+      .leaseLapsed, .carrierLost, .carrierFound:
+      false
+    }
+  }
+
   /// The event in a sentence, for `skein gateway history`.
   var text: String {
     switch self {
@@ -43,7 +53,7 @@ extension GatewayRouter.StateReason {
     switch self {
     case .started: "it has just started"
     case .nobodyElse: "nobody else is"
-    case .activeSilent: "the active one fell silent"
+    case .activeSilent: "the active one is gone"
     case .activeLeft: "the active one left"
     case .preempted: "a higher priority takes over"
     case .lostTie: "another active one is preferred"

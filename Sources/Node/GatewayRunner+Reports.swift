@@ -65,6 +65,9 @@ extension GatewayRunner {
 
   private func warnings(_ snapshot: GatewayRouter.Snapshot) -> [String] {
     var warnings: [String] = []
+    if snapshot.phase == .left {
+      return ["this gateway has left the group: what is shown is old, and only a restart of the daemon brings it back"]
+    }
     if snapshot.activeGateway == nil { warnings.append("no active virtual gateway: hosts that ask are not answered") }
     if !snapshot.isForwarding { warnings.append("this gateway forwards nothing: its weight is \(snapshot.weight)") }
     for name in tracked.down { warnings.append("\(name) is down") }
@@ -130,14 +133,26 @@ extension GatewayRunner {
       why: why(plan, total))
   }
 
+  private var due: String {
+    let steering = section.steering
+    return "moved once the disparity has lasted for \(steering.window.inMilliseconds / 1000) s, "
+      + "and \(steering.minimumBetweenMoves.inMilliseconds / 1000) s after the last move, takeover or registration"
+  }
+
+  private func isGross(_ plan: MovePlan, _ total: Double) -> Bool {
+    let deviations = zip(plan.before, plan.target).map { $0 - $1 }
+    return (deviations.max() ?? 0) - (deviations.min() ?? 0) > router.configuration.steering.grossDisparity * total
+  }
+
   private func why(_ plan: MovePlan, _ total: Double) -> String {
     if total == 0 { return "there is no traffic" }
     if plan.isWithinDeadBand { return "every gateway is within \(section.steering.deadBand) points of its target" }
     if plan.moves.isEmpty { return "no move would bring the gateways closer to their targets" }
     switch section.steering.method {
     case .answers: return "nothing is moved: `steering.method` is answers; these moves would bring the gateways closest to their targets"
-    case .moves: return "moved once the disparity has lasted for \(section.steering.window.inMilliseconds / 1000) s"
-    case .hybrid: return "moved only for gross disparity, over 20 points; until then the answers to hosts do it"
+    case .moves: return due
+    case .hybrid:
+      return isGross(plan, total) ? due : "moved only for gross disparity, over 20 points; until then the answers to hosts do it"
     }
   }
 }

@@ -22,7 +22,7 @@ final class GatewayRunner {
   /// What the daemon around it does for it.
   struct Surroundings {
     /// An event for `skein events`.
-    var note: (_ kind: String, _ text: String) -> Void
+    var note: (_ kind: String, _ text: String, _ isRoutine: Bool) -> Void
     /// Runs what was held for a unit through the packet path once more.
     var release: (Int) -> Void
     /// Drops what was held for a unit.
@@ -125,6 +125,8 @@ final class GatewayRunner {
     case .hold(let forwarder):
       backend.tables.setUnit(Int(forwarder), owner: 0, isAcknowledged: false, isMine: false, isMoving: true)
       hear(forwarder, true)
+      // Before the hello that makes the old holder stop: what the switches sent there until now was on the wire before that hello.
+      teachSwitches(forwarder)
     case .stop(let forwarder):
       backend.tables.setUnit(Int(forwarder), owner: nil, isAcknowledged: false, isMine: false)
       hear(forwarder, false)
@@ -160,7 +162,11 @@ final class GatewayRunner {
 
   private func send(_ packet: GlbpPacket, from sources: [GatewayRouter.Source]) {
     guard mode == .alone else {
-      for case .forwarder(let number) in sources { teachSwitches(number) }
+      // A process that was stopped finds out by its lease that these are others' now.
+      let hasLease = backend.tables.leaseDeadline > BootClock.now()
+      for case .forwarder(let number) in sources where hasLease && backend.tables.units[Int(number)].mine == UInt8(skein_mine) {
+        teachSwitches(number)
+      }
       return surroundings.broadcast(packet.encode())
     }
     for source in sources {
@@ -186,17 +192,11 @@ final class GatewayRunner {
     } catch { questions.unsent += 1 }
   }
 
-  /// Inside a cluster nothing else leaves from a virtual MAC address: a reverse ARP request, as hypervisors send it for a machine that has
-  /// moved, tells the switches where it is, and hosts do not heed it.
+  /// A reverse ARP request, as hypervisors send it for a machine that has moved, tells the switches where an address is; hosts do not heed it.
+  /// Inside a cluster nothing else leaves from a virtual MAC address.
   func teachSwitches(_ forwarder: UInt8) {
     let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
     do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
-  }
-
-  /// Whether the unit is one of the group's forwarders.
-  func isForwarder(_ unit: Int) -> Bool {
-    guard let number = UInt8(exactly: unit), number > 0 else { return false }
-    return router.snapshot(at: BootClock.now()).forwarders.contains { $0.number == number }
   }
 
   /// Whether a frame is to one of the group's virtual MAC addresses.
@@ -207,9 +207,9 @@ final class GatewayRunner {
 
   private func note(_ report: GatewayRouter.Report) {
     let text = report.text
-    surroundings.note("gateway", text)
+    surroundings.note("gateway", text, report.isRoutine)
     exporter?.take(report)
-    logger.notice("\(text)", metadata: ["event": "gateway"])
+    logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "gateway"])
   }
 }
 

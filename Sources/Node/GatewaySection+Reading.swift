@@ -4,6 +4,7 @@ extension GatewaySection {
   /// The bounds of the `gateway` section.
   enum Limits {
     static let hello = Interval.milliseconds(20)...Interval.seconds(60)
+    static let longestHold = Interval.seconds(180)
     static let forwarderCount = 1...32
     static let trackedCount = 16
   }
@@ -35,6 +36,9 @@ extension GatewaySection {
         "interface",
         "is \(self.interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one"
       )
+    }
+    if let cluster, self.ownAddress != cluster.address {
+      section.problem("ownAddress", "is another than `cluster.address`; inside a cluster a machine has one address, so remove it")
     }
     guard group != nil, interface != nil, !addresses.isEmpty else { return nil }
   }
@@ -92,6 +96,7 @@ extension GatewaySection {
     if timers.hold < timers.hello * 2 {
       section.problem("hold", "should be at least twice the hello, or one lost message looks like death")
     }
+    if timers.hold > Limits.longestHold { section.problem("hold", "should not be above 180s: the other gateways would refuse it") }
     if timers.timeout < timers.redirect { section.problem("timeout", "should not be shorter than `redirect`") }
     return timers
   }

@@ -107,3 +107,12 @@ public struct GatewaySection: Hashable, Sendable {
     public var interval: Interval
   }
 }
+
+extension GatewaySection {
+  /// What differs and is fixed while the daemon runs: all but `weight.maximum`.
+  static func settingsThatNeedRestart(_ new: GatewaySection?, comparedTo old: GatewaySection?) -> [String] {
+    guard var new, let old else { return new == old ? [] : ["whether there is a `gateway` section"] }
+    new.weight.maximum = old.weight.maximum
+    return new == old ? [] : ["what `gateway` has beside `weight.maximum`"]
+  }
+}

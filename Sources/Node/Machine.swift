@@ -23,7 +23,7 @@ struct Machine {
       case .forwarding: interface.ethernetAddress
       case .unicast, .multicast:
         EthernetAddress.shared(
-          cluster: section.identifier, address: section.addresses[0].address, multicast: section.delivery == .multicast)
+          cluster: section.identifier, address: section.addresses.first?.address ?? .unspecified, multicast: section.delivery == .multicast)
       }
   }
 
@@ -45,11 +45,14 @@ struct Machine {
     return first
   }
 
-  /// The addresses that are this machine's alone.
-  func ownAddresses(besides shared: [InternetPrefix]) throws -> [InternetAddress] {
+  /// The addresses that are this machine's alone; `onlyHere` those of the cluster's interface.
+  func ownAddresses(besides shared: [InternetPrefix], onlyHere: Bool = false) throws -> [InternetAddress] {
     let shared = Set(shared.map(\.address))
-    return try routes.addresses(of: nil).map(\.address).filter { !shared.contains($0) }
+    return try routes.addresses(of: onlyHere ? interface.index : nil).map(\.address).filter { !shared.contains($0) }
   }
+
+  /// Those of all its interfaces.
+  func ownEthernetAddresses() throws -> Set<EthernetAddress> { Set(try routes.interfaces().map(\.ethernetAddress)) }
 
   /// Whether the interface has a carrier now.
   func hasCarrier() throws -> Bool {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The state of the node as Prometheus text (exposition format 0.0.4).
 enum Metrics {
   static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
@@ -53,6 +55,7 @@ enum Metrics {
       add("gauge", name, help, values.map { ($0.labels, "\($0.value)") })
     }
 
+    /// Whole numbers: a counter keeps its last digit.
     mutating func counters(_ name: String, _ help: String, _ values: [(labels: String, value: UInt64)]) {
       add("counter", name, help, values.map { ($0.labels, "\($0.value)") })
     }

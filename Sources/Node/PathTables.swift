@@ -133,4 +133,11 @@ extension EthernetAddress {
     let mixed = (folded ^ folded >> 32) &* 0x9e37_79b9_7f4a_7c15
     return EthernetAddress(bits: (multicast ? 0x03 : 0x02) << 40 | UInt64(cluster.rawValue) << 24 | mixed >> 40)
   }
+
+  /// Whether it is what the members of any cluster at this address may share. No card has a multicast address of its own.
+  func isSharedByMembers(of address: InternetAddress) -> Bool {
+    let others = bits & ~(UInt64(UInt16.max) << 24)
+    let none = ClusterIdentifier(rawValue: 0)
+    return bits >> 40 & 1 == 1 || others == EthernetAddress.shared(cluster: none, address: address, multicast: false).bits
+  }
 }

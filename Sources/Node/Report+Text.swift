@@ -6,7 +6,7 @@ extension ClusterMember.Report {
   var kind: String {
     switch self {
     case .becameMaster, .steppedDown, .following, .masterSilent, .servingAlone, .idleAlone: "master"
-    case .memberJoined, .memberLeft, .joinRefusedHere, .joinRefusedByMaster, .exited, .draining: "membership"
+    case .memberJoined, .memberLeft, .refusedBy, .refusedJoiner, .exited, .draining, .addressInUse: "membership"
     case .unitsAssigned, .unitsMoving, .unitsOwned, .unitsStopped, .conflictingClaims: "units"
     case .leaseLapsed: "lease"
     case .newGroupKey: "key"
@@ -32,10 +32,10 @@ extension ClusterMember.Report {
     case .memberJoined(let member, let address, let kept):
       "member \(member.rawValue) (\(address)) joined" + (kept > 0 ? ", keeping \(kept) units" : "")
     case .memberLeft(let member, let reason, let units): "member \(member.rawValue) is out: \(reason.text); \(units) units to assign"
-    case .joinRefusedHere(let member, let address, let reason, let why):
-      "member \(member.rawValue) (\(address)) may not join: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
-    case .joinRefusedByMaster(let master, let reason, let why):
-      "master \(master.rawValue) refuses this machine: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
+    case .refusedBy(let master, let address, let reason, let why):
+      "master \(master.rawValue) (\(address)) refuses this machine: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
+    case .refusedJoiner(let member, let reason, let why):
+      "member \(member.rawValue) may not join: \(reason.text)\(why.isEmpty ? "" : " (\(why))")"
     case .unitsAssigned(let units, let member): "\(units.spelled) assigned to member \(member.rawValue)"
     case .unitsMoving(let units, let from, let to, let reason):
       "\(units.spelled) moving from member \(from.rawValue) to \(to.rawValue): \(reason.rawValue)"
@@ -48,6 +48,11 @@ extension ClusterMember.Report {
     case .draining(let member, let on): "member \(member.rawValue) \(on ? "is draining" : "takes work again")"
     case .carrierLost: "the interface has lost its carrier: processing nothing"
     case .carrierFound: "the interface has a carrier again: joining afresh"
+    case .addressInUse(let address, let ethernet, true):
+      "\(address) is answered for by \(ethernet), which this machine cannot join: it does not become the master. "
+        + "Another cluster's `id`, another authority's certificate, or a firewall between them?"
+    case .addressInUse(let address, let ethernet, false):
+      "\(address) is still answered for by \(ethernet), which is no cluster: serving beside it. Proxy ARP, or a machine with this address?"
     case .servingAlone: "serving alone: no other member is heard"
     case .idleAlone: "alone, and nothing is heard on the wire: serving nothing until something is"
     }
@@ -84,6 +89,7 @@ extension ClusterMember.StepDownReason {
     case .carrierLost: "it lost its carrier"
     case .toldToExit: "it was told to leave"
     case .newerMaster: "there is a newer one"
+    case .addressInUse: "a cluster address is in use"
     }
   }
 }

@@ -38,6 +38,8 @@ public struct StatusReport: Codable, Sendable {
   public var events: [EventReport]
   /// What an operator should know now, in sentences; empty when all is well.
   public var warnings: [String]
+  /// This machine's part in the virtual gateway inside the cluster, if there is one.
+  public var gateway: GatewayReport?
 
   public struct UnitTotals: Codable, Sendable {
     public var assigned: Int

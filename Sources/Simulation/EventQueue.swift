@@ -9,7 +9,10 @@ struct EventQueue {
     var value: UInt32
   }
 
-  enum Kind: UInt8 { case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching }
+  enum Kind: UInt8 {
+    case delivery, timer, packet, stateComplete, stateHandedOver, fault, heal, attack, sample, place, rearrange, switching, gatewayTimer
+    case measure, addressQuestion, addressAnswer
+  }
 
   private var heap: [Entry] = []
   private var order: UInt32 = 0

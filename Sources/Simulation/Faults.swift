@@ -18,7 +18,7 @@ struct Fault {
 extension World {
   mutating func scheduleFaults(until end: UInt64) {
     if options.faults.contains(.attacker) { queue.add(.attack, at: 500_000_000) }
-    if options.faults.contains(.placements) { schedulePlacements(until: end) }
+    if options.faults.contains(.placements), !options.hasGateway { schedulePlacements(until: end) }
     guard options.faults.subtracting([.attacker, .placements]) != .none else { return }
     var at = UInt64(1_500_000_000)
     while true {

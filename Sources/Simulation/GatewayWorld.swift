@@ -260,7 +260,7 @@ struct GatewayWorld {
     case .heal: heal(Int(entry.value))
     case .attack: attack()
     case .sample: sample()
-    case .stateComplete, .stateHandedOver, .place, .rearrange: break
+    case .stateComplete, .stateHandedOver, .place, .rearrange, .gatewayTimer, .measure, .addressQuestion, .addressAnswer: break
     }
   }
 

@@ -20,6 +20,9 @@ struct Machine {
   var lastTrafficAt: UInt64 = 0
   var lastUnassignedAt: UInt64 = 0
   var isMasterPhase = false
+  /// Its part in a virtual gateway, if there is one, and which run of the process it is.
+  var gateway: SeatedGateway?
+  var gatewayRun: UInt32 = 0
 
   enum Process { case running, stopped, dead }
 

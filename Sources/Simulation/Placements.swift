@@ -33,7 +33,7 @@ extension World {
 
   /// The machine's node hears of the map, and says so to its member.
   mutating func tellPlaces(_ index: Int, within delay: UInt64) {
-    guard options.faults.contains(.placements) else { return }
+    guard options.faults.contains(.placements), !options.hasGateway else { return }
     queue.add(.place, at: time + 1 + random.below(delay), machine: index)
   }
 
@@ -49,6 +49,8 @@ extension World {
   func misplacement(_ snapshot: ClusterMember.Snapshot) -> String? {
     // Drains go first, and a thousand units take their time.
     guard !snapshot.members.contains(where: { $0.isDraining && $0.unitCount > 0 }) else { return nil }
+    let places = options.hasGateway ? snapshot.places : self.places
+    if options.hasGateway, places.isEmpty { return "the gateway has placed no virtual MAC address" }
     for (unit, place) in places.sorted(by: { $0.key < $1.key }) {
       guard let member = snapshot.members.first(where: { $0.profile.identifier == place }), !member.isDraining else { continue }
       guard machines[Int(place.rawValue) - 1].path.mine.contains(unit) else { return "unit \(unit) is not at its place, \(place.rawValue)" }

@@ -33,6 +33,8 @@ public struct SimulationOptions: Sendable {
   public var safetyRules = ClusterMember.SafetyRules.all
   public var balance = ClusterMember.BalanceRule.unitCount
   public var assignsEagerly = true
+  /// A virtual gateway is inside the cluster: its routers say where units should be, instead of chance (`FaultKinds.placements`).
+  public var hasGateway = false
 
   public init() {}
 }

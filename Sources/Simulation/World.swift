@@ -56,7 +56,9 @@ struct World {
     let skew = Int64(options.clockSkew * 1e9)
     let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
     let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
-    return Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+    var machine = Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+    machine.gateway = makeGateway(profile)
+    return machine
   }
 
   private func configuration(_ profile: MemberProfile) -> ClusterMember.Configuration {
@@ -76,6 +78,7 @@ struct World {
     let lease = Instant(nanoseconds: machines[index].path.lease)
     feed(.start(claims: claims, leaseDeadline: lease), to: index)
     tellPlaces(index, within: 1_000_000_000)
+    startGateway(index)
   }
 
   /// The process ends; everything it knew is gone.
@@ -85,6 +88,8 @@ struct World {
     machines[index].process = .dead
     machines[index].profile.incarnation = random.next()
     machines[index].member = ClusterMember(configuration: configuration(machines[index].profile))
+    machines[index].gateway = makeGateway(machines[index].profile)
+    machines[index].gatewayRun &+= 1
     machines[index].keys = Machine.Keys()
     machines[index].outgoingSequence = 0
     machines[index].awaited = [:]
@@ -109,6 +114,7 @@ struct World {
     let backlog = machines[index].backlog
     machines[index].backlog = []
     for datagram in backlog { deliver(datagram, to: index) }
+    wakeGateway(index)
   }
 
   // MARK: Feeding members
@@ -118,6 +124,7 @@ struct World {
     let actions = machines[index].member.handle(event, at: now, using: &memberRandom)
     for action in actions { carryOut(action, index) }
     setTimer(index)
+    if options.hasGateway, actions.contains(where: \.changesMembership) { tellGateway(index) }
   }
 
   private mutating func setTimer(_ index: Int) {
@@ -159,6 +166,7 @@ struct World {
     case .useGroupKey(let epoch): machines[index].keys.sending = epoch
     case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
     case .report(let report): take(report, index)
+    case .probeAddresses: askForOwners(index)
     case .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState, .fetchPersonality, .stopped:
       break
     }
@@ -238,7 +246,7 @@ struct World {
 
   // MARK: The wire
 
-  private mutating func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection, _ index: Int) {
+  mutating func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection, _ index: Int) {
     machines[index].outgoingSequence += 1
     let keys = machines[index].keys
     let key = protection == .sealed ? keys.groupKeys[keys.sending] ?? 0 : 0
@@ -311,6 +319,7 @@ struct World {
     } else if datagram.protection == .sealed, options.safetyRules.contains(.authentication) {
       return hearStranger(datagram, index)
     }
+    if options.hasGateway, isAuthentic, takeGatewayMessage(datagram, index) { return }
     let envelope = ClusterMember.Envelope(
       sender: datagram.sender, incarnation: datagram.incarnation, protection: datagram.protection, epoch: datagram.epoch,
       sequence: datagram.sequence, sourceAddress: datagram.sourceAddress, isAuthentic: isAuthentic)
@@ -401,7 +410,41 @@ struct World {
     case .sample: sample()
     case .place: place(index)
     case .rearrange: rearrange()
+    case .gatewayTimer: lookAtGatewayTimer(entry.value, index)
+    case .measure: measureGateway(entry.value, index)
     case .switching: break
+    case .addressQuestion: answerForAddresses(index, to: Int(entry.value))
+    case .addressAnswer: hearOwner(Int(entry.value), at: index)
+    }
+  }
+
+  // MARK: Who has the cluster addresses?
+
+  private mutating func askForOwners(_ index: Int) {
+    for other in machines.indices where other != index { resolve(.addressQuestion, from: index, to: other) }
+  }
+
+  /// The kernel answers for a master that has a lease, whether its process runs or not.
+  private mutating func answerForAddresses(_ index: Int, to asker: Int) {
+    guard machines[index].path.isMaster, machines[index].hasLease(at: time) else { return }
+    resolve(.addressAnswer, from: index, to: asker)
+  }
+
+  /// ARP is lost, late and cut off like everything else.
+  private mutating func resolve(_ kind: EventQueue.Kind, from: Int, to: Int) {
+    guard network.passes(from: from, to: to), !random.chance(loss) else { return }
+    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
+    queue.add(
+      kind, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: UInt32(truncatingIfNeeded: from))
+  }
+
+  private mutating func hearOwner(_ owner: Int, at index: Int) {
+    switch machines[index].process {
+    case .running:
+      let address = InternetAddress(ipv4: 0x0a00_00ff)
+      feed(.addressInUse(address, by: machines[owner].profile.ethernetAddress, isCluster: true), to: index)
+    case .stopped: queue.add(.addressAnswer, at: time + 5_000_000, machine: index, value: UInt32(truncatingIfNeeded: owner))
+    case .dead: break
     }
   }
 

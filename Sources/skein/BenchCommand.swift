@@ -6,7 +6,9 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
     discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
-    subcommands: [PacketPathBench.self, DropRateBench.self, GatewayBench.self, IdleBench.self, SimulationBench.self, AllBench.self])
+    subcommands: [
+      PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self, SimulationBench.self, AllBench.self,
+    ])
 }
 
 /// Nanoseconds a packet.
@@ -45,6 +47,17 @@ private struct GatewayBench: ParsableCommand {
   }
 }
 
+/// Answers to hosts.
+private struct AnswersBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "answers", abstract: "ARP answers a second of a virtual gateway, beside the kernel's own.")
+  @Option(help: "How many questions, each from a host of its own.") var questions = 100_000
+  @Option(help: "The program to ask, instead of this one.") var program: String?
+  @OptionGroup var output: OutputOptions
+
+  func run() throws { try show(try Bench.answerRate(program: program, questions: questions), output) }
+}
+
 /// An idle daemon.
 private struct IdleBench: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -74,6 +87,7 @@ private struct AllBench: ParsableCommand {
     let packetPath: [PacketPathFigure]
     let dropRate: DropRateReport
     let gateway: [GatewayFigure]
+    let answers: AnswerRateReport
     let idle: IdleReport
     let simulation: SimulationReport
   }
@@ -84,9 +98,13 @@ private struct AllBench: ParsableCommand {
     let dropRate = shown(try Bench.dropRate())
     let gateway = try Bench.gateway()
     if !output.json { print(table(gateway.rows) + "\n") }
+    let answers = shown(try Bench.answerRate())
     let idle = shown(try Bench.idle())
     let simulation = shown(Bench.simulation())
-    if output.json { try printJSON(Report(packetPath: figures, dropRate: dropRate, gateway: gateway, idle: idle, simulation: simulation)) }
+    if output.json {
+      try printJSON(
+        Report(packetPath: figures, dropRate: dropRate, gateway: gateway, answers: answers, idle: idle, simulation: simulation))
+    }
   }
 
   /// For people, each as soon as it is there.

@@ -28,6 +28,16 @@ private func day(_ seconds: Int64) -> String {
   return formatter.string(from: Date(timeIntervalSince1970: Double(seconds)))
 }
 
+/// The beginning of a day, in seconds since 1970.
+private func midnight(_ day: String) throws -> Int64 {
+  let formatter = DateFormatter()
+  formatter.dateFormat = "yyyy-MM-dd"
+  formatter.timeZone = TimeZone(secondsFromGMT: 0)
+  formatter.isLenient = false
+  guard let date = formatter.date(from: day) else { throw ValidationError("“\(day)” is not a day such as 2027-01-31") }
+  return Int64(date.timeIntervalSince1970)
+}
+
 private func show(_ certificates: [CertificateDescription], _ output: OutputOptions) throws {
   if output.json { return try printJSON(["certificates": certificates]) }
   let rows = certificates.map { certificate in
@@ -65,12 +75,16 @@ struct IssueCommand: ParsableCommand {
   @Option(help: "The member's number, 1 to 65534.") var member: UInt16
   @Option(help: "A name for people; the member's number when not said.") var name: String?
   @Option(help: "How many days it is good for.") var days = CertificateAuthority.defaultMemberValidityDays
+  @Option(
+    help: "The first day that it is good, such as 2027-01-31 (UTC), for a machine that is set up ahead; today when not said.",
+    transform: midnight)
+  var from: Int64?
   @Option(name: .shortAndLong, help: "The file to write; it must not be there yet.") var out: String
 
   func run() throws {
     let opened = try CertificateAuthority(directory: authority.directory)
     let issued = try opened.issue(
-      member: MemberIdentifier(rawValue: member), name: name ?? "member \(member)", validityDays: days, path: out, at: now())
+      member: MemberIdentifier(rawValue: member), name: name ?? "member \(member)", validityDays: days, from: from, path: out, at: now())
     try show([issued], output)
     if !output.json { print("  written to \(out): carry it to that machine by a way that nobody else reads (`cluster.credentials`)") }
   }

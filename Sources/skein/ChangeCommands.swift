@@ -12,7 +12,8 @@ private func order(_ path: String, _ daemon: DaemonOptions, _ output: OutputOpti
 /// Units go first; the member stays.
 struct DrainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "drain", abstract: "Hands this machine's work units to the others, one by one; it stays a member without work.")
+    commandName: "drain",
+    abstract: "Hands this machine's work units and virtual MAC addresses to the others; it stays in without work.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
   func run() async throws { try await order("/v1/drain", daemon, output) }
@@ -20,7 +21,8 @@ struct DrainCommand: AsyncParsableCommand {
 
 /// The opposite of drain.
 struct UndrainCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "undrain", abstract: "Lets this machine be given work units again.")
+  static let configuration = CommandConfiguration(
+    commandName: "undrain", abstract: "Lets this machine be given work units and virtual MAC addresses again.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
   func run() async throws { try await order("/v1/undrain", daemon, output) }
@@ -29,7 +31,7 @@ struct UndrainCommand: AsyncParsableCommand {
 /// Units go first, then the member.
 struct LeaveCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "leave", abstract: "Hands over this machine's work units, says farewell and stops taking part.")
+    commandName: "leave", abstract: "Hands over this machine's work units and virtual MAC addresses, says farewell and stops taking part.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
   func run() async throws { try await order("/v1/leave", daemon, output) }

@@ -9,8 +9,8 @@ struct LabCommands: ParsableCommand {
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
-      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Gateway.self, GatewayFailover.self,
-      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self,
+      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Flood.self, Intruders.self, Gateway.self, GatewayFailover.self,
+      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
     ])
 }
 
@@ -172,6 +172,14 @@ extension LabCommands {
     @Option(help: "4 or 6.") var family = AddressFamily.four
     func run() throws { try lab.perform(Lab.PersonalityCommand(mode: mode, family: family, options: lab.options)) }
   }
+  struct GatewayCluster: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-cluster",
+      abstract: "A virtual gateway inside a cluster: virtual MACs move, members leave, die and hang. Is a packet lost, or forwarded twice?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "How often members fail.") var runs = 3
+    func run() throws { try lab.perform(GatewayClusterCommand(runs: runs, options: lab.options)) }
+  }
   struct Routing: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "The cluster as a router: is every packet routed once, and by whom?")
     @OptionGroup var lab: LabArguments
@@ -182,6 +190,28 @@ extension LabCommands {
   }
 
   fileprivate static let peersHelp = "The switch carries no multicast; the members are told each other's addresses (peers)."
+  struct Flood: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Forged, replayed, damaged and oversized datagrams at every member. Does anything change?")
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "How many.") var datagrams = 1_000_000
+    @Option(help: "What they are follows from it.") var seed: UInt64 = 1
+    @Option(help: "How many a second; 0 for as many as the sender can.") var rate = 0
+    func run() throws {
+      try lab.perform(
+        FloodCommand(
+          datagrams: datagrams, seed: seed, rate: rate, detectionMilliseconds: detection.detection, options: lab.options))
+    }
+  }
+
+  struct Intruders: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Machines that must not get in try to; members are expelled and revoked. Does each side say why?")
+    @OptionGroup var lab: LabArguments
+    @Flag(help: "Leave out what takes a minute each: who was expelled comes back, who was revoked tries again.") var brief = false
+    func run() throws { try lab.perform(IntrudersCommand(isBrief: brief, options: lab.options)) }
+  }
 
   /// What the operations of an ordinary day take.
   struct MaintenanceArguments: ParsableArguments {

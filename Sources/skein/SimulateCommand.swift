@@ -32,6 +32,7 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "How many runs at once.") var jobs = ProcessInfo.processInfo.activeProcessorCount
   @Option(help: "How long the run goes on after the last fault.", transform: time) var settling = Interval.seconds(10)
   @Option(help: "A new fault about so often.", transform: time) var faultInterval: Interval?
+  @Flag(help: "The members are routers of a virtual gateway, too.") var gatewayInCluster = false
   @Flag(help: "No faults but loss and duplication.") var calm = false
   @Flag(help: "Print every event and message of the runs.") var trace = false
   @Option(
@@ -67,6 +68,9 @@ struct SimulateCommand: ParsableCommand {
   func validate() throws {
     guard (1...ClusterLimits.memberCount).contains(members) else { throw ValidationError("--members is 1 to \(ClusterLimits.memberCount)") }
     guard gateways.map((2...16).contains) ?? true else { throw ValidationError("--gateways is 2 to 16") }
+    guard gateways == nil || !gatewayInCluster else {
+      throw ValidationError("--gateways stand alone: use --members with --gateway-in-cluster")
+    }
     guard hold >= hello * 2, hello > .zero else { throw ValidationError("--hold is at least twice --hello") }
     if let without, !without.isOf(gateways: gateways != nil) {
       throw ValidationError("“\(without.rawValue)” is not a rule of what is simulated")
@@ -152,6 +156,7 @@ struct SimulateCommand: ParsableCommand {
     options.duplication = duplication
     options.clockSkew = skew
     options.detection = detection
+    options.hasGateway = gatewayInCluster
     if partition == .majority { options.partition = .majority(of: members) }
     if calm { options.faults = .none }
     switch without {

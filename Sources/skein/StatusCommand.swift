@@ -12,7 +12,10 @@ struct StatusCommand: AsyncParsableCommand {
   func run() async throws {
     let node: NodeReport = try await daemon.client.get("/v1/node")
     if output.json {
-      if let cluster = node.cluster { return try printJSON(cluster) }
+      if var cluster = node.cluster {
+        cluster.gateway = node.gateway
+        return try printJSON(cluster)
+      }
       return try printJSON(node.gateway)
     }
     if let cluster = node.cluster { print(StatusScreen(status: cluster).text) }
@@ -50,7 +53,7 @@ struct StatusScreen {
       ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds)
       : Paint.red("run out: processing nothing")
     return [
-      "  addresses  \(status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
+      "  addresses  \(status.addresses.isEmpty ? "the virtual gateway's" : status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
       "  units      \(all), \(units.mine) here"
         + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
       "  lease      \(lease)",

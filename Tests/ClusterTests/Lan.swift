@@ -32,6 +32,8 @@ struct Lan {
   var hasTraffic: [Bool]
   /// Drops a message on the way: sender, receiver, message.
   var drops: (Int, Int, ClusterMessage) -> Bool = { _, _, _ in false }
+  /// Whether somebody answers who is asked for the cluster addresses, and whether that is a cluster.
+  var addressOwnerIsCluster: Bool?
   /// Whether the applications' state arrives, and is sent, a millisecond after it is asked for.
   var completesState: [Bool]
   private var states: [(time: Instant, index: Int, event: ClusterMember.Event)] = []
@@ -173,8 +175,14 @@ struct Lan {
     case .send(let message, let destination, let protection): send(message, destination, protection, index)
     case .awaitState(let serial, _, _): complete(.stateComplete(serial: serial), index)
     case .handOverState(let serial, _, _): complete(.stateHandedOver(serial: serial), index)
+    case .probeAddresses:
+      if let isCluster = addressOwnerIsCluster { states.append((now + .milliseconds(1), index, Self.addressInUse(isCluster))) }
     default: break
     }
+  }
+
+  static func addressInUse(_ isCluster: Bool) -> ClusterMember.Event {
+    .addressInUse(InternetAddress(ipv4: 0x0a00_00ff), by: EthernetAddress(bits: 0x0200_0000_0099), isCluster: isCluster)
   }
 
   private mutating func complete(_ event: ClusterMember.Event, _ index: Int) {

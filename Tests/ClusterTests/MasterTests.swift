@@ -240,7 +240,7 @@ struct MasterTests {
     lan.feed(.applicationsAnswered(nonce: nonce, refusal: "no licence"), to: 0)
     lan.run(for: .milliseconds(10))
     #expect(lan.phase(1) == .waiting)
-    #expect(lan.reports(1) { if case .joinRefusedHere(_, _, .application, "no licence") = $0 { true } else { false } } == 1)
+    #expect(lan.reports(1) { if case .refusedBy(_, _, .application, "no licence") = $0 { true } else { false } } == 1)
   }
 
   @Test func applicationsThatAgreeLetTheJoinerIn() {

@@ -18,6 +18,37 @@ struct StartingTests {
     #expect(lan.records[0].announcements.first?.reason == .takeover)
   }
 
+  @Test func machineWaitsForAsLongAsAClusterThatItCannotReadAnswersForTheAddress() {
+    var lan = Lan(1)
+    lan.addressOwnerIsCluster = true
+    lan.start(0)
+    lan.run(for: .seconds(120))
+    #expect(lan.count(0) == 0 && lan.records[0].announcements.isEmpty)
+    // It rests two seconds and asks again.
+    #expect(lan.reports(0) { if case .addressInUse(_, _, waits: true) = $0 { true } else { false } } > 40)
+    lan.addressOwnerIsCluster = nil
+    let isServing = lan.run(within: .seconds(4)) { $0.count(0) == 1024 }
+    #expect(isServing)
+  }
+
+  @Test func whoIsNoClusterKeepsAMachineFromItsReignForHalfAMinute() {
+    var lan = Lan(1)
+    lan.addressOwnerIsCluster = false
+    lan.start(0)
+    lan.run(for: .seconds(29))
+    #expect(lan.count(0) == 0)
+    lan.run(for: .seconds(5))
+    #expect(lan.count(0) == 1024)
+    #expect(lan.reports(0) { if case .addressInUse(_, _, waits: false) = $0 { true } else { false } } == 1)
+  }
+
+  @Test func masterThatServesDoesNotStopForAnAnswerThatComesLate() {
+    var lan = Lan(1)
+    lan.form()
+    lan.feed(Lan.addressInUse(true), to: 0)
+    #expect(lan.count(0) == 1024 && lan.masters == [0])
+  }
+
   @Test func silentWireMakesNoOwner() {
     var lan = Lan(1)
     lan.hasTraffic = [false]
@@ -57,9 +88,9 @@ struct StartingTests {
       configuration: .init(profile: Lan.profile(1), personalityVersion: 1, settingsDigest: 99))
     lan.form()
     #expect(lan.phase(1) == .waiting)
-    #expect(lan.reports(1) { if case .joinRefusedHere(_, _, .differentConfiguration, _) = $0 { true } else { false } } == 1)
+    #expect(lan.reports(1) { if case .refusedBy(_, _, .differentConfiguration, _) = $0 { true } else { false } } == 1)
     lan.run(for: .seconds(10))
-    #expect(lan.reports(1) { if case .joinRefusedHere = $0 { true } else { false } } == 2)
+    #expect(lan.reports(1) { if case .refusedBy = $0 { true } else { false } } == 2)
     #expect(lan.count(1) == 0)
   }
 

@@ -33,9 +33,9 @@ import Wire
     return answers
   }
 
-  @Test func roundRobinGoesThroughAll() {
+  @Test func roundRobinGoesThroughAllAndFromGatewayToGateway() {
     var answers = Self.answers(.roundRobin, Self.group([[0, 0], [0]]))
-    #expect(Self.ask(&answers, 7) == [1, 2, 3, 1, 2, 3, 1])
+    #expect(Self.ask(&answers, 7) == [1, 3, 2, 1, 3, 2, 1])
   }
 
   @Test func randomGivesAll() {
@@ -86,7 +86,7 @@ import Wire
 
   @Test func withinTheThresholdItGoesRoundRobin() {
     var answers = Self.answers(.leastTraffic, Self.group([[27, 25], [25, 23]]), hostCount: 1000)
-    #expect(Self.ask(&answers, 4) == [1, 2, 3, 4])
+    #expect(Self.ask(&answers, 4) == [1, 3, 2, 4])
   }
 
   @Test func aBurstOfHostsIsSpreadByEstimate() {

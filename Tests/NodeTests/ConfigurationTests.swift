@@ -30,6 +30,7 @@ import Wire
     #expect(cluster.eager)
     #expect(configuration.packetPath == .automatic)
     #expect(cluster.port == ClusterTransport.port)
+    #expect(configuration.gateway == nil)
   }
 
   @Test func everySettingIsRead() throws {

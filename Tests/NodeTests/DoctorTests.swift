@@ -18,7 +18,7 @@ import Wire
     """
 
   static func section(_ more: String = "") throws -> ClusterSection {
-    try #require(Configuration.read(yaml + more, file: "skein.yaml").cluster)
+    try #require(try Configuration.read(yaml + more, file: "skein.yaml").cluster)
   }
 
   /// The loopback in the guise of an Ethernet card.

@@ -18,12 +18,27 @@ import Testing
       keepalive: .init(toleratedLosses: 2, intervalMilliseconds: 33.3, loss: 0),
       hold: .init(packets: 0, octets: 0, overflowed: 0, expired: 0),
       uptimeSeconds: 1, residentBytes: 1, events: [], warnings: [])
-    let counters = ["packets", "cluster", "security"].flatMap { group in
+    let counters = ["packets", "cluster", "security", "gateway"].flatMap { group in
       ["taken", "dropped"].map { CounterReport(group: group, name: $0, meaning: "", value: 18_446_744_073_709_551_615) }
     }
-    lines = Metrics.text(
-      status: status, gateway: nil, counters: CountersReport(counters: counters, leaseMilliseconds: 88)
-    ).split(separator: "\n").map(String.init)
+    lines = Metrics.text(status: status, gateway: Self.gateway, counters: CountersReport(counters: counters, leaseMilliseconds: 88)).split(
+      separator: "\n"
+    ).map(
+      String.init)
+  }
+
+  private static var gateway: GatewayReport {
+    let forwarders = [1, 2].map {
+      ForwarderReport(
+        forwarder: $0, virtualMac: "00:07:b4:00:07:0\($0)", home: "192.0.2.1", holder: "192.0.2.1",
+        here: $0 == 1 ? "forwarding" : "elsewhere",
+        isHandedOut: true, octetsPerSecond: 0, packetsPerSecond: 0, share: 0, packets: 5, octets: 500, clients: 1)
+    }
+    return GatewayReport(
+      group: 7, addresses: ["192.0.2.100"], interface: "eth0", address: "192.0.2.1", mode: "cluster", state: "active",
+      activeGateway: "192.0.2.1", standby: nil, priority: 100, weight: 100, helloMilliseconds: 200, holdMilliseconds: 650,
+      answers: "least-traffic", steering: "hybrid", packetPath: "xdp", routing: "xdp", leaseMilliseconds: 88, gateways: [],
+      forwarders: forwarders, clients: 2, uptimeSeconds: 1, residentBytes: 1, events: [], warnings: [])
   }
 
   /// The name of a sample or of a comment's metric.
@@ -53,5 +68,17 @@ import Testing
 
   @Test func unitsAreCountedForEachMember() {
     #expect(lines.filter { $0.hasPrefix("skein_units{") } == ["skein_units{member=\"1\"} 512.0", "skein_units{member=\"2\"} 512.0"])
+  }
+
+  @Test func virtualMacAddressesAreCountedEach() {
+    #expect(lines.contains("skein_gateway_active 1.0"))
+    let samples = lines.filter { $0.hasPrefix("skein_gateway_forwarder_here{") }
+    #expect(
+      samples == [
+        "skein_gateway_forwarder_here{forwarder=\"1\",mac=\"00:07:b4:00:07:01\"} 1.0",
+        "skein_gateway_forwarder_here{forwarder=\"2\",mac=\"00:07:b4:00:07:02\"} 0.0",
+      ])
+    #expect(lines.contains("skein_gateway_forwarder_packets_total{forwarder=\"1\",mac=\"00:07:b4:00:07:01\"} 5"))
+    #expect(lines.contains("skein_gateway_total{reason=\"dropped\"} 18446744073709551615"))
   }
 }

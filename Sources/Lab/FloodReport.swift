@@ -1,0 +1,120 @@
+/// What `skein lab flood` found.
+public struct FloodReport: LabReport, Equatable {
+  /// One member's side of it.
+  public struct Member: Codable, Equatable, Sendable {
+    public var member: Int
+    /// Datagrams sent to it, by the group or by its own address.
+    public var sent: Int
+    /// Those that its daemon has refused, each counted for its reason.
+    public var counted: Int
+    /// Signed datagrams that were authentic: the master's own challenges to strangers, and what a member signed before this one heard it.
+    public var authentic: Int
+    /// What its socket had no room for: `drops` of /proc/net/udp. The cluster's own datagrams may be among them.
+    public var droppedBySocket: Int
+    /// Lost before the socket: by the interface, the switch's port, or for want of a fragment.
+    public var droppedOnWire: Int
+    public var reasons: [String: Int]
+    public var residentBefore: Int
+    public var residentPeak: Int
+    public var residentAfter: Int
+    public var processorSeconds: Double
+    public var leasesLapsed: Int
+    /// Ed25519 verifications.
+    public var signaturesChecked: Int
+
+    /// The most signed datagrams that the master may send meanwhile, to challenge strangers: eight for each lease of its own.
+    public var challenges: Int
+
+    /// Everything sent was counted or dropped by the kernel. Of the master's challenges those are refused that exceed the signatures
+    /// which may be checked: they share that rate with forgeries that carry a member's certificate. Nothing else is refused too much.
+    public var isAccounted: Bool { counted + authentic + droppedBySocket + droppedOnWire >= sent && counted <= sent + challenges }
+    public var isFlat: Bool { max(residentPeak, residentAfter) - residentBefore < FloodReport.growthLimit }
+  }
+
+  static let growthLimit = 8 << 20
+
+  public var datagrams: Int
+  public var seed: UInt64
+  public var seconds: Double
+  public var kinds: [String: Int]
+  public var members: [Member]
+  public var masterBefore: Int
+  public var masterAfter: Int
+  public var sameMembers: Bool
+  public var sameUnits: Bool
+  /// Probes sent meanwhile, those that nobody answered, and those with two answers.
+  public var probes: Int
+  public var lost: Int
+  public var answeredTwice: Int
+  public var succeeded: Bool
+
+  init(
+    command: FloodCommand, flood: Flood, before: [MemberBooks], after: [MemberBooks], masters: (Int, Int), ledger: ProbeLedger
+  ) throws {
+    datagrams = command.datagrams - flood.refusedBySender
+    seed = command.seed
+    seconds = flood.seconds
+    kinds = Dictionary(uniqueKeysWithValues: flood.sentByKind.map { ($0.key.rawValue, $0.value) })
+    let challenges = 10 + Int((flood.seconds + 2) * 16_000) / command.detectionMilliseconds
+    members = zip(before, after).enumerated().map { index, pair in
+      Member(index: index, sent: flood.sent(toMemberAt: index), peak: flood.peakResident[index], challenges, pair.0, pair.1)
+    }
+    (masterBefore, masterAfter) = masters
+    sameMembers = before.map(\.members) == after.map(\.members)
+    sameUnits = before.map(\.owners) == after.map(\.owners)
+    probes = ledger.probeCount
+    lost = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    answeredTwice = ledger.answeredTwice
+    succeeded =
+      masterBefore == masterAfter && sameMembers && sameUnits && lost == 0 && answeredTwice == 0
+      && members.allSatisfy { $0.isAccounted && $0.isFlat && $0.leasesLapsed == 0 }
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("\(datagrams) hostile datagrams in \(seconds.formatted(digits: 1)) s (seed \(seed)); \(probes) probes meanwhile", to: &output)
+    let listed = kinds.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    print("        \(listed)", to: &output)
+    print(verdict(masterBefore == masterAfter, "the master is member \(masterAfter), as before"), to: &output)
+    print(verdict(sameMembers && sameUnits, "the same members, and every unit is whose it was"), to: &output)
+    print(verdict(lost == 0, "lost: \(lost)"), to: &output)
+    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+    for member in members { member.render(to: &output) }
+  }
+}
+
+extension FloodReport.Member {
+  /// What is no refusal, in the group `security` of `skein counters`.
+  private static let others: Set<String> = ["sendFailures", "receiveOverflow", "signedOpened", "sealedOpened", "signaturesChecked"]
+
+  fileprivate init(index: Int, sent: Int, peak: Int, _ challenges: Int, _ before: MemberBooks, _ after: MemberBooks) {
+    func growth(_ group: String, _ name: String) -> Int { Int(after.counters.value(group, name)) - Int(before.counters.value(group, name)) }
+    member = index + 1
+    self.sent = sent
+    self.challenges = challenges
+    let names = after.counters.filter { $0.group == "security" && !Self.others.contains($0.name) }.map(\.name)
+    reasons = Dictionary(uniqueKeysWithValues: names.map { ($0, growth("security", $0)) }).filter { $0.value > 0 }
+    counted = reasons.values.reduce(0, +)
+    authentic = growth("security", "signedOpened")
+    droppedBySocket = after.kernel.socketDrops - before.kernel.socketDrops
+    droppedOnWire = after.kernel.wireDrops - before.kernel.wireDrops
+    residentBefore = before.kernel.residentBytes
+    residentPeak = peak
+    residentAfter = after.kernel.residentBytes
+    processorSeconds = after.kernel.processorSeconds - before.kernel.processorSeconds
+    leasesLapsed = growth("cluster", "leasesLapsed")
+    signaturesChecked = growth("security", "signaturesChecked")
+  }
+
+  fileprivate func render(to output: inout some TextOutputStream) {
+    func mebibytes(_ octets: Int) -> String { (Double(octets) / 1_048_576).formatted(digits: 1) }
+    let kernel = "\(droppedBySocket) dropped by its socket, \(droppedOnWire) before it"
+    print(
+      verdict(isAccounted, "member \(member): \(sent) sent = \(counted) refused, \(authentic) signed and authentic, \(kernel)"), to: &output
+    )
+    print("          \(reasons.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))", to: &output)
+    let memory = "\(mebibytes(residentBefore)) MiB before, \(mebibytes(residentPeak)) at most, \(mebibytes(residentAfter)) after"
+    print(verdict(isFlat, "  memory: \(memory)"), to: &output)
+    let work = "\(processorSeconds.formatted(digits: 2)) s on processors, \(signaturesChecked) signatures checked"
+    print(verdict(leasesLapsed == 0, "  \(work), leases lapsed: \(leasesLapsed)"), to: &output)
+  }
+}

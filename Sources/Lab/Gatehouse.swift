@@ -1,0 +1,205 @@
+import Foundation
+
+/// A machine that must not get in.
+struct Intruder {
+  var name: String
+  var configuration: String
+  /// What it must say itself.
+  var ownWord: String
+  /// What a member must say; empty where none can know.
+  var mastersWord = ""
+  /// What the members must count, in which group; empty where nothing reaches them.
+  var counter = ""
+  var group = "security"
+}
+
+/// What the members' gate consists of, as files: a signed personality, the revocation list, hooks; and false papers of all kinds.
+struct Gatehouse {
+  private let cluster: SkeinCluster
+  private var plan: Plan { cluster.topology.plan }
+  private var directory: String { plan.directory }
+  private var authority: String { "\(directory)/authority" }
+
+  init(_ cluster: SkeinCluster) { self.cluster = cluster }
+
+  /// The member number that the join hook does not want.
+  private static let unwanted = 13
+  private static let hooksWords = "thirteen is not licensed here"
+
+  /// Makes what a member's configuration names, and the lines that name it.
+  static func prepare(_ cluster: SkeinCluster, member: Int) throws -> [String] {
+    let house = Gatehouse(cluster)
+    try house.signPersonality(version: member <= cluster.members.count ? 2 : 1, to: cluster.file(member, "personality"))
+    try house.copyRevocations()
+    let hook = "[ $SKEIN_MEMBER != \(unwanted) ] || { echo \(hooksWords); exit 1; }\n"
+    try hook.write(toFile: "\(house.directory)/join.sh", atomically: false, encoding: .utf8)
+    try "echo $SKEIN_MEMBER >> $1\n".write(toFile: "\(house.directory)/note.sh", atomically: false, encoding: .utf8)
+    return [
+      "personality: \(cluster.file(member, "personality"))", "revoked: \(house.directory)/revoked.skein", "hooks:",
+      "  join: sh \(house.directory)/join.sh", "  arrived: sh \(house.directory)/note.sh \(cluster.file(member, "arrived"))",
+      "  departed: sh \(house.directory)/note.sh \(cluster.file(member, "departed"))",
+    ]
+  }
+
+  /// The members that a hook of a member's was told of.
+  func hookCalls(_ member: Int, _ hook: String) throws -> [Int] {
+    let text = (try? String(contentsOfFile: cluster.file(member, hook), encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").compactMap { Int($0) }
+  }
+
+  /// A guest's good papers, with an older personality.
+  func writeGuest(_ machine: Int) throws {
+    try issue(machine, to: cluster.file(machine, "pem"))
+    let text = try cluster.configuration(member: machine)
+    try text.write(toFile: cluster.file(machine, "yaml"), atomically: false, encoding: .utf8)
+  }
+
+  func revoke(_ member: Int) throws {
+    try skein("certificate", "revoke", "--directory", authority, "--member", "\(member)")
+    try copyRevocations()
+  }
+
+  /// Forgets what a daemon on the machine has left in the kernel.
+  func clean(machine: Int) throws {
+    // In this order: a kernel that has the address and no packet path any more answers like any machine.
+    let namespace = plan.namespace(ofMember: machine).name
+    try cluster.topology.launcher.run(["ip", "-n", namespace, "address", "flush", "dev", "lo", "scope", "global"])
+    Leftovers.removePins { $0.hasPrefix("\(plan.run)-guest\(machine)-") }
+  }
+
+  /// Every kind of machine that must not get in, with its papers made.
+  func intruders(machine: Int) throws -> [Intruder] {
+    try [unknownAuthority(machine)] + badDates(machine) + [revoked(machine), keyless(machine), outdated(machine)]
+      + wrongClusters(machine) + [double(machine), unwanted(machine)]
+  }
+
+  private func unknownAuthority(_ machine: Int) throws -> Intruder {
+    // The same names as the true one: only the signature tells.
+    let other = "\(directory)/other"
+    try skein("certificate", "authority", "--directory", other, "--cluster", "\(SkeinCluster.clusterIdentifier)")
+    try issue(machine, to: "\(directory)/unknown.pem", authority: other)
+    return Intruder(
+      name: "a certificate of another authority",
+      configuration: try papers(machine, "unknown.pem", "personality: \(cluster.file(1, "personality"))", ""),
+      ownWord: "is answered for by", mastersWord: "its certificate is not by this cluster's authority", counter: "unknownAuthority")
+  }
+
+  private func badDates(_ machine: Int) throws -> [Intruder] {
+    try issue(machine, to: "\(directory)/expired.pem", more: ["--from", "2001-01-01", "--days", "30"])
+    try issue(machine, to: "\(directory)/early.pem", more: ["--from", "2036-01-01"])
+    let words = "its certificate has expired or is not valid yet"
+    return try [("an expired certificate", "expired"), ("a certificate that is not valid yet", "early")].map { name, file in
+      Intruder(
+        name: name, configuration: try papers(machine, "\(file).pem"), ownWord: "refuses this machine: \(words)",
+        mastersWord: "may not join: \(words)", counter: file == "early" ? "notYetValid" : "expired")
+    }
+  }
+
+  private func revoked(_ machine: Int) throws -> Intruder {
+    try issue(66, to: "\(directory)/revoked.pem")
+    try revoke(66)
+    for member in cluster.members { try cluster.tell(member, "reload") }
+    let words = "its certificate is revoked"
+    return Intruder(
+      name: "a revoked certificate", configuration: try papers(machine, "revoked.pem", member: 66),
+      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "revoked")
+  }
+
+  /// A member's certificate, which is no secret, beside a key that is not its own.
+  private func keyless(_ machine: Int) throws -> Intruder {
+    try issue(machine, to: "\(directory)/own.pem")
+    let stolen = try String(contentsOfFile: cluster.file(1, "pem"), encoding: .utf8)
+    let own = try String(contentsOfFile: "\(directory)/own.pem", encoding: .utf8)
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----")
+    func key(_ text: String) throws -> Range<String.Index> {
+      guard let first = text.range(of: begin), let last = text.range(of: end) else {
+        throw LabError.observation("a member's file has no key")
+      }
+      return first.lowerBound..<last.upperBound
+    }
+    let forged = stolen.replacingCharacters(in: try key(stolen), with: own[try key(own)])
+    try forged.write(toFile: "\(directory)/stolen.pem", atomically: false, encoding: .utf8)
+    chmod("\(directory)/stolen.pem", 0o600)
+    return Intruder(
+      name: "a stolen certificate without its key", configuration: try papers(machine, "stolen.pem", member: 1),
+      ownWord: "the private key is not the certificate's")
+  }
+
+  private func outdated(_ machine: Int) throws -> Intruder {
+    try issue(machine, to: "\(directory)/outdated.pem")
+    let words = "its configuration is older"
+    return Intruder(
+      name: "an older configuration and nowhere to put a newer", configuration: try papers(machine, "outdated.pem", personality: false),
+      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+  }
+
+  /// A file that says one cluster and papers of another; and papers and file that agree on a cluster of their own, on our address.
+  private func wrongClusters(_ machine: Int) throws -> [Intruder] {
+    let foreign = "\(directory)/foreign"
+    try skein("certificate", "authority", "--directory", foreign, "--cluster", "78")
+    try issue(machine, to: "\(directory)/foreign.pem", authority: foreign)
+    let peers = cluster.members.map { plan.address(ofMember: $0, .four) }.joined(separator: ", ")
+    return [
+      Intruder(
+        name: "a certificate of another cluster", configuration: try papers(machine, "foreign.pem", personality: false),
+        ownWord: "for member"),
+      Intruder(
+        name: "another cluster's number, on this cluster's address",
+        configuration: try papers(
+          machine, "foreign.pem", "id: \(SkeinCluster.clusterIdentifier)", "id: 78\n  peers: [\(peers)]", personality: false),
+        ownWord: "is answered for by", counter: "otherCluster"),
+    ]
+  }
+
+  private func double(_ machine: Int) throws -> Intruder {
+    try issue(1, to: "\(directory)/double.pem")
+    let words = "another machine has this member number"
+    return Intruder(
+      name: "a member's number", configuration: try papers(machine, "double.pem", member: 1), ownWord: "refuses this machine: \(words)",
+      mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+  }
+
+  private func unwanted(_ machine: Int) throws -> Intruder {
+    try issue(Self.unwanted, to: "\(directory)/unwanted.pem")
+    let words = "an application objects (\(Self.hooksWords))"
+    return Intruder(
+      name: "a number that the join hook does not want", configuration: try papers(machine, "unwanted.pem", member: Self.unwanted),
+      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+  }
+
+  /// The configuration of a machine with the members' settings and these papers. Its name differs, so that what it pins is its own.
+  private func papers(
+    _ machine: Int, _ credentials: String, _ old: String = "", _ new: String = "", member: Int? = nil, personality: Bool = true
+  ) throws -> String {
+    var text = try cluster.configuration(member: machine)
+    func replace(_ old: String, _ new: String) { text = text.replacingOccurrences(of: old, with: new) }
+    try signPersonality(version: 2, to: cluster.file(machine, "personality"))
+    replace("name: \(plan.run)\n", "name: \(plan.run)-guest\(machine)\n")
+    replace("credentials: \(cluster.file(machine, "pem"))", "credentials: \(directory)/\(credentials)")
+    if let member { replace("member: \(machine)\n", "member: \(member)\n") }
+    if !personality || credentials == "unknown.pem" { replace("  personality: \(cluster.file(machine, "personality"))\n", "") }
+    // Another authority's machine would not take our list.
+    if ["unknown.pem", "foreign.pem"].contains(credentials) { replace("  revoked: \(directory)/revoked.skein\n", "") }
+    if !old.isEmpty { replace(old, new) }
+    return text
+  }
+
+  private func signPersonality(version: Int, to path: String) throws {
+    let source = "\(directory)/shared.yaml"
+    try "cluster:\n  weight: 100\n".write(toFile: source, atomically: false, encoding: .utf8)
+    try? FileManager.default.removeItem(atPath: path)
+    try skein("personality", "sign", "--directory", authority, "--version-number", "\(version)", "--out", path, source)
+  }
+
+  private func copyRevocations() throws {
+    let octets = try Data(contentsOf: URL(filePath: "\(authority)/revoked.skein"))
+    try octets.write(to: URL(filePath: "\(directory)/revoked.skein"))
+  }
+
+  private func issue(_ member: Int, to path: String, authority other: String? = nil, more: [String] = []) throws {
+    let words = ["certificate", "issue", "--directory", other ?? authority, "--member", "\(member)", "--out", path]
+    try cluster.topology.launcher.run([cluster.program] + words + more)
+  }
+
+  private func skein(_ words: String...) throws { try cluster.topology.launcher.run([cluster.program] + words) }
+}

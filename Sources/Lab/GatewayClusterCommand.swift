@@ -1,0 +1,297 @@
+import Foundation
+
+/// `skein lab gateway-cluster`: a virtual gateway inside a cluster, under 10,000 packets a second. Virtual MAC addresses move, members are
+/// drained, leave and return, die and hang: is a packet lost, is one forwarded twice, and how long does a host notice a death?
+public struct GatewayClusterCommand: LabCommand {
+  public var runs: Int
+  public var options: LabOptions
+
+  public init(runs: Int = 3, options: LabOptions) {
+    self.runs = runs
+    self.options = options
+  }
+
+  public func run() throws -> GatewayClusterReport {
+    guard options.members >= 3 else { throw LabError.badOption("three members are the least: one fails, and two share its work") }
+    guard 1...100 ~= runs else { throw LabError.badOption("--runs is 1 to 100, not \(runs)") }
+    try requireTools(["ping": "iputils-ping"])
+    var settings = try options.settings(delivery: .multicast, detectionMilliseconds: 200)
+    settings.hasGateway = true
+    return try options.withCluster(settings) { cluster in
+      try cluster.waitUntilForwarding(members: Array(cluster.topology.plan.members))
+      let all = try cluster.forwarders(of: Array(cluster.topology.plan.members)).keys.sorted()
+      let stream = try GatewayClusterStream(plan: cluster.topology.plan, group: SkeinCluster.gatewayGroup, forwarders: all)
+      let measurement = GatewayClusterMeasurement(cluster: cluster, stream: stream, all: all, console: options.console)
+      try measurement.operate()
+      for _ in 0..<runs {
+        try measurement.kill(.member)
+        try measurement.kill(.master)
+        try measurement.hang()
+      }
+      return GatewayClusterReport(command: self, measurement, try stream.finish())
+    }
+  }
+}
+
+/// What was seen so far.
+final class GatewayClusterMeasurement {
+  let cluster: SkeinCluster
+  let stream: GatewayClusterStream
+  let all: [UInt8]
+  let console: Console
+  var lost: [String: Int] = [:]
+  var silences: [String: [Double]] = [:]
+  var lostOfSurvivors = 0
+  var forwardedAfterLease = 0
+  var leaseExpired = 0
+  var moves = 0
+  var pings = 0
+  var answered = 0
+
+  init(cluster: SkeinCluster, stream: GatewayClusterStream, all: [UInt8], console: Console) {
+    self.cluster = cluster
+    self.stream = stream
+    self.all = all
+    self.console = console
+  }
+
+  private var members: [Int] { Array(cluster.topology.plan.members) }
+
+  /// An operator's ordinary day.
+  func operate() throws {
+    let member = try cluster.victim(.member, owners: [])
+    let rest = members.filter { $0 != member }
+    try move(to: member)
+    try during("drain") { try cluster.tell(member, "drain") }
+    try during("return") {
+      try cluster.tell(member, "undrain")
+      try cluster.waitUntilForwarding(members: members)
+    }
+    try during("leave") {
+      try cluster.leave(member)
+      try cluster.waitUntilForwarding(members: rest)
+    }
+    try during("return") {
+      try cluster.startDaemon(member)
+      try cluster.waitUntilForwarding(members: members)
+    }
+    try during("crash") {
+      try cluster.crash(member)
+      try pause(milliseconds: 1000)
+      try cluster.waitUntilForwarding(members: members)
+    }
+    let master = try cluster.master()
+    try during("restart") {
+      try cluster.restart(member)
+      try cluster.waitUntilForwarding(members: members)
+    }
+    try during("leave") {
+      try cluster.leave(master)
+      try cluster.waitUntilForwarding(members: members.filter { $0 != master })
+    }
+    try during("return") {
+      try cluster.startDaemon(master)
+      try cluster.waitUntilForwarding(members: members)
+    }
+  }
+
+  /// A host that knows nothing asks who its gateway is, and pings the gateway and a machine behind it.
+  private func ask() throws {
+    let host = cluster.topology.plan.clientNamespace(.near)
+    let gateway = Plan.clusterAddress(.four)
+    for destination in [gateway, Plan.clientAddress(0, .four, .far)] {
+      try cluster.topology.batch(["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway)"], in: host)
+      let text = try cluster.topology.launcher.run(["sh", "-c", "ping -n -q -c 1 -W 2 \(destination) || true"], in: host)
+      pings += 1
+      answered += RoutingReport.number(before: " received", in: text) ?? 0
+    }
+  }
+
+  /// All traffic goes to one member's forwarders; the plan gives some of them to others. Then it is even again, and they go back.
+  private func move(to member: Int) throws {
+    let own = try cluster.forwarders(of: members).filter { $0.value == member }.map(\.key)
+    let before = try movesPlanned()
+    try during("move") {
+      stream.send(to: own)
+      try wait(for: "virtual MAC addresses moved by the plan", seconds: 30) { try movesPlanned() > before }
+      try cluster.waitUntilForwarding(members: members)
+      stream.send(to: all)
+      try pause(milliseconds: 6000)
+      try cluster.waitUntilForwarding(members: members)
+    }
+    moves = try movesPlanned() - before
+  }
+
+  private func movesPlanned() throws -> Int { try cluster.counterTable(cluster.master())["gateway.moves"] ?? 0 }
+
+  private func during(_ operation: String, _ body: () throws -> Void) throws {
+    let start = stream.mark
+    try body()
+    try pause(milliseconds: 500)
+    try ask()
+    let end = stream.mark
+    try pause(milliseconds: 200)
+    let lost = stream.datagrams(start..<end).lost
+    self.lost[operation, default: 0] += lost
+    console.say("  \(operation): lost \(lost) of \(end - start)")
+  }
+
+  func kill(_ wish: Victim) throws {
+    let victim = try cluster.victim(wish, owners: [])
+    let bereft = Set(try cluster.forwarders(of: members).filter { $0.value == victim }.map(\.key))
+    let start = stream.mark
+    try pause(milliseconds: 200)
+    try cluster.fail(victim, by: .kill)
+    try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
+    try note(start, bereft, wish.rawValue)
+    try during("return") {
+      try cluster.heal(victim, after: .kill)
+      try cluster.waitUntilForwarding(members: members)
+    }
+  }
+
+  private func note(_ start: Int, _ bereft: Set<UInt8>, _ what: String) throws {
+    try pause(milliseconds: 500)
+    try ask()
+    let end = stream.mark
+    try pause(milliseconds: 200)
+    let datagrams = stream.datagrams(start..<end)
+    let silence = datagrams.longestSilence(of: bereft)
+    silences[what, default: []].append(silence)
+    lostOfSurvivors += datagrams.filter { !bereft.contains($0.forwarder) }.lost
+    console.say("  \(what): hosts of its \(bereft.count) virtual MAC addresses without service for \(silence.formatted(digits: 1)) ms")
+  }
+
+  /// A daemon hangs: its kernel must forward nothing once its lease has run out, whoever still sends to it.
+  func hang() throws {
+    let victim = try cluster.victim(.member, owners: [])
+    let address = try cluster.hardwareAddress(of: victim)
+    let bereft = Set(try cluster.forwarders(of: members).filter { $0.value == victim }.map(\.key))
+    let expiredBefore = try cluster.readPath(victim)?.leaseExpired ?? 0
+    let start = stream.mark
+    try pause(milliseconds: 200)
+    try cluster.fail(victim, by: .stop)
+    _ = try cluster.readPathAfterLease(victim, withinSeconds: 5)
+    let endedAt = BootClock.nanoseconds
+    try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
+    leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore)
+    try note(start, bereft, "hung")
+    let seen = stream.datagrams(start..<stream.mark)
+    forwardedAfterLease += seen.count { $0.router == address && $0.seenAt > endedAt }
+    try during("return") {
+      try cluster.heal(victim, after: .stop)
+      try cluster.waitUntilForwarding(members: members)
+    }
+  }
+}
+
+extension SkeinCluster {
+  static let gatewayGroup: UInt16 = 7
+
+  /// The part of `skein gateway status --json` that this lab looks at.
+  private struct GatewayView: Decodable {
+    struct Forwarder: Decodable {
+      var forwarder: UInt8
+      var home: String?
+      var holder: String?
+      var here: String
+    }
+    var forwarders: [Forwarder]
+  }
+
+  private func gateway(_ member: Int) throws -> GatewayView {
+    let text = try topology.launcher.run(["timeout", "3", program, "gateway", "status", "--json", "--api", api(member)])
+    return try JSONDecoder().decode(GatewayView.self, from: Data(text.utf8))
+  }
+
+  /// Which member forwards for which virtual MAC address.
+  func forwarders(of members: [Int]) throws -> [UInt8: Int] {
+    var result: [UInt8: Int] = [:]
+    for member in members {
+      for forwarder in try gateway(member).forwarders where forwarder.here == "forwarding" { result[forwarder.forwarder] = member }
+    }
+    return result
+  }
+
+  /// Waits until these members forward for all virtual MAC addresses, each for those that the group says it holds, and each that has a
+  /// home among them is there.
+  func waitUntilForwarding(members: [Int]) throws {
+    let count = topology.plan.memberCount * 5
+    try wait(for: "\(count) virtual MAC addresses served by members \(members)", seconds: 60, everyMilliseconds: 100) {
+      let views = try? members.map { (topology.plan.address(ofMember: $0, .four), try gateway($0)) }
+      guard let views else { return false }
+      let addresses = Set(views.map(\.0))
+      var served = 0
+      for (address, view) in views {
+        for forwarder in view.forwarders where forwarder.holder == address {
+          guard forwarder.here == "forwarding" else { return false }
+          if let home = forwarder.home, addresses.contains(home), home != address { return false }
+          served += 1
+        }
+      }
+      return served == count
+    }
+  }
+
+  func hardwareAddress(of member: Int) throws -> UInt64 {
+    try topology.plan.namespace(ofMember: member).enter { try Lab.hardwareAddress(of: Plan.interface) }
+  }
+}
+
+/// What `skein lab gateway-cluster` found.
+public struct GatewayClusterReport: LabReport, Equatable {
+  public var members: Int
+  public var packets: Int
+  /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
+  public var lost: [String: Int]
+  /// Moves that the plan made.
+  public var moves: Int
+  /// For how long hosts of a failed member were without service: member and master killed, a member's daemon hung.
+  public var silenceMilliseconds: [String: Figures]
+  /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
+  public var lostOfSurvivors: Int
+  public var forwardedTwice: Int
+  /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
+  public var forwardedAfterLease: Int
+  public var leaseExpired: Int
+  /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
+  public var pings: Int
+  public var pingsAnswered: Int
+  public var succeeded: Bool
+
+  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
+    members = command.options.members
+    packets = datagrams.count
+    lost = measurement.lost
+    moves = measurement.moves
+    silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
+    lostOfSurvivors = measurement.lostOfSurvivors
+    forwardedTwice = datagrams.twice
+    forwardedAfterLease = measurement.forwardedAfterLease
+    leaseExpired = measurement.leaseExpired
+    pings = measurement.pings
+    pingsAnswered = measurement.answered
+    succeeded =
+      pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && lost.values.allSatisfy { $0 == 0 }
+      && lostOfSurvivors == 0 && moves > 0
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all", to: &output)
+    print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)
+    for (operation, count) in lost.sorted(by: { $0.key < $1.key }) {
+      print(verdict(count == 0, "\(operation): lost \(count)"), to: &output)
+    }
+    print(
+      verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered"), to: &output)
+    print(verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)"), to: &output)
+    print(verdict(lostOfSurvivors == 0, "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"), to: &output)
+    print(
+      verdict(
+        forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),
+      to: &output)
+    for (what, figures) in silenceMilliseconds.sorted(by: { $0.key < $1.key }) {
+      print("        without service when a \(what) failed: \(figures.text)", to: &output)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import Foundation
+
+/// What the kernel knows of a daemon and of the way to its socket, by /proc and /sys.
+struct KernelBooks {
+  /// Octets in memory.
+  var residentBytes: Int
+  /// Time on processors since it began.
+  var processorSeconds: Double
+  /// Datagrams that its socket had no room for.
+  var socketDrops: Int
+  /// Frames that were lost before: the member's interface or its port had no room, or a fragment was missing.
+  var wireDrops: Int
+
+  /// - Parameter port: the switch's port to the machine.
+  init(daemon process: pid_t, member namespace: Namespace, switch switchNamespace: Namespace, port: String) throws {
+    residentBytes = Self.residentBytes(process)
+    let words = Self.text("/proc/\(process)/stat").split(separator: ")").last?.split(separator: " ").compactMap { Int($0) } ?? []
+    // Fields 14 and 15 of proc(5), in ticks of 10 ms; what is left here begins with field 4, as field 3 is a letter.
+    processorSeconds = words.count > 11 ? Double(words[10] + words[11]) / 100 : 0
+    socketDrops = Self.socketDrops(Self.text("/proc/\(process)/net/udp"))
+    let member = try namespace.enter { try Self.dropped("/proc/thread-self/net/dev", Plan.interface, column: 3) }
+    let sent = try switchNamespace.enter { try Self.dropped("/proc/thread-self/net/dev", port, column: 11) }
+    wireDrops = member + sent + Self.missedFragments(Self.text("/proc/\(process)/net/snmp"))
+  }
+
+  static func residentBytes(_ process: pid_t) -> Int {
+    let fields = text("/proc/\(process)/statm").split(separator: " ")
+    return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) : 0
+  }
+
+  /// The last column of the line of the members' port.
+  static func socketDrops(_ table: String) -> Int {
+    let port = String(format: ":%04X", WireRecorder.port)
+    return table.split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      return fields.count > 12 && fields[1].hasSuffix(port) ? sum + (Int(fields[12]) ?? 0) : sum
+    }
+  }
+
+  /// `ReasmFails` of the line `Ip:`.
+  static func missedFragments(_ table: String) -> Int {
+    let lines = table.split(separator: "\n").filter { $0.hasPrefix("Ip:") }.map { $0.split(separator: " ") }
+    guard lines.count == 2, let column = lines[0].firstIndex(of: "ReasmFails"), column < lines[1].count else { return 0 }
+    return Int(lines[1][column]) ?? 0
+  }
+
+  private static func dropped(_ path: String, _ interface: String, column: Int) throws -> Int {
+    let lines = text(path).split(separator: "\n").map { $0.split(whereSeparator: { $0 == " " || $0 == ":" }) }
+    guard let line = lines.first(where: { $0.first.map(String.init) == interface }), line.count > column + 1 else { return 0 }
+    return Int(line[column + 1]) ?? 0
+  }
+
+  private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+}
