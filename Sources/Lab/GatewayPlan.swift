@@ -103,7 +103,8 @@ extension GatewayPlan {
   /// - Parameter cut: routers that are cut off at the moment.
   func serverRoutes(without cut: Set<Int> = []) -> [String] {
     func hops(_ family: AddressFamily) -> String {
-      routers.filter { !cut.contains($0) }.map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(ofRouter: $0))" }.joined(separator: " ")
+      routers.filter { !cut.contains($0) }
+        .map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(ofRouter: $0))" }.joined(separator: " ")
     }
     return ["route replace \(Self.lan) \(hops(.four))", "route replace \(Self.lanSix) \(hops(.six))"]
   }

@@ -57,7 +57,7 @@ final class VrrpGateway: GatewayUnderTest {
     let namespace = topology.plan.namespace(ofRouter: router)
     try configuration(router).write(toFile: "\(base).conf", atomically: false, encoding: .utf8)
     // What a killed daemon has left makes the next one believe that it runs already.
-    for ending in ["pid", "vrrp.pid", "zebra.pid", "zserv"] { unlink("\(base).\(ending)") }
+    for ending in ["pid", "vrrp.pid"] { unlink("\(base).\(ending)") }
     switch daemon {
     case .keepalived:
       children[router] = [
@@ -67,15 +67,22 @@ final class VrrpGateway: GatewayUnderTest {
           in: namespace)
       ]
     case .vrrpd:
-      try? FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
-      let common = ["-z", "\(base).zserv", "--vty_socket", base, "-P", "0", "-u", "root", "-g", "root"]
-      let zebra = try topology.start(
-        "zebra-r\(router)", ["\(Self.frr)/zebra", "-f", "/dev/null", "-i", "\(base).zebra.pid"] + common, in: namespace)
-      try wait(for: "zebra of router \(router)", seconds: 10, detail: { zebra.logTail() }) { access("\(base).zserv", F_OK) == 0 }
-      let vrrpd = try topology.start(
-        "vrrpd-r\(router)", ["\(Self.frr)/vrrpd", "-f", "\(base).conf", "-i", "\(base).vrrp.pid"] + common, in: namespace)
-      children[router] = [vrrpd, zebra]
+      children[router] = try startFrr(router, "\(base).conf", in: namespace, files: base)
     }
+  }
+
+  /// FRR's daemons give up being root, so they have a directory of their own.
+  private func startFrr(_ router: Int, _ configuration: String, in namespace: Namespace, files: String) throws -> [ChildProcess] {
+    try? FileManager.default.removeItem(atPath: files)
+    try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
+    try topology.launcher.run(["chown", "frr:frr", files])
+    let common = ["-z", "\(files)/zserv", "--vty_socket", files, "-P", "0", "-u", "frr", "-g", "frr"]
+    let zebra = try topology.start(
+      "zebra-r\(router)", ["\(Self.frr)/zebra", "-f", "/dev/null", "-i", "\(files)/zebra.pid"] + common, in: namespace)
+    try wait(for: "zebra of router \(router)", seconds: 10, detail: { zebra.logTail() }) { access("\(files)/zserv", F_OK) == 0 }
+    let vrrpd = try topology.start(
+      "vrrpd-r\(router)", ["\(Self.frr)/vrrpd", "-f", configuration, "-i", "\(files)/vrrpd.pid"] + common, in: namespace)
+    return [vrrpd, zebra]
   }
 
   private func configuration(_ router: Int) -> String {
