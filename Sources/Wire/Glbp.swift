@@ -122,10 +122,6 @@ extension GlbpPacket {
   }
   /// The parts of the table of forwarders.
   public var table: [GlbpTable] { tlvs.compactMap { if case .table(let body) = $0 { body } else { nil } } }
-  /// The moves, of all its TLVs.
-  public var moves: [GlbpMoves.Entry] {
-    tlvs.flatMap { tlv -> [GlbpMoves.Entry] in if case .moves(let body) = tlv { body.entries } else { [] } }
-  }
 }
 
 extension GlbpPacket {
@@ -167,8 +163,6 @@ public enum GlbpLimits {
   public static let secretByteCount = bodyByteCount - 2
   /// Forwarders in one traffic TLV.
   public static let trafficEntryCount = 19
-  /// Moves in one TLV.
-  public static let moveEntryCount = 41
   /// Gateways that one part of a table names, if all are IPv4; of IPv6 13 fit.
   public static let tableGatewayCount = 39
   /// Forwarders that one part of a table names.

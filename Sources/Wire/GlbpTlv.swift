@@ -17,8 +17,6 @@ public enum GlbpTlvType: UInt8, Hashable, Sendable, CaseIterable {
   case traffic = 0xf2
   /// A part of the active virtual gateway's table of forwarders.
   case table = 0xf3
-  /// How far moves of forwarders have come.
-  case moves = 0xf4
 
   /// Whether GLBP does not have it.
   public var isOurs: Bool { rawValue >= GlbpTlvType.seal.rawValue }
@@ -27,7 +25,7 @@ public enum GlbpTlvType: UInt8, Hashable, Sendable, CaseIterable {
   var standsOnce: Bool {
     switch self {
     case .authentication, .seal, .member: true
-    case .hello, .forwarder, .traffic, .table, .moves: false
+    case .hello, .forwarder, .traffic, .table: false
     }
   }
 
@@ -51,8 +49,6 @@ public enum GlbpTlv: Hashable, Sendable {
   case traffic(GlbpTraffic)
   /// A part of the table of forwarders.
   case table(GlbpTable)
-  /// How far moves of forwarders have come.
-  case moves(GlbpMoves)
   /// A type that we do not know, or somebody else's of one of our numbers: at most 253 octets, as they came.
   case unknown(type: UInt8, octets: [UInt8])
 }
@@ -70,7 +66,7 @@ extension GlbpTlv {
   public var type: UInt8 {
     switch self {
     case .unknown(let type, _): type
-    case .hello, .forwarder, .authentication, .seal, .member, .traffic, .table, .moves: knownType?.rawValue ?? 0
+    case .hello, .forwarder, .authentication, .seal, .member, .traffic, .table: knownType?.rawValue ?? 0
     }
   }
 
@@ -84,7 +80,6 @@ extension GlbpTlv {
     case .member: .member
     case .traffic: .traffic
     case .table: .table
-    case .moves: .moves
     case .unknown: nil
     }
   }
@@ -110,7 +105,6 @@ extension GlbpTlv {
     case .member: .member(try GlbpMember(from: &reader))
     case .traffic: .traffic(try GlbpTraffic(from: &reader))
     case .table: .table(try GlbpTable(from: &reader))
-    case .moves: .moves(try GlbpMoves(from: &reader))
     }
   }
 
@@ -142,7 +136,6 @@ extension GlbpTlv {
     case .member(let body): body
     case .traffic(let body): body
     case .table(let body): body
-    case .moves(let body): body
     case .unknown: nil
     }
   }

@@ -66,13 +66,9 @@ import Wire
   @Test(arguments: [
     ("tlvCount", GlbpLimits.tlvCount), ("payloadByteCount", GlbpLimits.payloadByteCount), ("bodyByteCount", GlbpLimits.bodyByteCount),
     ("secretByteCount", GlbpLimits.secretByteCount), ("trafficEntryCount", GlbpLimits.trafficEntryCount),
-    ("moveEntryCount", GlbpLimits.moveEntryCount), ("tableGatewayCount", GlbpLimits.tableGatewayCount),
+    ("tableGatewayCount", GlbpLimits.tableGatewayCount),
     ("tableEntryCount", GlbpLimits.tableEntryCount),
   ]) func glbpLimitIsDocumented(name: String, limit: Int) throws { #expect(try Self.page().contains("| `\(name)` | \(limit) |")) }
-
-  @Test func movePhasesAreDocumentedWithTheirNumbers() throws {
-    for phase in GlbpMoves.Phase.allCases { #expect(try Self.page().contains("\(phase.rawValue) `\(phase)`")) }
-  }
 
   @Test func exportedElementsAreDocumented() throws {
     let page = try Self.page()

@@ -34,9 +34,6 @@ enum GlbpExamples {
     .init(forwarder: 1, packetsPerSecond: 10_000, octetsPerSecond: 10_000_000),
     .init(forwarder: 255, packetsPerSecond: .max, octetsPerSecond: .max),
   ])
-  static let moves = GlbpMoves(entries: [
-    .init(forwarder: 1, serial: 9, phase: .incoming), .init(forwarder: 2, serial: 10, phase: .released),
-  ])
   static let seal = GlbpSeal(incarnation: 0x0123_4567_89ab_cdef, sequence: 42, code: Array(0..<32))
 
   static let packets: [String: GlbpPacket] = [
@@ -47,7 +44,6 @@ enum GlbpExamples {
     "member": packet(.member(member)),
     "traffic": packet(.traffic(traffic)),
     "table": packet(.table(table)),
-    "moves": packet(.moves(moves)),
     "sealed": packet(.seal(seal)),
     "unknown": packet(
       .unknown(type: 4, octets: []), .unknown(type: 0xf1, octets: [0x12, 0x34]), forwarder(2, .listen, priority: 39, weight: 0),

@@ -19,7 +19,7 @@ extension RandomMessages {
   }
 
   private mutating func glbpTlv() -> GlbpTlv {
-    switch count(4) {
+    switch count(3) {
     case 0:
       .forwarder(
         GlbpForwarder(
@@ -27,7 +27,6 @@ extension RandomMessages {
           virtualEthernet: EthernetAddress(bits: number())))
     case 1: .traffic(glbpTraffic())
     case 2: .table(glbpTable())
-    case 3: .moves(glbpMoves())
     default: .unknown(type: UInt8(4 + count(200)), octets: octets(upTo: GlbpLimits.bodyByteCount))
     }
   }
@@ -52,13 +51,6 @@ extension RandomMessages {
     GlbpTraffic(
       entries: (0..<count(GlbpLimits.trafficEntryCount)).map { _ in
         .init(forwarder: max(1, number()), packetsPerSecond: number(), octetsPerSecond: number())
-      })
-  }
-
-  private mutating func glbpMoves() -> GlbpMoves {
-    GlbpMoves(
-      entries: (0..<count(GlbpLimits.moveEntryCount)).map { _ in
-        .init(forwarder: max(1, number()), serial: number(), phase: element(GlbpMoves.Phase.allCases))
       })
   }
 
