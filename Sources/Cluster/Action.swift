@@ -16,6 +16,8 @@ extension ClusterMember {
     case setHashSeed(UInt64)
     /// The owner has acknowledged: forward what was held for these units.
     case releaseHeld(UnitSet, to: MemberIdentifier)
+    /// Forget what was held for these units so far: somebody whose lease has only now run out may have processed it.
+    case forgetHeld(UnitSet)
     /// Forget what was held: this machine is the master no longer.
     case dropHeld
     /// Gratuitous ARP and unsolicited neighbour advertisements for the cluster addresses.
@@ -149,8 +151,8 @@ extension ClusterMember.Action {
   public var changesMembership: Bool {
     switch self {
     case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
-    case .send, .setLease, .setHashSeed, .releaseHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState, .abandonState,
-      .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
+    case .send, .setLease, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState,
+      .abandonState, .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
       false
     }
   }

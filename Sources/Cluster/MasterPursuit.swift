@@ -18,7 +18,7 @@ extension Master {
     if shared.now + shared.timing.authority / 16 >= shared.holdings.lease { renewAlone(&shared) }
     considerSolitude(&shared)
     watch(&shared)
-    wakeRested(at: shared.now)
+    wakeRested(&shared)
     becomeReady(&shared)
     if shared.configuration.assignsEagerly || isServing(shared) && solitude == .serving { assignFree(&shared) }
     balance(&shared)

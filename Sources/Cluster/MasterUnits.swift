@@ -19,12 +19,14 @@ extension Master {
     restedAt = min(restedAt ?? until, until)
   }
 
-  mutating func wakeRested(at now: Instant) {
-    guard let restedAt, now >= restedAt else { return }
+  /// What came for them until now was perhaps processed, and is not held for whoever is next.
+  mutating func wakeRested(_ shared: inout Shared) {
+    guard let restedAt, shared.now >= restedAt else { return }
     let rested = units.units { standing in
-      if case .resting(let until) = standing { until <= now } else { false }
+      if case .resting(let until) = standing { until <= shared.now } else { false }
     }
     units.set(rested, .free)
+    if !rested.isEmpty { shared.act(.forgetHeld(rested)) }
     self.restedAt = units.nextRested
   }
 

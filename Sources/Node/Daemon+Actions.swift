@@ -35,6 +35,7 @@ extension Daemon {
     case .setMembers(let profiles): set(members: profiles)
     case .setHashSeed(let seed): backend.tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
     case .releaseHeld(let units, let owner): release(units, to: owner)
+    case .forgetHeld(let units): forgetHeld(units)
     case .dropHeld: held.removeAll()
     case .announce(let reason): announce(reason)
     case .probeAddresses: probeAddresses()

@@ -156,6 +156,15 @@ extension Daemon {
     for packet in held.release(unit, at: BootClock.now()) { rerun(packet) }
   }
 
+  // MARK: a last owner that could not be asked
+
+  /// Where every member sees every packet, one that was taken out but had its lease still may have processed what is held here.
+  func forgetHeld(_ units: UnitSet) {
+    guard holdsEverywhere else { return }
+    backend.drain()
+    for unit in units { held.forget(unit) }
+  }
+
   // MARK: between them
 
   func takeTransfer(_ transfer: StateTransfer, from sender: MemberIdentifier) {

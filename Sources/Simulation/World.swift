@@ -167,7 +167,8 @@ struct World {
     case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
     case .report(let report): take(report, index)
     case .probeAddresses: askForOwners(index)
-    case .setMembers, .setHashSeed, .releaseHeld, .dropHeld, .askApplications, .membersChanged, .deliverState, .fetchPersonality, .stopped:
+    case .setMembers, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .askApplications, .membersChanged, .deliverState,
+      .fetchPersonality, .stopped:
       break
     }
   }

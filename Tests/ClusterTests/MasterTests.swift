@@ -306,4 +306,17 @@ struct MasterTests {
     #expect(lan.records[0].actions.contains { if case .newGroupKey = $0 { true } else { false } })
     #expect(lan.conflicts.isEmpty)
   }
+
+  /// The master holds what comes for them from the moment of the expel, and the expelled member processes it until it hears of it.
+  @Test func whatCameWhileAnExpelledMemberHadItsLeaseIsNotHeldForTheNextOwner() throws {
+    var lan = Lan(3)
+    lan.form()
+    let before = lan.records[0].actions.count
+    lan.feed(.expel(Lan.identifier(2)), to: 0)
+    lan.run(for: .seconds(1))
+    let actions = lan.records[0].actions.dropFirst(before)
+    let forgotten = try #require(actions.firstIndex { if case .forgetHeld(let units) = $0 { units.count >= 341 } else { false } })
+    let given = try #require(actions.firstIndex { if case .setUnits(_, .some, _) = $0 { true } else { false } })
+    #expect(forgotten < given)
+  }
 }
