@@ -4,28 +4,14 @@ import Linux
 /// Frames by the million: the kernel runs a program of ten instructions on recycled pages and sends what it makes
 /// (`BPF_F_TEST_XDP_LIVE_FRAMES`, Linux 5.18).
 final class Generator {
-  private let program: Int32
+  private let program: BareProgram
   /// Frames that go out together; the kernel takes up to 256.
   private static let batch: UInt32 = 64
 
   /// `headers`, the first 28 octets of what is to be sent, are written anew for each frame: who receives one may have rewritten its page.
   init(restoring headers: [UInt8] = []) throws(LinuxError) {
-    skein_capture_begin()
-    var options = bpf_prog_load_opts()
-    options.sz = MemoryLayout<bpf_prog_load_opts>.size
-    let instructions = Self.instructions(restoring: headers.count < 28 ? [] : headers)
-    let result = instructions.withUnsafeBytes {
-      bpf_prog_load(
-        BPF_PROG_TYPE_XDP, "skein_generator", "Dual MIT/GPL", $0.baseAddress?.assumingMemoryBound(to: bpf_insn.self), instructions.count,
-        &options)
-    }
-    guard result >= 0 else {
-      throw LinuxError("load the generator", Errno(rawValue: -result), advice: "run as root", detail: String(cString: skein_capture_text()))
-    }
-    program = result
+    program = try BareProgram("skein_generator", Self.instructions(restoring: headers.count < 28 ? [] : headers))
   }
-
-  deinit { _ = Descriptor(owning: program) }
 
   /// Sends so many copies of a frame by an interface as fast as one core can; returns when all are sent. On a virtual pair the other end,
   /// which must run an XDP program, does its work in between, on the same core.
@@ -46,7 +32,7 @@ final class Generator {
       withUnsafePointer(to: &context) { context in
         options.data_in = bytes.baseAddress
         options.ctx_in = UnsafeRawPointer(context)
-        return bpf_prog_test_run_opts(program, &options)
+        return bpf_prog_test_run_opts(program.descriptor, &options)
       }
     }
     if result < 0 { throw LinuxError("send \(count) frames by interface \(interface)", Errno(rawValue: -result)) }
@@ -72,10 +58,5 @@ final class Generator {
       instruction(0xb7, to: 0, constant: 3),  // XDP_TX
       instruction(0x95),
     ]
-  }
-
-  /// RFC 9669, 3.
-  private static func instruction(_ code: UInt64, to: UInt64 = 0, from: UInt64 = 0, offset: UInt64 = 0, constant: UInt64 = 0) -> UInt64 {
-    code | to << 8 | from << 12 | offset << 16 | constant << 32
   }
 }

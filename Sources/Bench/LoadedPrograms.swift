@@ -35,9 +35,11 @@ final class LoadedPrograms {
     let counters = try program.array("counters", of: UInt64.self)
     let traffic = try program.array("traffic", of: skein_traffic.self)
     let fragments = try program.array("fragments", of: skein_fragment.self)
+    let routes = try program.array("routes", of: skein_route_memo.self)
     let tables = PacketTables(
       settings: settings.pointer, lease: lease.pointer, units: units.pointer, members: members.pointer, counters: counters.pointer,
-      traffic: traffic.pointer, fragments: fragments.pointer, processorCount: KernelProgram.possibleProcessorCount)
-    return (tables, [settings, lease, units, members, counters, traffic, fragments])
+      traffic: traffic.pointer, fragments: fragments.pointer, routes: routes.pointer,
+      processorCount: KernelProgram.possibleProcessorCount)
+    return (tables, [settings, lease, units, members, counters, traffic, fragments, routes])
   }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * The maps' declarations and the licence: all the C that the kernel program has. libbpf reads them from BTF; the field names are its language.
- * The loader sets max_entries of two maps before it loads the object: counters to possible CPUs x skein_counter_count,
- * traffic to possible CPUs x skein_traffic_count. The others are right as they stand.
+ * The loader sets max_entries of three maps before it loads the object, to possible CPUs x skein_counter_count (counters),
+ * x skein_traffic_count (traffic) and x skein_route_memo_count (routes). The others are right as they stand.
  */
 #include "records.h"
 
@@ -24,6 +24,7 @@ ARRAY(members, struct skein_member, skein_member_count);
 ARRAY(counters, uint64_t, skein_counter_count);
 ARRAY(traffic, struct skein_traffic, skein_traffic_count);
 ARRAY(fragments, struct skein_fragment, skein_fragment_count);
+ARRAY(routes, struct skein_route_memo, skein_route_memo_count);
 struct {
   int (*type)[ring_type];
   int (*max_entries)[1 << 20];

@@ -2,9 +2,10 @@
 ///
 /// Programs, all XDP: `skein_path`, the packet path; `skein_pass`, lets everything pass (for the peer of a virtual Ethernet pair);
 /// `skein_empty`, drops everything (the floor of a measurement).
-/// Maps, by name: `settings`, `lease`, `units`, `members`, `counters`, `traffic`, `fragments`, all of them arrays that can be mapped, of
-/// the records of `CPacketPath`, and the ring `upcalls` of `skein_upcall` records. Before the object is loaded, the loader sets
-/// `max_entries` of `counters` to possible CPUs × `skein_counter_count` and of `traffic` to possible CPUs × `skein_traffic_count`.
+/// Maps, by name: `settings`, `lease`, `units`, `members`, `counters`, `traffic`, `fragments`, `routes`, all of them arrays that can be
+/// mapped, of the records of `CPacketPath`, and the ring `upcalls` of `skein_upcall` records. Before the object is loaded, the loader sets
+/// `max_entries` of `counters`, `traffic` and `routes` to possible CPUs × `skein_counter_count`, `skein_traffic_count` and
+/// `skein_route_memo_count`.
 public enum KernelProgram {
   /// The name of the packet path's program.
   public static let pathProgram = "skein_path"

@@ -22,12 +22,14 @@ public final class KernelProgram {
     }
   }
 
-  /// CPUs that this machine may ever have: counters and traffic are kept for each.
+  /// CPUs that this machine may ever have: counters, traffic and remembered routes are kept for each.
   public static let possibleProcessorCount = max(1, Int(libbpf_num_possible_cpus()))
 
-  /// The sizes of Skein's own per-CPU tables on this machine: `counters` and `traffic`.
+  /// The sizes of Skein's own per-CPU tables on this machine: `counters`, `traffic` and `routes`.
   public static var tableSizes: [String: Int] {
-    ["counters": possibleProcessorCount * Int(skein_counter_count), "traffic": possibleProcessorCount * Int(skein_traffic_count)]
+    ["counters": skein_counter_count, "traffic": skein_traffic_count, "routes": skein_route_memo_count].mapValues {
+      possibleProcessorCount * Int($0)
+    }
   }
 
   /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.

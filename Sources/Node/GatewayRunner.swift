@@ -50,6 +50,8 @@ final class GatewayRunner {
   var surroundings: Surroundings
   var generator = SystemRandomNumberGenerator()
   var timer: DeadlineTimer?
+  /// Hears when what the packet path remembers of the kernel's routes is out of date; where XDP routes.
+  private var routeMonitor: RouteMonitor?
   var questions = QuestionCounters()
   /// Who routes, as it was decided at the start.
   private(set) var fastRouting = FastRouting.off(why: "not started")
@@ -84,8 +86,27 @@ final class GatewayRunner {
   func start(on poller: Poller) throws {
     timer = try poller.makeTimer { [weak self] in self?.handle(.timer) }
     try machine.prepare()
+    if !fastRouting.interfaces.isEmpty { try watchRoutes(on: poller) }
     if let socket = messenger.socket { try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams() } }
     handle(.start)
+  }
+
+  /// From now on the packet path may remember the kernel's routes.
+  private func watchRoutes(on poller: Poller) throws {
+    let monitor = try RouteMonitor()
+    routeMonitor = monitor
+    try poller.watch(monitor.descriptor) { [weak self] _ in self?.readRouteChanges() }
+    backend.tables.setRoutesChanged(at: BootClock.now().nanoseconds)
+  }
+
+  private func readRouteChanges() {
+    do {
+      guard try routeMonitor?.receive() == true else { return }
+      backend.tables.setRoutesChanged(at: BootClock.now().nanoseconds)
+    } catch {
+      backend.tables.setRoutesChanged(at: 0)
+      logger.warning("each packet asks the kernel for its route, for its changes cannot be heard: \(error)")
+    }
   }
 
   /// The packet path's settings that are the gateway's. Who routes is decided here.

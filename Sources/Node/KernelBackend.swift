@@ -30,9 +30,7 @@ final class KernelBackend: PathBackend {
     self.logger = logger
     program = try KernelProgram(
       object: EmbeddedProgram.object,
-      .init(
-        instance: instance, programName: EmbeddedProgram.name,
-        maximumEntries: ["counters": processors * Int(skein_counter_count), "traffic": processors * Int(skein_traffic_count)]))
+      .init(instance: instance, programName: EmbeddedProgram.name, maximumEntries: KernelProgram.tableSizes))
     maps = try Maps(program)
     tables = maps.tables(processors)
     injector = try FrameInjector()
@@ -92,6 +90,8 @@ final class KernelBackend: PathBackend {
   func transmit(_ frame: [UInt8]) throws(LinuxError) { try sender.send(frame) }
 
   func stop(keeping: Bool) throws(LinuxError) {
+    // Nobody listens to the kernel any more.
+    tables.setRoutesChanged(at: 0)
     if keeping { return }
     tables.leaseDeadline = .zero
     tables.set(flag: skein_flag_enabled, false)
@@ -109,6 +109,7 @@ private struct Maps {
   let counters: MappedArray<UInt64>
   let traffic: MappedArray<skein_traffic>
   let fragments: MappedArray<skein_fragment>
+  let routes: MappedArray<skein_route_memo>
 
   init(_ program: KernelProgram) throws(LinuxError) {
     settings = try program.array("settings", of: skein_settings.self)
@@ -118,11 +119,13 @@ private struct Maps {
     counters = try program.array("counters", of: UInt64.self)
     traffic = try program.array("traffic", of: skein_traffic.self)
     fragments = try program.array("fragments", of: skein_fragment.self)
+    routes = try program.array("routes", of: skein_route_memo.self)
   }
 
   func tables(_ processors: Int) -> PacketTables {
     PacketTables(
       settings: settings.pointer, lease: lease.pointer, units: units.pointer, members: members.pointer, counters: counters.pointer,
-      traffic: traffic.pointer, fragments: fragments.pointer, processorCount: processors)
+      traffic: traffic.pointer, fragments: fragments.pointer, routes: routes.pointer,
+      processorCount: processors)
   }
 }

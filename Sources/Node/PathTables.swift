@@ -25,7 +25,7 @@ extension PacketTables {
   func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
     PacketTables(
       settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
-      processorCount: processorCount)
+      routes: routes, processorCount: processorCount)
   }
 
   /// Counts a packet that the daemon dropped before its own packet path.

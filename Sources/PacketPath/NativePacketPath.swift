@@ -26,6 +26,7 @@
         MemoryLayout<UInt64>.stride * Int(skein_counter_count) * processorCount,
         MemoryLayout<skein_traffic>.stride * Int(skein_traffic_count) * processorCount,
         MemoryLayout<skein_fragment>.stride * Int(skein_fragment_count),
+        MemoryLayout<skein_route_memo>.stride * Int(skein_route_memo_count) * processorCount,
       ].map { ($0 + 63) / 64 * 64 }
       let total = sizes.reduce(0, +)
       let memory = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
@@ -34,7 +35,8 @@
       allocation = memory
       tables = PacketTables(
         settings: memory + offsets[0], lease: memory + offsets[1], units: memory + offsets[2], members: memory + offsets[3],
-        counters: memory + offsets[4], traffic: memory + offsets[5], fragments: memory + offsets[6], processorCount: processorCount)
+        counters: memory + offsets[4], traffic: memory + offsets[5], fragments: memory + offsets[6], routes: memory + offsets[7],
+        processorCount: processorCount)
     }
 
     deinit { allocation?.deallocate() }
@@ -91,6 +93,9 @@
 
     @inline(__always) var settings: UnsafePointer<skein_settings>? { UnsafePointer(tables.settings) }
     @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&tables.lease.pointee.deadline) }
+    @inline(__always) var routesChanged: UInt64 { skein_word_load(&tables.lease.pointee.routes_changed) }
+    /// Frames come here from one.
+    @inline(__always) var interface: UInt32 { 0 }
     @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { tables.units + Int(index) }
     @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { tables.fragments + Int(index) }
 
@@ -113,8 +118,15 @@
     /// The caller has the frame already.
     @inline(__always) func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool { true }
 
+    /// Only with a router: what is remembered in the running kernel program's tables is its processors' alone.
+    @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? {
+      guard router != nil, index < UInt32(skein_route_memo_count) else { return nil }
+      return tables.routes + (Int(processor) * Int(skein_route_memo_count) + Int(index))
+    }
+
     @inline(__always) func route(_ question: skein_route_question) -> skein_route {
-      router?(question) ?? skein_route(answer: Int32(skein_route_not_forwarded), interface: 0, source: 0, destination: 0)
+      router?(question)
+        ?? skein_route(answer: Int32(skein_route_not_forwarded), interface: 0, source: 0, destination: 0, length_limit: 0)
     }
 
     /// Only with a router, whose caller knows.

@@ -19,13 +19,16 @@
     public let traffic: UnsafeMutablePointer<skein_traffic>
     /// `skein_fragment_count` records.
     public let fragments: UnsafeMutablePointer<skein_fragment>
-    /// Possible processors, as `counters` and `traffic` are sized for.
+    /// `skein_route_memo_count` records for each processor, which are its own.
+    public let routes: UnsafeMutablePointer<skein_route_memo>
+    /// Possible processors, as `counters`, `traffic` and `routes` are sized for.
     public let processorCount: Int
 
     /// Tables in memory that the caller keeps, each at an address that is a multiple of 64 octets.
     public init(
       settings: UnsafeMutableRawPointer, lease: UnsafeMutableRawPointer, units: UnsafeMutableRawPointer, members: UnsafeMutableRawPointer,
-      counters: UnsafeMutableRawPointer, traffic: UnsafeMutableRawPointer, fragments: UnsafeMutableRawPointer, processorCount: Int
+      counters: UnsafeMutableRawPointer, traffic: UnsafeMutableRawPointer, fragments: UnsafeMutableRawPointer,
+      routes: UnsafeMutableRawPointer, processorCount: Int
     ) {
       self.settings = settings.assumingMemoryBound(to: skein_settings.self)
       self.lease = lease.assumingMemoryBound(to: skein_lease.self)
@@ -34,6 +37,7 @@
       self.counters = counters.assumingMemoryBound(to: UInt64.self)
       self.traffic = traffic.assumingMemoryBound(to: skein_traffic.self)
       self.fragments = fragments.assumingMemoryBound(to: skein_fragment.self)
+      self.routes = routes.assumingMemoryBound(to: skein_route_memo.self)
       self.processorCount = processorCount
     }
 
@@ -55,6 +59,10 @@
 
     /// CLOCK_BOOTTIME in nanoseconds from which on this machine processes nothing; 0 ends the lease at once.
     public func setLease(deadline: UInt64) { skein_word_store(&lease.pointee.deadline, deadline) }
+
+    /// When the kernel's routes, rules, neighbours or interfaces changed last, or were heard to, CLOCK_BOOTTIME in nanoseconds: what the
+    /// packet path learnt of them before is void. With 0 it learns nothing: nobody listens to the kernel.
+    public func setRoutesChanged(at time: UInt64) { skein_word_store(&lease.pointee.routes_changed, time) }
 
     /// The packet path's switches, `skein_flags`.
     public func setFlags(_ flags: UInt64) { skein_word_store(&settings.pointee.flags, flags) }

@@ -6,11 +6,11 @@ import CPacketPath
 extension Path {
   /// Routes a packet for elsewhere, or says why the kernel must.
   @inline(__always) func route(
-    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, isIPv6: Bool
+    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, isIPv6: Bool, at now: UInt64
   ) -> PacketCounter {
     guard network.load(isIPv6 ? 7 : 8, as: UInt8.self) > 1 else { return .routeExpired }
     guard has(skein_flag_fast_routing), networkOffset == 14, isOrdinary(network, headers, isIPv6: isIPv6) else { return .routedByKernel }
-    let route = memory.route(question(network, headers, isIPv6: isIPv6))
+    let route = remembered(question(network, headers, isIPv6: isIPv6), at: now)
     guard route.answer == Int32(skein_route_found) else { return reason(route.answer) }
     guard isFast(route.interface) else { return .routedByKernel }
     loseHop(network, isIPv6: isIPv6)
@@ -38,6 +38,7 @@ extension Path {
     var question = skein_route_question()
     question.source.words = headers.source.words
     question.destination.words = headers.destination.words
+    question.interface = memory.interface
     question.is_ipv6 = isIPv6 ? 1 : 0
     question.protocol = headers.transportProtocol
     if isIPv6 {

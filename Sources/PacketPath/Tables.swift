@@ -6,6 +6,10 @@ protocol Tables {
   /// CLOCK_BOOTTIME, nanoseconds. Read only where time decides: it is half the price of a packet.
   var now: UInt64 { get }
   var leaseDeadline: UInt64 { get }
+  /// When the kernel's routes changed last; 0 when nobody watches them.
+  var routesChanged: UInt64 { get }
+  /// Kernel number of the interface that the frame came in by.
+  var interface: UInt32 { get }
   func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>?
   func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>?
   func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>?
@@ -15,6 +19,8 @@ protocol Tables {
   func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool
   /// The frame, longer or shorter at its end by so much; nil when it cannot be. Every earlier `Packet` of it is void.
   func resized(_ frame: Packet, by octets: Int32) -> Packet?
+  /// Of this processor's memory of routes, below `skein_route_memo_count`; nil where nothing is remembered.
+  func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>?
   /// What the kernel's routes say.
   func route(_ question: skein_route_question) -> skein_route
   /// Where the frame goes when its verdict is `redirect`.

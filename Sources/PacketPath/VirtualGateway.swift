@@ -24,10 +24,11 @@ extension Path {
     guard state.mine != 0 || (has(skein_flag_master) && !isAnothers) || (has(skein_flag_replay) && isAnothers) else {
       return Outcome(.drop, .notForwarder, unit: forwarder)
     }
-    guard leaseIsValid else { return Outcome(.drop, .leaseExpired, unit: forwarder) }
+    let now = memory.now
+    guard now < memory.leaseDeadline else { return Outcome(.drop, .leaseExpired, unit: forwarder) }
     if headers.isMalformed { return Outcome(.drop, .malformed, unit: forwarder) }
     if state.mine == UInt8(skein_mine) {
-      return forward(frame, network, networkOffset, headers, destination, forwarder, isIPv6: isIPv6)
+      return forward(frame, network, networkOffset, headers, destination, forwarder, isIPv6: isIPv6, at: now)
     }
     if state.mine == 0 && isAnothers { return sendOn(frame, forwarder) }
     guard has(skein_flag_hold) else {
@@ -53,10 +54,10 @@ extension Path {
   /// A packet of this machine's own forwarder: for the gateway, or on its way.
   @inline(__always) private func forward(
     _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, _ destination: Destination, _ forwarder: UInt32,
-    isIPv6: Bool
+    isIPv6: Bool, at now: UInt64
   ) -> Outcome {
     let octets = UInt64(frame.length)
-    let counter = whither(frame, network, networkOffset, headers, destination, isIPv6: isIPv6)
+    let counter = whither(frame, network, networkOffset, headers, destination, isIPv6: isIPv6, at: now)
     let outcome = Outcome(verdict(of: counter), counter, unit: forwarder)
     // For the stack, a frame must be to this machine's own address.
     if outcome.verdict == .pass { frame.storeMAC(skein_own_mac(settings), at: 0) }
@@ -76,7 +77,8 @@ extension Path {
   }
 
   @inline(__always) private func whither(
-    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, _ destination: Destination, isIPv6: Bool
+    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, _ destination: Destination, isIPv6: Bool,
+    at now: UInt64
   ) -> PacketCounter {
     if isVirtual(headers.destination) { return echo(frame, network, headers, isIPv6: isIPv6) ? .gatewayEcho : .gatewayAddress }
     switch destination {
@@ -84,7 +86,7 @@ extension Path {
     case .onLink: return .group
     // Its work unit is not the virtual MAC address's, and on the cluster's own LAN nobody sends it here.
     case .cluster: return .groupFrame
-    case .elsewhere: return route(frame, network, networkOffset, headers, isIPv6: isIPv6)
+    case .elsewhere: return route(frame, network, networkOffset, headers, isIPv6: isIPv6, at: now)
     }
   }
 

@@ -19,9 +19,9 @@ import Wire
   }
 
   @Test func rateIsJudgedByItsRatio() {
-    let good = DropRateFigure(skein: [100, 100, 100], bare: [95, 95, 95])
+    let good = DropRateFigure(skein: [100, 100, 100], bare: [95, 95, 95], reading: [96])
     #expect(good.ratio == 0.95 && good.goal.isMet && good.packetsPerSecond == 10_000_000)
-    #expect(!DropRateFigure(skein: [100], bare: [89]).goal.isMet)
+    #expect(!DropRateFigure(skein: [100], bare: [89], reading: [90]).goal.isMet)
   }
 
   @Test func figuresSayWhatIsAskedForByName() throws {
@@ -35,7 +35,7 @@ import Wire
   @Test func everyRowIsAsLongAsItsHeading() {
     let figure = PacketPathFigure(
       name: "take", nanoseconds: 50, floorNanoseconds: 7, aboveFloorNanoseconds: 43, nativeNanoseconds: 9, goal: nil)
-    let rate = DropRateFigure(skein: [100], bare: [89])
+    let rate = DropRateFigure(skein: [100], bare: [89], reading: [90])
     for rows in [[figure, figure].rows, DropRateReport(generated: rate, sent: rate).rows] {
       #expect(Set(rows.map(\.count)).count == 1)
     }

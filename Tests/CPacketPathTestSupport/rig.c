@@ -66,7 +66,8 @@ struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, s
   rig->waiting = calloc(1, sizeof *rig->waiting);
   rig->object = bpf_object__open_mem(object, length, NULL);
   int ok = rig->object != NULL && resize(rig->object, "counters", processors * skein_counter_count) == 0 &&
-           resize(rig->object, "traffic", processors * skein_traffic_count) == 0 && bpf_object__load(rig->object) == 0;
+           resize(rig->object, "traffic", processors * skein_traffic_count) == 0 &&
+           resize(rig->object, "routes", processors * skein_route_memo_count) == 0 && bpf_object__load(rig->object) == 0;
   if (ok) {
     rig->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(rig->object, "upcalls"), take_upcall, rig, NULL);
     ok = rig->ring != NULL;

@@ -71,6 +71,26 @@ extension Privileged {
       #expect(removed == [index])
     }
 
+    @Test func whateverTheKernelRoutesByIsHeardOfWhenItChanges() throws {
+      let pair = try Pair()
+      let monitor = try pair.inLeft { try RouteMonitor() }
+      for command in [
+        "neigh replace 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0", "neigh del 192.0.2.77 dev eth0",
+        "neigh replace 2001:db8::77 lladdr 02:00:00:00:00:77 dev eth0", "route add 198.51.100.0/24 via 192.0.2.2",
+        "route del 198.51.100.0/24", "-6 route add 2001:db8:7::/48 via 2001:db8::2", "rule add from 192.0.2.99 table 7",
+        "-6 rule add from 2001:db8::99 table 7", "addr add 192.0.2.55/24 dev eth0", "addr add 2001:db8::55/64 dev eth0 nodad",
+        "nexthop add id 7 via 192.0.2.2 dev eth0", "link set eth0 mtu 1400", "link set eth0 address 02:00:00:00:00:88",
+        "netns exec \(pair.left) sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/forwarding'",
+        "netns exec \(pair.left) sh -c 'echo 1 > /proc/sys/net/ipv6/conf/eth0/forwarding'", "link set eth0 down",
+      ] {
+        // What came before has been heard when nothing more comes.
+        while try monitor.receive() { usleep(20_000) }
+        try shell(command.hasPrefix("netns") ? "ip \(command)" : "ip -n \(pair.left) \(command)")
+        #expect(isReadable(monitor.descriptor), "\(command)")
+        #expect(try monitor.receive(), "\(command)")
+      }
+    }
+
     @Test func theEthernetAddressCanBeSet() throws {
       let pair = try Pair()
       try pair.inLeft { () throws in

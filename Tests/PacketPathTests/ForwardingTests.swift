@@ -197,17 +197,18 @@ struct ForwardingTests {
     #expect(try !says(" 0% packet loss", .routeSwitchedOff, "ping -c 1 -W 1 10.2.0.2"))
   }
 
-  @Test func bothBuildsRouteToTheOctet() throws {
+  @Test(arguments: [false, true]) func bothBuildsRouteToTheOctet(remembers: Bool) throws {
     let network = try Network()
     let native = NativeDoer()
     native.path.router = { _ in
       skein_route(
         answer: 0, interface: network.wan, source: UInt64(ethernetOctets: network.wanMAC) ?? 0,
-        destination: UInt64(ethernetOctets: network.serverMAC) ?? 0)
+        destination: UInt64(ethernetOctets: network.serverMAC) ?? 0, length_limit: 1500)
     }
     let kernel = KernelDoer(rig: network.rig, interface: network.lan)
     native.tables.settings.pointee = network.rig.tables.settings.pointee
     native.tables.setLease(deadline: .max)
+    for tables in [native.tables, network.rig.tables] { tables.setRoutesChanged(at: remembers ? 1 : 0) }
     native.tables.setUnit(1, owner: 0, isAcknowledged: true, isMine: true)
     let server4: [UInt8] = [10, 2, 0, 2]
     let server6: [UInt8] = [0x20, 0x01, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]
@@ -228,5 +229,37 @@ struct ForwardingTests {
       #expect(Frames.checksum(Array(ours.result[14..<34])) == 0)
     }
     #expect(native.tables.traffic(ofForwarder: 1).packets == UInt64(frames.count))
+  }
+  @Test func whatIsRememberedOfTheKernelsRoutesEndsWithTheirChange() throws {
+    let network = try Network()
+    let kernel = KernelDoer(rig: network.rig, interface: network.lan)
+    let frame = Frames.ip(
+      to: Frames.virtualMAC(1),
+      Frames.ipv4(from: [10, 1, 0, 2], to: [10, 2, 0, 2], protocol: 17, Frames.udp([UInt8](repeating: 0, count: 1400))))
+    func perform() throws -> (counter: PacketCounter?, destination: [UInt8]) {
+      let deed = try network.inside(1) { try kernel.perform(frame) }
+      return (deed.counted.first.flatMap { PacketCounter(rawValue: UInt32($0)) }, Array(deed.result[0..<6]))
+    }
+    func change(_ command: String) throws {
+      try network.shell(command, in: 1)
+      network.rig.tables.setRoutesChanged(at: Rig.now)
+    }
+    network.rig.tables.setRoutesChanged(at: 1)
+    for _ in 0..<3 { #expect(try perform() == (.routedFast, network.serverMAC)) }
+    #expect(network.rig.tables.rememberedRoutes == 1)
+    try change("ip neigh replace 10.2.0.2 lladdr 02:00:00:00:02:03 dev wan nud permanent")
+    #expect(try perform() == (.routedFast, [2, 0, 0, 0, 2, 3]))
+    try change("ip rule add from 10.1.0.2 prohibit")
+    #expect(try perform().counter == .routeRefused)
+    try change("ip rule del from 10.1.0.2 prohibit")
+    #expect(try perform().counter == .routedFast)
+    try change("ip link set wan mtu 1300")
+    #expect(try perform().counter == .routeTooBig)
+    // Nobody says so: then what was learnt goes by its age.
+    try change("ip link set wan mtu 1500")
+    try network.shell("ip neigh replace 10.2.0.2 lladdr 02:00:00:00:02:03 dev wan nud permanent", in: 1)
+    #expect(try perform().counter == .routedFast)
+    try network.shell("ip neigh replace 10.2.0.2 lladdr 02:00:00:00:02:02 dev wan nud permanent; sleep 0.15", in: 1)
+    #expect(try perform() == (.routedFast, network.serverMAC))
   }
 }

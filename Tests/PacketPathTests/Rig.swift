@@ -33,7 +33,7 @@ final class Rig: KernelProgramRunner, @unchecked Sendable {
     handle = opened
     tables = PacketTables(
       settings: try map("settings"), lease: try map("lease"), units: try map("units"), members: try map("members"),
-      counters: try map("counters"), traffic: try map("traffic"), fragments: try map("fragments"),
+      counters: try map("counters"), traffic: try map("traffic"), fragments: try map("fragments"), routes: try map("routes"),
       processorCount: Int(skein_rig_processor_count()))
   }
 
@@ -112,6 +112,9 @@ extension PacketTables {
       [$0.packets, $0.octets]
     }
   }
+
+  /// How many routes are remembered, on all processors.
+  var rememberedRoutes: Int { (0..<Int(skein_route_memo_count) * processorCount).count { routes[$0].learnt != 0 } }
 
   /// The fragment table without its clock readings.
   var remembered: [skein_fragment] {

@@ -61,17 +61,7 @@ SKEIN_INLINE uint64_t skein_shared_mac(const struct skein_settings *_Nonnull set
 SKEIN_INLINE uint64_t skein_virtual_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_load(settings->virtual_mac); }
 SKEIN_INLINE uint64_t skein_member_mac(const struct skein_member *_Nonnull member) { return skein_mac_load(member->ethernet_address); }
 
-/* What the kernel's routes are asked: fields as they lie in the packet, but `length`, which is a number. */
-struct skein_route_question {
-  struct skein_address source, destination;
-  uint32_t traffic_class; /* IPv4: type of service; IPv6: the header's first word without its version */
-  uint16_t length;        /* octets of the IP packet */
-  uint16_t source_port, destination_port;
-  uint8_t is_ipv6;
-  uint8_t protocol;
-};
-
-/* What they answer (bpf.h, BPF_FIB_LKUP_RET). Below 0: the question was not understood. */
+/* What the kernel's routes answer (bpf.h, BPF_FIB_LKUP_RET). Below 0: the question was not understood. */
 enum {
   skein_route_found = 0,
   skein_route_blackhole = 1,
@@ -88,6 +78,7 @@ struct skein_route {
   int32_t answer;
   uint32_t interface;              /* ifindex it goes out of, when found */
   uint64_t source, destination;    /* hardware addresses, as skein_mac_load has them */
+  uint64_t length_limit;           /* octets of the largest IP packet that goes this way, when found */
 };
 
 /* Half an address, as two words lie in memory. */

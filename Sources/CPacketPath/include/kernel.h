@@ -16,6 +16,7 @@ extern char skein_map_members __asm__("members");
 extern char skein_map_counters __asm__("counters");
 extern char skein_map_traffic __asm__("traffic");
 extern char skein_map_fragments __asm__("fragments");
+extern char skein_map_routes __asm__("routes");
 extern char skein_map_upcalls __asm__("upcalls");
 
 SKEIN_INLINE void *_Nullable skein_map_at(void *_Nonnull map, uint32_t index) {
@@ -28,6 +29,7 @@ SKEIN_INLINE struct skein_member *_Nullable skein_kernel_member(uint32_t index) 
 SKEIN_INLINE uint64_t *_Nullable skein_kernel_counter(uint32_t index) { return skein_map_at(&skein_map_counters, index); }
 SKEIN_INLINE struct skein_traffic *_Nullable skein_kernel_traffic(uint32_t index) { return skein_map_at(&skein_map_traffic, index); }
 SKEIN_INLINE struct skein_fragment *_Nullable skein_kernel_fragment(uint32_t index) { return skein_map_at(&skein_map_fragments, index); }
+SKEIN_INLINE struct skein_route_memo *_Nullable skein_kernel_route_memo(uint32_t index) { return skein_map_at(&skein_map_routes, index); }
 
 SKEIN_INLINE uint32_t skein_kernel_processor(void) { return ((uint32_t (*)(void))8)(); }
 
@@ -60,7 +62,7 @@ SKEIN_INLINE struct skein_route skein_kernel_route(
     .source_port = question->source_port,
     .destination_port = question->destination_port,
     .length = question->length,
-    .interface = context->ingress_ifindex,
+    .interface = question->interface,
     .traffic_class = question->traffic_class,
   };
   for (int word = 0; word < 4; word++) {
@@ -69,6 +71,7 @@ SKEIN_INLINE struct skein_route skein_kernel_route(
   }
   struct skein_route route = { .answer = ((int32_t (*)(const void *, void *, int32_t, uint32_t))69)(context, &lookup, sizeof lookup, 0) };
   route.interface = lookup.interface;
+  route.length_limit = lookup.length; /* the kernel's answer, in the same place as the question */
   route.source = lookup.source_mac | (uint64_t)lookup.source_mac_end << 32;
   route.destination = lookup.destination_mac | (uint64_t)lookup.destination_mac_end << 16;
   return route;

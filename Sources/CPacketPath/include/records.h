@@ -16,6 +16,8 @@ enum {
   skein_forwarder_count = 256,
   /* Rows of `traffic` a CPU: the work units, then what was forwarded for each forwarder. */
   skein_traffic_count = skein_unit_count + skein_forwarder_count,
+  /* Routes remembered a CPU: 512 KiB, which its second-level cache holds. */
+  skein_route_memo_count = 4096,
   skein_virtual_address_count = 2, /* the gateway's IPv4 and IPv6 address */
   skein_fast_interface_count = 16,
   skein_no_member = 0xffff,
@@ -43,10 +45,13 @@ struct skein_member {
   uint16_t in_use;
 };
 
-/* The lease, alone in its record: the daemon stores it with every renewal. */
+/* What the daemon stores again and again, each by one store; read together. */
 struct skein_lease {
   uint64_t deadline; /* CLOCK_BOOTTIME nanoseconds; at or after it this machine processes nothing and announces nothing */
-  uint64_t padding[7];
+  /* CLOCK_BOOTTIME nanoseconds of the last change of the kernel's routes, rules, neighbours or interfaces, or of when it was heard of: what
+     was learnt of them before is void. 0: nobody watches them, and nothing is remembered. */
+  uint64_t routes_changed;
+  uint64_t padding[6];
 };
 
 struct skein_address {
@@ -106,6 +111,27 @@ struct skein_fragment {
   uint8_t protocol;
   uint8_t forwarding;
   uint64_t padding[2];
+};
+
+/* What the kernel's routes are asked: fields as they lie in the packet, but `length` and `interface`, which are numbers. */
+struct skein_route_question {
+  struct skein_address source, destination;
+  uint32_t traffic_class; /* IPv4: type of service; IPv6: the header's first word without its version */
+  uint32_t interface;     /* ifindex it came in by */
+  uint16_t source_port, destination_port;
+  uint16_t length;        /* octets of the IP packet */
+  uint8_t is_ipv6;
+  uint8_t protocol;
+};
+
+/* An answer of theirs, remembered: two cache lines, the first of which says whether it is the one that is sought. */
+struct skein_route_memo {
+  uint64_t learnt;          /* CLOCK_BOOTTIME nanoseconds, from before the question was asked; 0 = free */
+  uint64_t padding;
+  struct skein_route_question question; /* its `length`: of the largest packet that the answer holds for */
+  uint64_t source, destination;         /* hardware addresses, as skein_mac_load has them */
+  uint32_t interface;       /* ifindex it goes out of */
+  uint32_t padding2[11];
 };
 
 /* What the packet path counted of one unit, on one CPU. */

@@ -13,9 +13,17 @@ struct KernelTables: Tables {
     guard let lease = skein_kernel_lease() else { return 0 }
     return skein_word_load(&lease.pointee.deadline)
   }
+  @inline(__always) var routesChanged: UInt64 {
+    guard let lease = skein_kernel_lease() else { return 0 }
+    return skein_word_load(&lease.pointee.routes_changed)
+  }
+  @inline(__always) var interface: UInt32 { context.pointee.ingress_ifindex }
   @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { skein_kernel_unit(index) }
   @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>? { skein_kernel_member(index) }
   @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragment(index) }
+  @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? {
+    skein_kernel_route_memo(skein_kernel_processor() &* UInt32(skein_route_memo_count) &+ index)
+  }
 
   @inline(__always) func count(_ counter: PacketCounter) {
     let index = skein_kernel_processor() &* UInt32(skein_counter_count) &+ counter.rawValue
