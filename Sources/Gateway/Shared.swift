@@ -50,6 +50,7 @@ struct Shared: Sendable {
   var leavesBy: Instant?
   var nextSteering = Instant.zero
   var conflictReported = Instant.zero
+  var defence = Defence()
 
   init(_ configuration: Configuration) {
     self.configuration = configuration
