@@ -48,7 +48,8 @@ extension Shared {
   mutating func defend() {
     for host in defence.piece(of: measurement.clients, at: now) {
       // Who only probed whether the address is free has no address of his own, and keeps no entry.
-      guard host.address != .unspecified, host.address.ipv4 != 0, let forwarder = measurement.clients.client(host)?.forwarder else { continue }
+      guard host.address != .unspecified, host.address.ipv4 != 0 else { continue }
+      guard let forwarder = measurement.clients.client(host)?.forwarder else { continue }
       guard isActive || holds(forwarder), let record = table[forwarder], !record.isRetired else { continue }
       counters.corrections += 1
       act(.correct(host, forwarder: forwarder))
