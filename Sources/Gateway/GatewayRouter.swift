@@ -92,7 +92,7 @@ public struct GatewayRouter: Sendable {
     case .conflict(let ethernet, let address):
       shared.counters.conflicts += 1
       shared.reportConflict(ethernet, address)
-      shared.defence.claim(address, at: shared.now)
+      for place in shared.defences.indices where shared.defences[place].address == address { shared.defences[place].claim(at: shared.now) }
     case .clusterView(let isMaster, let members, let owners): shared.view(isMaster, members, owners)
     }
   }
@@ -116,7 +116,9 @@ public struct GatewayRouter: Sendable {
 
 extension Shared {
   var nextDeadline: Instant {
-    let candidates = [silenceDeadline, electionDeadline, keeperDeadline, arrivalDeadline, defence.nextAt, leavesBy].compactMap { $0 }
+    let candidates = ([silenceDeadline, electionDeadline, keeperDeadline, arrivalDeadline, leavesBy] + defences.map(\.nextAt)).compactMap {
+      $0
+    }
     return candidates.reduce(voice.deadline, min)
   }
 

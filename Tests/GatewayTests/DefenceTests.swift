@@ -51,6 +51,8 @@ struct DefenceTests {
     lan.feed(.hostAsked(six, forwarder: nil), to: 1)
     lan.feed(.conflict(Self.stranger, Self.virtualSix), to: 1)
     #expect(lan.machines[1].corrections.map(\.host) == [six])
+    lan.feed(.conflict(Self.stranger, Lan.virtualAddress), to: 1)
+    #expect(lan.machines[1].corrections.count == 1 + 6)
   }
 
   @Test func whoIsNotActiveCorrectsTheHostsThatItCarries() throws {
