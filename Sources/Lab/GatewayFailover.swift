@@ -52,6 +52,8 @@ protocol GatewayUnderTest {
   var packetsPerSecond: Double { get }
   /// Whether hosts learn another MAC address when another router takes over, and then make sure of it.
   var changesEntries: Bool { get }
+  /// How many of these have the virtual address, where one is meant to; nil where all are.
+  func addressHolders(_ routers: [Int]) throws -> Int?
   /// After this a silent router's hosts can certainly not get through by it any more.
   var silenceCertainAfterMilliseconds: Int { get }
 }
@@ -61,6 +63,8 @@ struct GatewayFailoverRun: Sendable {
   var figures: FailoverRun
   /// The longest time without an answer to ARP questions, asked as often as a host sends.
   var answersSilenceMilliseconds: Double
+  /// How many routers that the hosts could reach had the virtual address while the failure lasted, where one is meant to.
+  var addressHolders: Int?
   /// How long the run took, with all waiting.
   var seconds: Double
 }
@@ -85,6 +89,7 @@ extension GatewayUnderTest {
     if failure != .return { for victim in victims { try fail(victim, by: failure) } }
     let failedBy = BootClock.nanoseconds
     if failure != .return { try waitForRecovery(traffic, survivors, failedAt) }
+    let holders = try addressHolders(failure == .stop ? Array(plan.routers) : survivors)
     let healedAt = BootClock.nanoseconds
     for victim in victims { try heal(victim, after: failure == .return ? .kill : failure) }
     try waitUntilReady(Array(plan.routers))
@@ -100,7 +105,8 @@ extension GatewayUnderTest {
         + "no ARP answer for \(answersSilence.formatted(digits: 0)) ms; lost by the others' \(run.lostOnSurvivors), forwarded twice \(run.answeredTwice), "
         + "lost on return \(run.lostOnReturn)")
     return GatewayFailoverRun(
-      figures: run, answersSilenceMilliseconds: answersSilence, seconds: Double(BootClock.nanoseconds - begunAt) / 1e9)
+      figures: run, answersSilenceMilliseconds: answersSilence, addressHolders: holders,
+      seconds: Double(BootClock.nanoseconds - begunAt) / 1e9)
   }
 
   private func waitForRecovery(_ traffic: GatewayTraffic, _ survivors: [Int], _ failedAt: UInt64) throws {
@@ -125,6 +131,7 @@ extension GatewayGroup: GatewayUnderTest {
   /// Whole seconds need no milliseconds.
   var packetsPerSecond: Double { settings.holdMilliseconds > 5000 ? 100 : 500 }
   var changesEntries: Bool { false }
+  func addressHolders(_ routers: [Int]) throws -> Int? { nil }
 
   func victims(_ wish: GatewayVictim) throws -> [Int] {
     let states = try plan.routers.map { ($0, try status($0).state) }
@@ -168,6 +175,7 @@ extension GatewayGroup: GatewayUnderTest {
 /// Asks again and again who has the virtual address, in the hosts' LAN, and takes down when answers come.
 final class ArpAsker: Sendable {
   struct Answers: Sendable {
+    /// In rising order, once all are there.
     var arrivals: [UInt64] = []
     var asked = 0
 
@@ -207,6 +215,8 @@ final class ArpAsker: Sendable {
             if LanFrame.isArpReply(octets, from: GatewayPlan.virtualAddress(.four), to: own) { answers.arrivals.append(time) }
           }
         }
+        // Two who answer at once are stamped by two clocks' readings.
+        answers.arrivals.sort()
         return answers
       }
     }

@@ -90,6 +90,8 @@ public struct GatewayPeerFigures: Codable, Equatable, Sendable {
   public var silenceMilliseconds: Figures
   public var answersSilenceMilliseconds: Figures
   public var forwardedTwice: Int
+  /// The most routers that had the address at once. It is one router's; with two, who gets a host's packets is chance.
+  public var addressHolders: Int
   public var secondsPerRun: Double
 
   init(_ kind: VrrpGateway.Kind, _ runs: [GatewayFailoverRun]) {
@@ -98,6 +100,7 @@ public struct GatewayPeerFigures: Codable, Equatable, Sendable {
     silenceMilliseconds = Figures(runs.map(\.figures.silenceMilliseconds))
     answersSilenceMilliseconds = Figures(runs.map(\.answersSilenceMilliseconds))
     forwardedTwice = runs.reduce(0) { $0 + $1.figures.answeredTwice }
+    addressHolders = runs.compactMap(\.addressHolders).max() ?? 1
     secondsPerRun = Figures(runs.map(\.seconds)).median
   }
 }

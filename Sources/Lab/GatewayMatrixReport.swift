@@ -75,6 +75,7 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     let columns =
       ["\(figures.name) \(PeerReport.interval(figures.advertSeconds))", "active", peer.how.rawValue] + times.map { $0.formatted(digits: 0) }
       + ["\(figures.forwardedTwice)", "", "", "", "", figures.secondsPerRun.formatted(digits: 0)]
-    print("        " + Self.line(columns), to: &output)
+    let holders = figures.addressHolders > 1 ? "  \(figures.addressHolders) routers had the address" : ""
+    print("        " + Self.line(columns) + holders, to: &output)
   }
 }

@@ -175,6 +175,7 @@ final class VrrpGateway: GatewayUnderTest {
 
   var packetsPerSecond: Double { 500 }
   var changesEntries: Bool { true }
+  func addressHolders(_ routers: [Int]) throws -> Int? { try routers.count(where: isActive) }
 
   /// The first of these has the address and no other has, for longer than anybody would wait before he takes it.
   func waitUntilReady(_ routers: [Int]) throws {
