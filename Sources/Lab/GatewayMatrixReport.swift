@@ -37,7 +37,7 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     succeeded = broken.isEmpty && cells.allSatisfy(\.succeeded)
   }
 
-  private static let widths = [17, 7, 6, 9, 9, 9, 9, 9, 9, 9, 9, 6]
+  private static let widths = [17, 7, 6, 8, 7, 8, 7, 8, 7, 8, 7, 5]
   private static func line(_ columns: [String]) -> String {
     zip(columns, widths).map { $0.count >= $1 ? $0 + " " : $0.padding($1) }.joined().trimmingTrailingSpaces
   }
@@ -46,8 +46,8 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     print("each way to fail \(runs) times, then the routers return; three routers, nine hosts, a packet of each every 2 ms", to: &output)
     print("(every 10 ms at Cisco's timers, where the cells run side by side); times in ms\n", to: &output)
     let heads = [
-      ["timers", "who", "how", "silence:", "worst", "no ARP:", "forwarded", "lost by", "lost", "lost on", "machine", "s"],
-      ["", "", "", "median", "", "worst", "twice", "others", "after", "return", "stood", "a run"],
+      ["timers", "who", "how", "silence", "", "no ARP", "routed", "others", "lost", "lost on", "stood", "s"],
+      ["", "", "", "median", "worst", "worst", "twice", "lost", "after", "return", "still", "a run"],
     ]
     for head in heads { print("        " + Self.line(head), to: &output) }
     for cell in cells { render(cell, to: &output) }
@@ -55,7 +55,8 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     if !peers.isEmpty { print("", to: &output) }
     for peer in peers { render(peer, to: &output) }
     for peer in brokenPeers { print("        \(peer.name) could not be measured: \(peer.reason)", to: &output) }
-    print("\nthe whole took \((seconds / 60).formatted(digits: 1)) minutes", to: &output)
+    print("\nothers lost: packets of the other routers' hosts; lost after: another had taken over; stood still: this machine", to: &output)
+    print("the whole took \((seconds / 60).formatted(digits: 1)) minutes", to: &output)
   }
 
   private func render(_ cell: GatewayFailoverReport, to output: inout some TextOutputStream) {
