@@ -75,10 +75,9 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
 	  try lab intruders; \
 	  for method in answers hybrid; do try lab gateway --method $$method; done; \
-	  for victim in avf avg both; do for how in kill stop link return; do \
-	    try lab gateway-failover --victim $$victim --how $$how --runs $(RUNS); done; done; \
-	  try lab gateway-failover --hello 20ms --hold 65ms --runs $(RUNS) --peer-runs $(PEERS); \
-	  try lab gateway-failover --timers cisco --runs 2; \
+	  for victim in avf avg both; do try lab gateway-failover --victim $$victim --how return --runs $(RUNS); done; \
+	  try lab gateway-matrix --timers skein --timers fast --runs $(RUNS) --peer-runs $(PEERS); \
+	  try lab gateway-matrix --timers cisco --runs $(RUNS) --peer-runs 0; \
 	fi; \
 	try simulate --seeds $(SEEDS) --loss 5%; \
 	try simulate --seeds $(SEEDS) --loss 5% --partition majority; \

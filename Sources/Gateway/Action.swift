@@ -21,6 +21,8 @@ extension GatewayRouter {
     case setActive(Bool)
     /// Answer the host's question with this forwarder's virtual MAC.
     case answer(GatewayHost, forwarder: UInt8)
+    /// Tell the host unasked that its gateway is at this forwarder's virtual MAC: somebody else has claimed the address.
+    case correct(GatewayHost, forwarder: UInt8)
     /// Inside a cluster: which member is to have which unit. The whole map, whenever it changes.
     case place([UInt8: InternetAddress])
     /// Something an operator wants to read.

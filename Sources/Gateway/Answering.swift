@@ -50,7 +50,7 @@ extension Shared {
     act(.answer(host, forwarder: forwarder))
   }
 
-  private func holds(_ forwarder: UInt8) -> Bool {
+  func holds(_ forwarder: UInt8) -> Bool {
     if case .seated(let seat) = state { return seat.owners[forwarder] == own }
     return carries(forwarder)
   }

@@ -19,8 +19,10 @@ extension GatewayRouter {
     /// A forwarder 0 that forwards, or a virtual MAC that is not the forwarder's, or a serial out of reach.
     public var impossibleForwarder: UInt64 = 0
     public var tooManyGateways: UInt64 = 0
-    /// Somebody else answers for a virtual address or uses a virtual MAC.
+    /// Somebody else claims a virtual address.
     public var conflicts: UInt64 = 0
+    /// Hosts told unasked what their gateway's virtual MAC is, after such a claim.
+    public var corrections: UInt64 = 0
     public var questions: UInt64 = 0
     public var answers: UInt64 = 0
     /// Questions that nobody could be named for.

@@ -24,7 +24,7 @@ extension Shared {
   }
 
   private mutating func listen() {
-    if activeNeighbour == nil, standbyNeighbour == nil, wasLed, isBest { return activate(.activeSilent) }
+    if isHeir { return activate(.activeSilent) }
     if mayPreempt() { return activate(.preempted) }
     if let standby = standbyNeighbour, standby.rank > rank { return }
     guard !neighbours.all.contains(where: { isElector($0) && $0.rank > rank && !$0.isActive }) else { return }
@@ -32,6 +32,8 @@ extension Shared {
   }
 
   private mutating func speak(until: Instant) {
+    // The standby fell silent first, and the active one before its place was taken.
+    if isHeir { return activate(.activeSilent) }
     if mayPreempt() { return activate(.preempted) }
     if neighbours.all.contains(where: { isElector($0) && $0.rank > rank && !$0.isActive }) {
       return enter(.listening(Listening(until: now)), .betterStandby)
@@ -57,6 +59,8 @@ extension Shared {
 
   private func isElector(_ neighbour: Neighbour) -> Bool { neighbour.state == .speak || neighbour.state == .standby }
 
+  /// Active and standby are gone, and of those who knew them this is the best: nobody needs to wait for an election.
+  private var isHeir: Bool { activeNeighbour == nil && standbyNeighbour == nil && wasLed && isBest }
   private var isBest: Bool { !neighbours.all.contains { $0.isReady && $0.priority > 0 && $0.rank > rank } }
 
   /// Whether there has been an active virtual gateway that this one knew.

@@ -24,7 +24,7 @@ extension GatewayRouter {
     case leave
     case carrierLost
     case carrierFound
-    /// Somebody else answers for a virtual address, or sends from a virtual MAC and is not of the group.
+    /// Somebody else, at this Ethernet address, says that he has this virtual address.
     case conflict(EthernetAddress, InternetAddress)
     /// Inside a cluster: its state, each time that it changes. `owners` are the owners of units 1…255 who have acknowledged.
     case clusterView(isMaster: Bool, members: [ClusterGateway], owners: [UInt8: InternetAddress])

@@ -39,7 +39,7 @@
 //
 // FILES. GatewayRouter: this, and the order in which conclusions are drawn. Shared: the states and what outlives them. Hearing, Voice:
 // what is heard and said. Neighbours: who is heard. ForwarderTable, Holdings, Keeper: above. Election. Weighing: weight and tracked objects.
-// Answering, Measurement: hosts, and the values that answer, measure and steer. Seat: inside a cluster, where the cluster elects, leases and moves.
+// Answering, Measurement: hosts, and the values that answer, measure and steer. Defence: of the virtual addresses against strangers. Seat: inside a cluster, where the cluster elects, leases and moves.
 //
 // ODDITIES. There is no "released" message: a hello without the forwarder is one. A gateway that has given all of its forwarders away by
 // balancing registers again. A forwarder that balancing moves gets a new home; one that a drain or a death moves does not.
@@ -92,6 +92,7 @@ public struct GatewayRouter: Sendable {
     case .conflict(let ethernet, let address):
       shared.counters.conflicts += 1
       shared.reportConflict(ethernet, address)
+      for place in shared.defences.indices where shared.defences[place].address == address { shared.defences[place].claim(at: shared.now) }
     case .clusterView(let isMaster, let members, let owners): shared.view(isMaster, members, owners)
     }
   }
@@ -105,6 +106,7 @@ public struct GatewayRouter: Sendable {
     shared.noteWillingness()
     shared.keep()
     shared.settle()
+    shared.defend()
     shared.departIfDone()
     guard shared.isRunning else { return nextDeadline = nil }
     shared.speakIfDue()
@@ -114,7 +116,9 @@ public struct GatewayRouter: Sendable {
 
 extension Shared {
   var nextDeadline: Instant {
-    let candidates = [silenceDeadline, electionDeadline, keeperDeadline, arrivalDeadline, leavesBy].compactMap { $0 }
+    let candidates = ([silenceDeadline, electionDeadline, keeperDeadline, arrivalDeadline, leavesBy] + defences.map(\.nextAt)).compactMap {
+      $0
+    }
     return candidates.reduce(voice.deadline, min)
   }
 

@@ -50,11 +50,13 @@ struct Shared: Sendable {
   var leavesBy: Instant?
   var nextSteering = Instant.zero
   var conflictReported = Instant.zero
+  var defences: [Defence]
 
   init(_ configuration: Configuration) {
     self.configuration = configuration
     measurement = Measurement(configuration)
     weighing = Weighing(configuration)
+    defences = configuration.virtualAddresses.map { Defence($0) }
   }
 
   var own: InternetAddress { configuration.address }

@@ -48,6 +48,12 @@ protocol GatewayUnderTest {
   func heal(_ router: Int, after failure: GatewayFailure) throws
   /// Waits until these are a group, and hosts have what they should.
   func waitUntilReady(_ routers: [Int]) throws
+  /// How often hosts send and ask while it is measured.
+  var packetsPerSecond: Double { get }
+  /// Whether hosts learn another MAC address when another router takes over, and then make sure of it.
+  var changesEntries: Bool { get }
+  /// How many of these have the virtual address, where one is meant to; nil where all are.
+  func addressHolders(_ routers: [Int]) throws -> Int?
   /// After this a silent router's hosts can certainly not get through by it any more.
   var silenceCertainAfterMilliseconds: Int { get }
 }
@@ -55,8 +61,12 @@ protocol GatewayUnderTest {
 /// One failure of routers, measured at the server's wires.
 struct GatewayFailoverRun: Sendable {
   var figures: FailoverRun
-  /// The longest time without an answer to ARP questions, asked every 2 ms.
+  /// The longest time without an answer to ARP questions, asked as often as a host sends.
   var answersSilenceMilliseconds: Double
+  /// How many routers that the hosts could reach had the virtual address while the failure lasted, where one is meant to.
+  var addressHolders: Int?
+  /// How long the run took, with all waiting.
+  var seconds: Double
 }
 
 extension GatewayUnderTest {
@@ -64,20 +74,22 @@ extension GatewayUnderTest {
 
   /// Lets routers fail, or return, under probes from every host.
   func measureFailover(_ victims: [Int], by failure: GatewayFailure, console: Console) throws -> GatewayFailoverRun {
+    let begunAt = BootClock.nanoseconds
     let survivors = plan.routers.filter { !victims.contains($0) }
     if failure == .return {
       for victim in victims { try fail(victim, by: .kill) }
       try pause(milliseconds: silenceCertainAfterMilliseconds)
       try waitUntilReady(survivors)
     }
-    try topology.letHostsAskSeldom()
-    let traffic = try GatewayTraffic(plan: plan, streams: plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 500) })
-    let asker = try ArpAsker(plan: plan)
+    try topology.letHostsAskSeldom(again: changesEntries)
+    let traffic = try GatewayTraffic(plan: plan, streams: plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: packetsPerSecond) })
+    let asker = try ArpAsker(plan: plan, questionsPerSecond: packetsPerSecond)
     try pause(milliseconds: 500)
     let failedAt = BootClock.nanoseconds
     if failure != .return { for victim in victims { try fail(victim, by: failure) } }
     let failedBy = BootClock.nanoseconds
     if failure != .return { try waitForRecovery(traffic, survivors, failedAt) }
+    let holders = try addressHolders(failure == .stop ? Array(plan.routers) : survivors)
     let healedAt = BootClock.nanoseconds
     for victim in victims { try heal(victim, after: failure == .return ? .kill : failure) }
     try waitUntilReady(Array(plan.routers))
@@ -92,7 +104,9 @@ extension GatewayUnderTest {
       "   router \(victims.map(String.init).joined(separator: " and ")): its hosts got nothing through for \(run.silenceMilliseconds.formatted(digits: 0)) ms, "
         + "no ARP answer for \(answersSilence.formatted(digits: 0)) ms; lost by the others' \(run.lostOnSurvivors), forwarded twice \(run.answeredTwice), "
         + "lost on return \(run.lostOnReturn)")
-    return GatewayFailoverRun(figures: run, answersSilenceMilliseconds: answersSilence)
+    return GatewayFailoverRun(
+      figures: run, answersSilenceMilliseconds: answersSilence, addressHolders: holders,
+      seconds: Double(BootClock.nanoseconds - begunAt) / 1e9)
   }
 
   private func waitForRecovery(_ traffic: GatewayTraffic, _ survivors: [Int], _ failedAt: UInt64) throws {
@@ -113,7 +127,11 @@ extension GatewayTraffic {
 }
 
 extension GatewayGroup: GatewayUnderTest {
-  var silenceCertainAfterMilliseconds: Int { settings.hold + 200 }
+  var silenceCertainAfterMilliseconds: Int { settings.holdMilliseconds + 200 }
+  /// Whole seconds need no milliseconds.
+  var packetsPerSecond: Double { settings.holdMilliseconds > 5000 ? 100 : 500 }
+  var changesEntries: Bool { false }
+  func addressHolders(_ routers: [Int]) throws -> Int? { nil }
 
   func victims(_ wish: GatewayVictim) throws -> [Int] {
     let states = try plan.routers.map { ($0, try status($0).state) }
@@ -154,9 +172,10 @@ extension GatewayGroup: GatewayUnderTest {
   func waitUntilReady(_ routers: [Int]) throws { try waitUntilSettled(routers, atHome: routers.count == plan.routerCount) }
 }
 
-/// Asks every 2 ms who has the virtual address, in the hosts' LAN, and takes down when answers come.
+/// Asks again and again who has the virtual address, in the hosts' LAN, and takes down when answers come.
 final class ArpAsker: Sendable {
   struct Answers: Sendable {
+    /// In rising order, once all are there.
     var arrivals: [UInt64] = []
     var asked = 0
 
@@ -177,8 +196,9 @@ final class ArpAsker: Sendable {
   private let stopping = Flag()
   private let worker: Worker<Answers>
 
-  init(plan: GatewayPlan) throws {
+  init(plan: GatewayPlan, questionsPerSecond: Double) throws {
     let stopping = stopping
+    let pause = UInt64(1e9 / questionsPerSecond)
     worker = Worker(isUrgent: true) {
       try plan.strangerNamespace.enter {
         let tap = try WireTap(interface: GatewayPlan.hostInterface)
@@ -190,11 +210,13 @@ final class ArpAsker: Sendable {
         while !stopping.isRaised {
           // A queue that is full for a moment is no fault of the gateway's.
           if (try? sender.send(question)) != nil { answers.asked += 1 }
-          BootClock.sleep(until: BootClock.nanoseconds + 2_000_000)
+          BootClock.sleep(until: BootClock.nanoseconds + pause)
           tap.drain { octets, time in
             if LanFrame.isArpReply(octets, from: GatewayPlan.virtualAddress(.four), to: own) { answers.arrivals.append(time) }
           }
         }
+        // Two who answer at once are stamped by two clocks' readings.
+        answers.arrivals.sort()
         return answers
       }
     }
@@ -205,31 +227,5 @@ final class ArpAsker: Sendable {
   func finish() throws -> Answers {
     stopping.raise()
     return try worker.value()
-  }
-}
-
-/// Frames of the LAN, put together and taken apart by hand (RFC 826).
-enum LanFrame {
-  static func octets(_ hardware: UInt64) -> [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: hardware >> (40 - 8 * UInt64($0))) } }
-  static func address(_ text: String) -> [UInt8] { text.split(separator: ".").compactMap { UInt8($0) } }
-  private static let broadcast: [UInt8] = Array(repeating: 0xff, count: 6)
-  private static let head: [UInt8] = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0]
-
-  static func arpRequest(from hardware: UInt64, _ source: String, for target: String) -> [UInt8] {
-    arpRequest(from: octets(hardware), address(source), for: target)
-  }
-
-  static func arpRequest(from hardware: [UInt8], _ source: [UInt8], for target: String) -> [UInt8] {
-    broadcast + hardware + head + [1] + hardware + source + Array(repeating: 0, count: 6) + address(target)
-  }
-
-  /// Says that an address is at this machine.
-  static func gratuitousArp(from hardware: UInt64, _ claimed: String, to receiver: UInt64) -> [UInt8] {
-    octets(receiver) + octets(hardware) + head + [2] + octets(hardware) + address(claimed) + broadcast + address(claimed)
-  }
-
-  static func isArpReply(_ frame: UnsafeRawBufferPointer, from source: String, to hardware: UInt64) -> Bool {
-    frame.count >= 42 && frame[12] == 0x08 && frame[13] == 0x06 && frame[21] == 2 && frame[0..<6].elementsEqual(octets(hardware))
-      && frame[28..<32].elementsEqual(address(source))
   }
 }

@@ -1,3 +1,16 @@
+/// How often routers say that they live, and how long a silent one keeps its part.
+public enum GatewayTimers: String, CaseIterable, Codable, Sendable {
+  /// Cisco's defaults.
+  case cisco
+  /// The house's own.
+  case skein
+  /// The fastest.
+  case fast
+
+  public var helloMilliseconds: Int { self == .cisco ? 3000 : self == .skein ? 200 : 20 }
+  public var holdMilliseconds: Int { self == .cisco ? 10_000 : self == .skein ? 650 : 65 }
+}
+
 /// `skein lab gateway-failover`: routers fail, again and again. How long do their hosts get nothing through, is nobody answered, is a packet
 /// forwarded twice, and do the hosts of the others notice? Beside it the same failure under VRRP.
 public struct GatewayFailoverCommand: LabCommand {
@@ -5,7 +18,6 @@ public struct GatewayFailoverCommand: LabCommand {
   public var failure: GatewayFailure
   public var helloMilliseconds: Int
   public var holdMilliseconds: Int
-  public var usesCiscoTimers = false
   public var runs: Int
   /// How many runs keepalived and FRR's vrrpd get at each of their intervals; 0 leaves them out.
   public var peerRuns: Int
@@ -29,9 +41,15 @@ public struct GatewayFailoverCommand: LabCommand {
   public func run() throws -> GatewayFailoverReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
     guard victim != .both || routers >= 3 else { throw LabError.badOption("--victim both needs at least three routers") }
-    let own = try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
+    let own = try withGroup { try measure(on: $0) }
+    let peers = try peerRuns == 0 ? [] : VrrpGateway.Kind.all.map { kind in try withPeer(kind) { try measure(on: $0) } }
+    return GatewayFailoverReport(command: self, runs: own, peers: peers)
+  }
+
+  /// Builds a group that is measured on, hands it over, and removes it.
+  func withGroup<Result>(_ body: (GatewayGroup) throws -> Result) throws -> Result {
+    try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
       var settings = GatewaySettings(helloMilliseconds: helloMilliseconds, holdMilliseconds: holdMilliseconds)
-      settings.usesCiscoTimers = usesCiscoTimers
       settings.packetPath = options.packetPath
       settings.program = options.program
       // Nothing but the failure moves anything.
@@ -39,33 +57,29 @@ public struct GatewayFailoverCommand: LabCommand {
       // As many hosts as virtual MAC addresses, answered with one after the other: every router has hosts to lose.
       settings.forwarders = max(1, hosts / routers)
       settings.lines = ["answers: round-robin"]
-      let group = try GatewayGroup(topology: topology, settings: settings)
-      return try measure(group, runs, "\(runs) × \(victim.words): \(failure.sentence)")
+      return try body(GatewayGroup(topology: topology, settings: settings))
     }
-    return GatewayFailoverReport(command: self, runs: own, peers: try measurePeers())
+  }
+
+  /// Builds the same with a rival.
+  func withPeer<Result>(_ kind: VrrpGateway.Kind, _ body: (VrrpGateway) throws -> Result) throws -> Result {
+    try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
+      try body(VrrpGateway(topology: topology, kind: kind))
+    }
+  }
+
+  func measure(on group: GatewayGroup) throws -> [GatewayFailoverRun] {
+    try measure(group, runs, "\(runs) × \(victim.words): \(failure.sentence); hold \(holdMilliseconds) ms")
+  }
+
+  func measure(on peer: VrrpGateway) throws -> GatewayPeerFigures {
+    GatewayPeerFigures(peer.kind, try measure(peer, peerRuns, "\(peerRuns) × \(peer.kind.words): \(failure.sentence)"))
   }
 
   private func measure(_ gateway: some GatewayUnderTest, _ runs: Int, _ title: String) throws -> [GatewayFailoverRun] {
     try gateway.waitUntilReady(Array(gateway.topology.plan.routers))
     options.console.say(title)
     return try (0..<runs).map { _ in try gateway.measureFailover(gateway.victims(victim), by: failure, console: options.console) }
-  }
-
-  private func measurePeers() throws -> [GatewayPeerFigures] {
-    guard peerRuns > 0 else { return [] }
-    return try VrrpGateway.Daemon.allCases.flatMap { daemon in
-      try FailoverCommand.peerAdvertSeconds.map { advert in
-        let found = try GatewayTopology.with(routers: routers, hosts: hosts, console: options.console) { topology in
-          let gateway = try VrrpGateway(topology: topology, daemon: daemon, advertSeconds: advert)
-          return try measure(
-            gateway, peerRuns, "\(peerRuns) × \(daemon.rawValue), advertising every \(PeerReport.interval(advert)): \(failure.sentence)")
-        }
-        return GatewayPeerFigures(
-          name: daemon.rawValue, advertSeconds: advert, silenceMilliseconds: Figures(found.map(\.figures.silenceMilliseconds)),
-          answersSilenceMilliseconds: Figures(found.map(\.answersSilenceMilliseconds)),
-          forwardedTwice: found.reduce(0) { $0 + $1.figures.answeredTwice })
-      }
-    }
   }
 }
 
@@ -76,6 +90,19 @@ public struct GatewayPeerFigures: Codable, Equatable, Sendable {
   public var silenceMilliseconds: Figures
   public var answersSilenceMilliseconds: Figures
   public var forwardedTwice: Int
+  /// The most routers that had the address at once. It is one router's; with two, who gets a host's packets is chance.
+  public var addressHolders: Int
+  public var secondsPerRun: Double
+
+  init(_ kind: VrrpGateway.Kind, _ runs: [GatewayFailoverRun]) {
+    name = kind.daemon.rawValue
+    advertSeconds = kind.advertSeconds
+    silenceMilliseconds = Figures(runs.map(\.figures.silenceMilliseconds))
+    answersSilenceMilliseconds = Figures(runs.map(\.answersSilenceMilliseconds))
+    forwardedTwice = runs.reduce(0) { $0 + $1.figures.answeredTwice }
+    addressHolders = runs.compactMap(\.addressHolders).max() ?? 1
+    secondsPerRun = Figures(runs.map(\.seconds)).median
+  }
 }
 
 /// What `skein lab gateway-failover` found.
@@ -89,7 +116,7 @@ public struct GatewayFailoverReport: LabReport, Equatable {
   public var silenceMilliseconds: Figures
   /// How long nobody was answered who asked for the gateway.
   public var answersSilenceMilliseconds: Figures
-  /// How long the other routers' hosts got nothing through; about the 2 ms between packets if they noticed nothing.
+  /// How long the other routers' hosts got nothing through; about the time between two packets if they noticed nothing.
   public var survivorsSilenceMilliseconds: Figures
   /// Packets that came out of more than one router.
   public var forwardedTwice: Int
@@ -100,14 +127,17 @@ public struct GatewayFailoverReport: LabReport, Equatable {
   /// Hosts that never got through again.
   public var neverRecovered: Int
   public var packets: Int
+  /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
+  public var stallMilliseconds: Double
+  public var secondsPerRun: Double
   public var peers: [GatewayPeerFigures]
   public var succeeded: Bool
 
   init(command: GatewayFailoverCommand, runs: [GatewayFailoverRun], peers: [GatewayPeerFigures]) {
     victim = command.victim
     how = command.failure
-    helloMilliseconds = command.usesCiscoTimers ? 3000 : command.helloMilliseconds
-    holdMilliseconds = command.usesCiscoTimers ? 10_000 : command.holdMilliseconds
+    helloMilliseconds = command.helloMilliseconds
+    holdMilliseconds = command.holdMilliseconds
     self.runs = runs.count
     let figures = runs.map(\.figures)
     silenceMilliseconds = Figures(figures.map(\.silenceMilliseconds))
@@ -120,6 +150,8 @@ public struct GatewayFailoverReport: LabReport, Equatable {
     lostOnReturn = sum(\.lostOnReturn)
     neverRecovered = sum(\.neverRecovered)
     packets = sum(\.probes)
+    stallMilliseconds = figures.map(\.stallMilliseconds).max() ?? 0
+    secondsPerRun = Figures(runs.map(\.seconds)).median
     self.peers = peers
     succeeded = forwardedTwice == 0 && lostOnSurvivors == 0 && lostAfterRecovery == 0 && lostOnReturn == 0 && neverRecovered == 0
   }
@@ -127,7 +159,8 @@ public struct GatewayFailoverReport: LabReport, Equatable {
   public func render(to output: inout some TextOutputStream) {
     print("\n\(runs) × \(victim.words): \(how.sentence)", to: &output)
     print(
-      "hello \(helloMilliseconds) ms, hold \(holdMilliseconds) ms; \(packets) packets, a host's every 2 ms, seen at the server's wires\n",
+      "hello \(helloMilliseconds) ms, hold \(holdMilliseconds) ms; \(packets) packets, seen at the server's wires; this machine stood still for up to "
+        + "\(stallMilliseconds.formatted(digits: 1)) ms\n",
       to: &output)
     print("  silence of its hosts    \(silenceMilliseconds.text)", to: &output)
     print("  silence of ARP answers  \(answersSilenceMilliseconds.text)", to: &output)

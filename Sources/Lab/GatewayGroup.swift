@@ -4,8 +4,6 @@ import Foundation
 struct GatewaySettings: Hashable, Sendable {
   var helloMilliseconds = 200
   var holdMilliseconds = 650
-  /// Cisco's timers: hello 3 s, hold 10 s.
-  var usesCiscoTimers = false
   var method = SteeringMethod.hybrid
   /// Points from a target within which nothing is done. With 100 nothing is ever steered.
   var deadBand = 3
@@ -18,8 +16,6 @@ struct GatewaySettings: Hashable, Sendable {
   var packetPath: String?
   /// The program under test; nil for the running one.
   var program: String?
-
-  var hold: Int { usesCiscoTimers ? 10_000 : holdMilliseconds }
 }
 
 /// How traffic is steered.
@@ -54,8 +50,8 @@ final class GatewayGroup {
   /// A router's skein.yaml.
   func configuration(_ router: Int) -> String {
     let addresses = settings.families.map { "\"\(GatewayPlan.virtualAddress($0))\"" }.joined(separator: ", ")
-    let timers =
-      settings.usesCiscoTimers ? "timers: cisco" : "hello: \(settings.helloMilliseconds)ms\n  hold: \(settings.holdMilliseconds)ms"
+    let isCisco = settings.holdMilliseconds == GatewayTimers.cisco.holdMilliseconds
+    let timers = isCisco ? "timers: cisco" : "hello: \(settings.helloMilliseconds)ms\n  hold: \(settings.holdMilliseconds)ms"
     let own = settings.families.contains(.four) ? "ownAddress: \(plan.address(ofRouter: router, .four))" : ""
     let authentication = settings.isAuthenticated ? "authentication: { key: \(keyFile) }" : ""
     let lines = [own, authentication] + settings.lines
@@ -118,7 +114,7 @@ extension GatewayGroup {
   /// - Parameter atHome: whether every forwarder must be where it belongs.
   func waitUntilSettled(_ routers: [Int], atHome: Bool = true) throws {
     let addresses = Set(routers.map { plan.address(ofRouter: $0, .four) })
-    let seconds = Double(settings.hold) / 1000 * 4 + 20
+    let seconds = Double(settings.holdMilliseconds) / 1000 * 4 + 20
     try wait(for: "the gateways \(routers) to be one group", seconds: seconds, everyMilliseconds: 100) {
       (try? self.report(routers)) ?? ""
     } until: {

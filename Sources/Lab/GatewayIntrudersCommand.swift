@@ -38,8 +38,10 @@ public struct GatewayIntrudersCommand: LabCommand {
     try group.topology.letHostsAskSeldom()
     let before = try routers.map(group.status)
     let streams = plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 500) }
-    let traffic = try GatewayTraffic(plan: plan, streams: streams)
     var report = GatewayIntrudersReport(askers: askers)
+    options.console.say("somebody tells all hosts that the virtual addresses are at his own MAC address")
+    report.theft = try group.measureTheft()
+    let traffic = try GatewayTraffic(plan: plan, streams: streams)
     report.residentBytesBefore = before.map(\.residentBytes)
     try pause(milliseconds: 500)
     let routerAddresses = try routers.map { router in
@@ -110,7 +112,7 @@ public struct GatewayIntrudersCommand: LabCommand {
         name: "\(count) times somebody tells the routers that the virtual address is at his own MAC address (gratuitous ARP)",
         counter: ("gateway", "conflicts"), expected: everybody
       ) { sender in
-        // To the routers alone: what the hosts believe of it is theirs, and no gateway can help it, but a switch that inspects ARP.
+        // To the routers alone: what comes of it at the hosts is measured for itself.
         let claims = routerAddresses.map { LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four), to: $0) }
         try times { claims[$0 % claims.count] }(sender)
         try times { claims[($0 + 1) % claims.count] }(sender)
@@ -166,6 +168,8 @@ public struct GatewayIntrudersReport: LabReport, Equatable {
   }
   public var askers: Int
   public var attacks: [Attack] = []
+  /// Claims to the hosts.
+  public var theft = GatewayTheft()
   /// Each daemon's memory.
   public var residentBytesBefore: [Int] = []
   public var residentBytesAfter: [Int] = []
@@ -183,7 +187,8 @@ public struct GatewayIntrudersReport: LabReport, Equatable {
   private var growth: Int { zip(residentBytesAfter, residentBytesBefore).map { $0 - $1 }.max() ?? 0 }
 
   public var succeeded: Bool {
-    attacks.allSatisfy { $0.counted >= $0.expected } && growth <= Self.growthLimit && !activeChanged && !holdersChanged && lost == 0
+    attacks.allSatisfy { $0.counted >= $0.expected } && theft.holds && growth <= Self.growthLimit && !activeChanged && !holdersChanged
+      && lost == 0
       && forwardedTwice == 0
   }
 
@@ -192,6 +197,7 @@ public struct GatewayIntrudersReport: LabReport, Equatable {
     for attack in attacks {
       print(verdict(attack.counted >= attack.expected, "\(attack.name): counted \(attack.counted) (\(attack.counter))"), to: &output)
     }
+    theft.render(to: &output)
     print(verdict(!activeChanged && !holdersChanged, "the active gateway and every holder are as before"), to: &output)
     print(
       verdict(growth <= Self.growthLimit, "memory grew by \(growth >> 10) KiB at most, of \((residentBytesAfter.max() ?? 0) >> 20) MiB"),

@@ -8,6 +8,7 @@ final class GatewayTopology {
   private var children: [ChildProcess] = []
   /// Routers without a carrier to the server.
   private var cut: Set<Int> = []
+  private var hostsAskSeldom = false
 
   private init(plan: GatewayPlan, console: Console) {
     self.plan = plan
@@ -75,8 +76,11 @@ final class GatewayTopology {
   }
 
   /// From now on hosts keep to the gateway that they have: what happens is the routers' doing alone.
-  func letHostsAskSeldom() throws {
-    let settings = [4, 6].map { ("net/ipv\($0)/neigh/\(GatewayPlan.hostInterface)/base_reachable_time_ms", "600000") }
+  /// - Parameter again: even if they have been told before.
+  func letHostsAskSeldom(again: Bool = true) throws {
+    guard again || !hostsAskSeldom else { return }
+    hostsAskSeldom = true
+    let settings = [4, 6].map { ("net/ipv\($0)/neigh/\(GatewayPlan.hostInterface)/base_reachable_time_ms", "7200000") }
     for host in plan.hosts { try launcher.set(settings, in: plan.namespace(ofHost: host)) }
     // Who was just about to ask has asked by then.
     for family in AddressFamily.allCases { _ = try pingGateway(family) }

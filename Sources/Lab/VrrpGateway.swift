@@ -9,20 +9,29 @@ final class VrrpGateway: GatewayUnderTest {
     case vrrpd
   }
 
+  /// A daemon, and how often its active router says that it lives; it is missed after three times that and a bit.
+  struct Kind: Hashable, Sendable {
+    var daemon: Daemon
+    var advertSeconds: Double
+
+    /// Each daemon at its default and at its fastest.
+    static let all = Daemon.allCases.flatMap { daemon in FailoverCommand.peerAdvertSeconds.map { Kind(daemon: daemon, advertSeconds: $0) } }
+    var words: String { "\(daemon.rawValue), advertising every \(PeerReport.interval(advertSeconds))" }
+  }
+
   let topology: GatewayTopology
-  private let daemon: Daemon
-  private let advertSeconds: Double
+  let kind: Kind
+  private var daemon: Daemon { kind.daemon }
+  private var advertSeconds: Double { kind.advertSeconds }
   private var children: [Int: [ChildProcess]] = [:]
 
   private static let group = 77
   private static let frr = "/usr/lib/frr"
   private static let virtualInterface = "vrrp4"
 
-  /// - Parameter advertSeconds: how often the active router says that it lives; it is missed after three times that and a bit.
-  init(topology: GatewayTopology, daemon: Daemon, advertSeconds: Double) throws {
+  init(topology: GatewayTopology, kind: Kind) throws {
     self.topology = topology
-    self.daemon = daemon
-    self.advertSeconds = advertSeconds
+    self.kind = kind
     switch daemon {
     case .keepalived: try requireTools(["keepalived": "keepalived"])
     case .vrrpd:
@@ -164,9 +173,21 @@ final class VrrpGateway: GatewayUnderTest {
 
   var silenceCertainAfterMilliseconds: Int { Int(advertSeconds * 4000) + 300 }
 
-  /// Nobody takes the address within three intervals and a bit of the last change.
+  var packetsPerSecond: Double { 500 }
+  var changesEntries: Bool { true }
+  func addressHolders(_ routers: [Int]) throws -> Int? { try routers.count(where: isActive) }
+
+  /// The first of these has the address and no other has, for longer than anybody would wait before he takes it.
   func waitUntilReady(_ routers: [Int]) throws {
-    for router in routers { for child in children[router] ?? [] { try child.checkAlive() } }
-    try pause(milliseconds: Int(advertSeconds * 5000) + 4000)
+    let patience = UInt64(advertSeconds * 1_500_000_000) + 1_000_000_000
+    var since = BootClock.nanoseconds
+    try wait(for: "router \(routers[0]) to have the address", seconds: advertSeconds * 10 + 20, everyMilliseconds: 100) {
+      for router in routers { for child in children[router] ?? [] { try child.checkAlive() } }
+      guard try routers.filter(isActive) == [routers[0]] else {
+        since = BootClock.nanoseconds
+        return false
+      }
+      return BootClock.nanoseconds - since > patience
+    }
   }
 }

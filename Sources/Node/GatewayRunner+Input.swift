@@ -54,7 +54,9 @@ extension GatewayRunner {
       questions.malformed += 1
       return
     }
-    handle(.conflict(captured.ethernet.source, section.addresses[0]))
+    let family: InternetFamily = if case .arp = captured.content { .ipv4 } else { .ipv6 }
+    guard let address = section.addresses.first(where: { $0.family == family }) else { return }
+    handle(.conflict(captured.ethernet.source, address))
   }
 
   // MARK: time

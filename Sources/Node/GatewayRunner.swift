@@ -157,6 +157,7 @@ final class GatewayRunner {
     case .dropHeld(let forwarder): surroundings.forget(Int(forwarder))
     case .setActive(let isActive): backend.tables.set(flag: skein_flag_answers, isActive)
     case .answer(let host, let forwarder): answer(host, forwarder)
+    case .correct(let host, let forwarder): correct(host, forwarder)
     case .place(let places): surroundings.place(places)
     case .report(let report): note(report)
     case .stopped: surroundings.stopped()
@@ -211,6 +212,13 @@ final class GatewayRunner {
       try backend.transmit(frame)
       questions.answered += 1
     } catch { questions.unsent += 1 }
+  }
+
+  private func correct(_ host: GatewayHost, _ forwarder: UInt8) {
+    guard let address = section.addresses.first(where: { $0.family == host.address.family }) else { return }
+    let announcement = AddressAnnouncement(
+      address: address, ethernet: .virtual(group: section.group, forwarder: forwarder), source: ethernetAddress, isRouter: true)
+    do { try backend.transmit(announcement.frame(to: host.address, at: host.ethernet)) } catch { questions.unsent += 1 }
   }
 
   /// A reverse ARP request, as hypervisors send it for a machine that has moved, tells the switches where an address is; hosts do not heed it.

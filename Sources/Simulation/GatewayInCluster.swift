@@ -74,7 +74,7 @@ extension World {
       feed(.place(Dictionary(places.map { (Int($0.key), Self.member(at: $0.value)) }, uniquingKeysWith: { $1 })), to: index)
     case .report(let report):
       if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(index + 1): \(report)") }
-    case .setActive, .answer, .stopped: break
+    case .setActive, .answer, .correct, .stopped: break
     case .setLease, .forward, .hold, .stop, .releaseHeld, .dropHeld:
       checker.report(.badAction, at: time, "gateway \(index + 1) does what is its cluster's: \(action)")
     }

@@ -155,7 +155,7 @@ struct GatewayWorld {
     case .report(let report):
       if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(index + 1): \(report)") }
     case .place: checker.report(.badAction, at: time, "gateway \(index + 1) speaks to a cluster that there is not")
-    case .answer, .stopped: break
+    case .answer, .correct, .stopped: break
     }
   }
 

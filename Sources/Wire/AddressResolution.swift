@@ -62,12 +62,13 @@ public struct AddressQuery: Hashable, Sendable {
     return EthernetHeader(destination: askerEthernet, source: source, tags: tags, type: .arp).frame(carrying: reply.encode())
   }
 
-  /// RFC 4861, 7.2.4: a probe, which has no address to answer to, is answered to all nodes.
+  /// RFC 4861, 7.2.4: a probe, which has no address to answer to, is answered to all nodes. These keep what they know: `ethernet` may be one
+  /// of several, and was chosen for the asker.
   private func neighbourAnswer(at ethernet: EthernetAddress, from source: EthernetAddress, isRouter: Bool) -> [UInt8] {
     let isProbe = asker == .unspecified
     let message = NeighbourMessage.advertisement(
       NeighbourAdvertisement(
-        target: asked, targetLinkLayer: ethernet, isRouter: isRouter, isSolicited: !isProbe, overrides: true))
+        target: asked, targetLinkLayer: ethernet, isRouter: isRouter, isSolicited: !isProbe, overrides: !isProbe))
     let destination = isProbe ? EthernetAddress(group: .allNodes) : askerEthernet
     return EthernetHeader(destination: destination, source: source, tags: tags, type: .ipv6)
       .frame(carrying: message.packet(from: asked, to: isProbe ? .allNodes : asker))
@@ -103,19 +104,28 @@ public struct AddressAnnouncement: Hashable, Sendable {
   public var frames: [[UInt8]] {
     switch address.family {
     case .ipv4: [arp(.request), arp(.reply)]
-    case .ipv6: [advertisement]
+    case .ipv6: [advertisement(to: .allNodes, at: EthernetAddress(group: .allNodes))]
     }
   }
 
-  private func arp(_ operation: ArpOperation) -> [UInt8] {
-    EthernetHeader(destination: .broadcast, source: source, tags: tags, type: .arp)
+  /// The same for one neighbour alone: a gratuitous ARP request (a reply is not heeded within a second of another, Linux' `locktime`), or
+  /// an unsolicited advertisement.
+  public func frame(to neighbour: InternetAddress, at destination: EthernetAddress) -> [UInt8] {
+    switch address.family {
+    case .ipv4: arp(.request, to: destination)
+    case .ipv6: advertisement(to: neighbour, at: destination)
+    }
+  }
+
+  private func arp(_ operation: ArpOperation, to destination: EthernetAddress = .broadcast) -> [UInt8] {
+    EthernetHeader(destination: destination, source: source, tags: tags, type: .arp)
       .frame(carrying: ArpMessage.announcement(of: address, at: ethernet, as: operation).encode())
   }
 
-  private var advertisement: [UInt8] {
+  private func advertisement(to neighbour: InternetAddress, at destination: EthernetAddress) -> [UInt8] {
     let message = NeighbourMessage.advertisement(
       NeighbourAdvertisement(target: address, targetLinkLayer: ethernet, isRouter: isRouter, isSolicited: false, overrides: true))
-    return EthernetHeader(destination: EthernetAddress(group: .allNodes), source: source, tags: tags, type: .ipv6)
-      .frame(carrying: message.packet(from: address, to: .allNodes))
+    return EthernetHeader(destination: destination, source: source, tags: tags, type: .ipv6)
+      .frame(carrying: message.packet(from: address, to: neighbour))
   }
 }

@@ -10,7 +10,7 @@ struct LabCommands: ParsableCommand {
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
       Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Flood.self, Intruders.self, Gateway.self, GatewayFailover.self,
-      GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
+      GatewayMatrix.self, GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
     ])
 }
 

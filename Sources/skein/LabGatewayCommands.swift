@@ -4,6 +4,7 @@ import Lab
 extension SteeringMethod: ExpressibleByArgument {}
 extension GatewayFailure: ExpressibleByArgument {}
 extension GatewayVictim: ExpressibleByArgument {}
+extension GatewayTimers: ExpressibleByArgument {}
 
 /// What the virtual gateway's labs take.
 struct LabGatewayArguments: ParsableArguments {
@@ -42,16 +43,35 @@ extension LabCommands {
     @Option(help: "kill, stop, link or return.") var how = GatewayFailure.kill
     @Option(help: "How often a router says that it lives, such as 200ms.", transform: DetectionOption.read) var hello = 200
     @Option(help: "How long a silent router keeps its part, such as 650ms.", transform: DetectionOption.read) var hold = 650
-    @Option(help: "cisco: hello 3 s and hold 10 s.") var timers: TimerProfile?
+    @Option(help: "Both at once: cisco (3 s and 10 s), skein (200 ms and 650 ms) or fast (20 ms and 65 ms).") var timers: GatewayTimers?
     @Option(help: "How many times.") var runs = 10
     @Option(help: "How many times keepalived and FRR's vrrpd are measured beside it; 0 for not at all.") var peerRuns = 0
-    enum TimerProfile: String, ExpressibleByArgument, CaseIterable { case cisco, skein }
 
     func run() throws {
-      var command = GatewayFailoverCommand(
-        victim: victim, failure: how, helloMilliseconds: hello, holdMilliseconds: hold, runs: runs, peerRuns: peerRuns, options: lab.options
-      )
-      command.usesCiscoTimers = timers == .cisco
+      try lab.perform(
+        GatewayFailoverCommand(
+          victim: victim, failure: how, helloMilliseconds: timers?.helloMilliseconds ?? hello,
+          holdMilliseconds: timers?.holdMilliseconds ?? hold, runs: runs, peerRuns: peerRuns, options: lab.options))
+    }
+  }
+
+  struct GatewayMatrix: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "gateway-matrix",
+      abstract: "Every way to fail, for a forwarder, the active gateway, and both, in one table; keepalived and FRR's vrrpd beside it.")
+    @OptionGroup var lab: LabGatewayArguments
+    @Option(help: "cisco (3 s and 10 s), skein (200 ms and 650 ms) or fast (20 ms and 65 ms); may be given again; all without it.")
+    var timers: [GatewayTimers] = []
+    @Option(help: "avf, avg or both (the active one and its standby together); may be given again.") var victim: [GatewayVictim] = []
+    @Option(help: "kill, stop or link; may be given again. Every run ends with the return.") var how: [GatewayFailure] = []
+    @Option(help: "How many times each.") var runs = 10
+    @Option(help: "How many times keepalived and FRR's vrrpd are measured beside it; 0 for not at all.") var peerRuns = 3
+
+    func run() throws {
+      var command = GatewayMatrixCommand(runs: runs, peerRuns: peerRuns, options: lab.options)
+      if !timers.isEmpty { command.timers = timers }
+      if !victim.isEmpty { command.victims = victim }
+      if !how.isEmpty { command.failures = how }
       try lab.perform(command)
     }
   }

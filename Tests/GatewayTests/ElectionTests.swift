@@ -40,6 +40,17 @@ struct ElectionTests {
     #expect(lan.counts() == [10, 10, 0, 0])
   }
 
+  @Test func aStandbyAndThenAnActiveGatewayThatDieAreSucceededAtOnce() {
+    var lan = Lan(4)
+    lan.pass(.seconds(5))
+    lan.kill(2)
+    lan.pass(.milliseconds(150))
+    lan.kill(3)
+    lan.pass(.milliseconds(655))
+    #expect(lan.active == [1])
+    #expect(lan.counts() == [10, 10, 0, 0])
+  }
+
   @Test func anActiveGatewayThatLeavesIsSucceededAtOnce() {
     var lan = Lan(3)
     lan.pass(.seconds(5))

@@ -104,6 +104,19 @@ struct ForwarderTests {
     #expect(lan.machines[1].router.snapshot(at: lan.now).forwarders.filter(\.isRetired).map(\.number) == [1, 2, 3, 4, 5])
   }
 
+  @Test func aHostThatIsAnsweredWithADeadGatewaysMacIsServedWithinTheHoldTime() {
+    var lan = Lan(3) { _, configuration in configuration.answerMethod = .roundRobin }
+    lan.pass(.seconds(5))
+    let lost = lan.machines[0].forwarding
+    lan.kill(0)
+    lan.pass(.milliseconds(300))
+    for host in 0..<30 { lan.feed(.hostAsked(Self.host(host), forwarder: nil), to: 2) }
+    let given = Set(lan.machines[2].answers)
+    #expect(given.isSuperset(of: lost))
+    lan.pass(.milliseconds(355))
+    #expect(given.allSatisfy { lan.holders(of: $0).count == 1 })
+  }
+
   private func answers(_ lan: Lan) -> [UInt8] {
     var lan = lan
     for host in 0..<20 { lan.feed(.hostAsked(Self.host(host), forwarder: nil), to: 1) }

@@ -15,6 +15,7 @@ struct Lan {
     var released: [UInt8] = []
     var reports: [GatewayRouter.Report] = []
     var answers: [UInt8] = []
+    var corrections: [(host: GatewayHost, forwarder: UInt8)] = []
     var placements: [[UInt8: InternetAddress]] = []
     var sent: [(packet: GlbpPacket, sources: [GatewayRouter.Source])] = []
     var sequence: UInt64 = 0
@@ -86,6 +87,7 @@ struct Lan {
     case .releaseHeld(let forwarder): machines[index].released.append(forwarder)
     case .setActive(let isActive): machines[index].isActive = isActive
     case .answer(_, let forwarder): machines[index].answers.append(forwarder)
+    case .correct(let host, let forwarder): machines[index].corrections.append((host, forwarder))
     case .place(let placement): machines[index].placements.append(placement)
     case .report(let report): machines[index].reports.append(report)
     case .stopped: machines[index].hasStopped = true

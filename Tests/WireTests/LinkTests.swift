@@ -172,10 +172,23 @@ private let shared = ethernet("02:53:4b:00:07:0a")
 @Suite struct AddressResolutionTests {
   @Test(arguments: [
     ("arp-request", "arp-reply-to-it"), ("neighbour-solicitation", "neighbour-advertisement"),
-    ("neighbour-probe", "neighbour-announcement"),
   ]) func questionIsAnswered(question: String, answer: String) throws {
     let query = try #require(try AddressQuery.find(in: Corpus.frame(question)[...]))
     #expect(query.answer(at: shared, from: member) == (try Corpus.frame(answer)))
+  }
+
+  @Test func anAnswerToAProbeReachesEverybodyAndOverridesNobodysEntry() throws {
+    let query = try #require(try AddressQuery.find(in: Corpus.frame("neighbour-probe")[...]))
+    let answer = try EthernetFrame(query.answer(at: shared, from: member)[...])
+    let announced = try EthernetFrame(Corpus.frame("neighbour-announcement")[...])
+    #expect(answer.destination == announced.destination && answer.source == announced.source)
+    guard case .advertisement(var advertisement) = try NeighbourMessage(in: IPv6Packet(answer.payload)) else {
+      Issue.record("no advertisement")
+      return
+    }
+    #expect(!advertisement.overrides)
+    advertisement.overrides = true
+    #expect(try NeighbourMessage(in: IPv6Packet(announced.payload)) == .advertisement(advertisement))
   }
 
   @Test func questionInAVlanIsAnsweredInTheVlan() throws {
@@ -198,5 +211,21 @@ private let shared = ethernet("02:53:4b:00:07:0a")
   @Test func ipv6AddressIsAnnouncedToAllNodes() throws {
     let announcement = AddressAnnouncement(address: address("2001:db8::10"), ethernet: shared, source: member)
     #expect(announcement.frames == [try Corpus.frame("neighbour-announcement")])
+  }
+
+  @Test func anAddressIsAnnouncedToOneNeighbourAlone() throws {
+    let neighbour = EthernetAddress(bits: 0x5254_0000_0099)
+    let four = AddressAnnouncement(address: address("192.0.2.10"), ethernet: shared, source: member)
+    let arp = try EthernetFrame(four.frame(to: address("192.0.2.99"), at: neighbour)[...])
+    #expect(arp.destination == neighbour && arp.source == member)
+    #expect(ArpMessage(try ArpPacket(arp.payload)) == .announcement(of: four.address, at: shared, as: .request))
+    let six = AddressAnnouncement(address: address("2001:db8::10"), ethernet: shared, source: member, isRouter: true)
+    let frame = try EthernetFrame(six.frame(to: address("2001:db8::99"), at: neighbour)[...])
+    let packet = try IPv6Packet(frame.payload)
+    #expect(frame.destination == neighbour && packet.destination == address("2001:db8::99"))
+    #expect(
+      try NeighbourMessage(in: packet)
+        == .advertisement(
+          NeighbourAdvertisement(target: six.address, targetLinkLayer: shared, isRouter: true, isSolicited: false, overrides: true)))
   }
 }

@@ -1,0 +1,132 @@
+import Foundation
+
+/// `skein lab gateway-matrix`: every way to fail, for every kind of router, at several timers, and VRRP beside it, in one table. Each run ends
+/// with the routers' return. The failures at one profile of timers share a group.
+public struct GatewayMatrixCommand: LabCommand {
+  public var timers: [GatewayTimers]
+  public var victims: [GatewayVictim]
+  public var failures: [GatewayFailure]
+  public var runs: Int
+  /// How many runs keepalived and FRR's vrrpd get at each of their intervals, for each way to fail; 0 leaves them out.
+  public var peerRuns: Int
+  public var options: LabOptions
+
+  public init(
+    timers: [GatewayTimers] = GatewayTimers.allCases, victims: [GatewayVictim] = GatewayVictim.allCases,
+    failures: [GatewayFailure] = [.kill, .stop, .link], runs: Int = 10, peerRuns: Int = 3, options: LabOptions
+  ) {
+    self.timers = timers
+    self.victims = victims
+    self.failures = failures
+    self.runs = runs
+    self.peerRuns = peerRuns
+    self.options = options
+  }
+
+  public func run() throws -> GatewayMatrixReport {
+    guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
+    try prepareForLab()
+    let begunAt = BootClock.nanoseconds
+    var report = GatewayMatrixReport(runs: runs)
+    for profile in timers {
+      let wanted = victims.flatMap { victim in failures.map { cell(victim, $0, profile) } }
+      if profile == .cisco { try measureSideBySide(wanted, &report) } else { try measure(wanted, &report) }
+    }
+    if peerRuns > 0 { for kind in VrrpGateway.Kind.all { try measurePeer(kind, &report) } }
+    report.conclude(since: begunAt)
+    return report
+  }
+
+  private func cell(_ victim: GatewayVictim, _ failure: GatewayFailure, _ timers: GatewayTimers) -> GatewayFailoverCommand {
+    GatewayFailoverCommand(
+      victim: victim, failure: failure, helloMilliseconds: timers.helloMilliseconds, holdMilliseconds: timers.holdMilliseconds, runs: runs,
+      peerRuns: peerRuns, options: options)
+  }
+
+  private func measure(_ wanted: [GatewayFailoverCommand], _ report: inout GatewayMatrixReport) throws {
+    let found = try Self.inTurn(wanted, on: { try $0.withGroup($1) }) { cell, group in
+      GatewayFailoverReport(command: cell, runs: try cell.measure(on: group), peers: [])
+    }
+    for (cell, outcome) in found {
+      switch outcome {
+      case .success(let measured): report.cells.append(measured)
+      case .failure(let error): report.broken.append(.init(cell, "\(error)"))
+      }
+    }
+  }
+
+  private func measurePeer(_ kind: VrrpGateway.Kind, _ report: inout GatewayMatrixReport) throws {
+    let wanted = failures.map { cell(.avg, $0, .skein) }
+    let found = try Self.inTurn(wanted, on: { try $0.withPeer(kind, $1) }) { cell, peer in try cell.measure(on: peer) }
+    for (cell, outcome) in found {
+      switch outcome {
+      case .success(let figures): report.peers.append(.init(how: cell.failure, figures: figures))
+      case .failure(let error):
+        report.brokenPeers.append(.init(name: "\(kind.words), \(cell.failure.rawValue)", reason: "\(error)"))
+      }
+    }
+  }
+
+  /// Measures one cell after the other on one group. Where a cell breaks it, the next gets a new one.
+  private static func inTurn<Gateway, Found>(
+    _ wanted: [GatewayFailoverCommand], on group: @escaping (GatewayFailoverCommand, (Gateway) throws -> Void) throws -> Void,
+    measure: @escaping (GatewayFailoverCommand, Gateway) throws -> Found
+  ) throws -> [(cell: GatewayFailoverCommand, outcome: Result<Found, any Error>)] {
+    var found: [(cell: GatewayFailoverCommand, outcome: Result<Found, any Error>)] = []
+    while found.count < wanted.count {
+      do {
+        try group(wanted[found.count]) { gateway in
+          while found.count < wanted.count { found.append((wanted[found.count], .success(try measure(wanted[found.count], gateway)))) }
+        }
+      } catch LabError.interrupted { throw LabError.interrupted } catch {
+        // What was measured counts, also if the lab could not be taken down as it should.
+        if found.count < wanted.count { found.append((wanted[found.count], .failure(error))) }
+      }
+    }
+    return found
+  }
+}
+
+/// At Cisco's timers a run is half a minute of waiting. So these cells run side by side, each in a lab and a process of its own: what is
+/// measured in tens of seconds is not changed by that.
+extension GatewayMatrixCommand {
+  private func measureSideBySide(_ wanted: [GatewayFailoverCommand], _ report: inout GatewayMatrixReport) throws {
+    let directory = "\(NSTemporaryDirectory())/skein-gateway-matrix-\(getpid())"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    options.console.say(
+      "\(runs) × each of \(wanted.count) failures at Cisco's timers, side by side: about \((runs * 35 + 60) / 60) minutes")
+    let launcher = Launcher(console: options.console)
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var children: [(cell: GatewayFailoverCommand, process: ChildProcess)] = []
+    defer { for child in children { child.process.end(politelyForMilliseconds: 20_000) } }
+    for cell in wanted {
+      let name = "\(cell.victim.rawValue)-\(cell.failure.rawValue)"
+      children.append((cell, try launcher.start(name, [program] + cell.words, in: nil, log: "\(directory)/\(name).json")))
+      // One builds its lab while the one before waits.
+      try pause(milliseconds: 3000)
+    }
+    let seconds = Double(runs) * 120 + 300
+    try wait(for: "the labs at Cisco's timers", seconds: seconds, everyMilliseconds: 500) {
+      children.allSatisfy { $0.process.endedWith != nil }
+    }
+    for (cell, process) in children {
+      let text = process.logTail(lines: 1)
+      if let found = try? JSONDecoder().decode(GatewayFailoverReport.self, from: Data(text.utf8)) {
+        report.cells.append(found)
+      } else {
+        report.broken.append(.init(cell, process.logTail()))
+      }
+    }
+  }
+}
+
+extension GatewayFailoverCommand {
+  /// How this is asked for on the command line.
+  fileprivate var words: [String] {
+    [
+      "lab", "gateway-failover", "--victim", victim.rawValue, "--how", failure.rawValue, "--hello", "\(helloMilliseconds)ms", "--hold",
+      "\(holdMilliseconds)ms", "--runs", "\(runs)", "--json",
+    ] + (options.packetPath.map { ["--packet-path", $0] } ?? [])
+  }
+}
