@@ -59,6 +59,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	try lab delivery --packet-path packet-socket; \
 	try lab packets; \
 	for operation in rejoin restart crash drain leave; do try lab $$operation; done; \
+	try lab balance --by count --by weight; \
 	try lab flood --datagrams $(FLOOD); \
 	try lab gateway --method moves; try lab gateway-cluster --runs $(RUNS); \
 	try lab gateway-foreign; try lab gateway-intruders; try lab gateway-export; \
@@ -69,7 +70,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  try lab matrix --detection 200ms --detection 20ms --runs $(RUNS) --peer-runs $(PEERS); \
 	  try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
 	  try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
-	  try lab packets --packet-path packet-socket; \
+	  try lab packets --packet-path packet-socket; try lab balance --by traffic; \
 	  for operation in upgrade personality; do try lab $$operation; done; \
 	  for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
 	  try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \

@@ -320,7 +320,8 @@ public struct ClusterMember: Sendable {
   private mutating func report(_ loads: [LoadReport.UnitLoad], _ packetsPerSecond: UInt32) {
     shared.packetsPerSecond = packetsPerSecond
     shared.unitLoads = Array(loads.prefix(ClusterLimits.loadEntryCount))
-    guard case .following(let following) = state, !loads.isEmpty else { return }
+    // That there is no traffic any more is news where it is balanced.
+    guard case .following(let following) = state, !loads.isEmpty || shared.configuration.balance == .measuredTraffic else { return }
     shared.send(.loadReport(LoadReport(term: following.term, loads: shared.unitLoads)), to: following.master)
   }
 

@@ -43,6 +43,7 @@ struct Master: Sendable {
 
   var balanceAt: Instant
   var isBalancing = true
+  var traffic = TrafficBalance()
   var nextUnitToMove = 0
 
   var challenges: Challenges

@@ -231,7 +231,7 @@ extension Master {
     if shared.now >= balanceAt {
       balanceAt = shared.now + shared.configuration.balanceInterval
       isBalancing = true
-      if shared.configuration.balance == .measuredTraffic { return balanceTraffic(&shared) }
+      if shared.configuration.balance == .measuredTraffic { planByTraffic(&shared) }
     }
     guard isBalancing, isReady, shared.hasLease, solitude == .accompanied else { return }
     for _ in 0..<64 where isBalancing && units.movingCount < Self.movesAtOnce {
@@ -260,7 +260,7 @@ extension Master {
 
   /// From the most to the least loaded, if the least loaded then still has not more than the other: K − 1 ≥ J + 1, by weight.
   private mutating func balanceOne(_ shared: inout Shared) -> Bool {
-    guard shared.configuration.balance == .unitCount || !hasTraffic(shared) else { return false }
+    guard !isBalancedByTraffic(shared) else { return followPlan(&shared) }
     let shares = takers(shared)
     guard let least = shares.min(by: { $0.isLess(than: $1) }),
       let most = shares.max(by: { Int($0.load) * Int($1.weight) < Int($1.load) * Int($0.weight) }),
@@ -278,43 +278,5 @@ extension Master {
       if units[unit] == .owned(member), mayMove(unit) { return unit }
     }
     return nil
-  }
-
-  // MARK: Balance by traffic
-
-  private func hasTraffic(_ shared: Shared) -> Bool {
-    shared.configuration.balance == .measuredTraffic && (peers.contains { !$0.unitLoads.isEmpty } || !shared.unitLoads.isEmpty)
-  }
-
-  private func traffic(of member: MemberIdentifier, _ shared: Shared) -> (total: Double, units: [LoadReport.UnitLoad]) {
-    guard let slot = slots[member] else { return (Double(shared.packetsPerSecond), shared.unitLoads) }
-    return (Double(peers[slot].packetsPerSecond), peers[slot].unitLoads)
-  }
-
-  /// Packets per second for each point of weight; moves the busiest units whose going helps, by the reports of the last interval.
-  private mutating func balanceTraffic(_ shared: inout Shared) {
-    guard isReady, shared.hasLease, solitude == .accompanied, hasTraffic(shared) else { return }
-    var totals = takers(shared).map { ($0, traffic(of: $0.member, shared).total) }
-    for _ in 0..<Self.movesAtOnce where totals.count > 1 && units.movingCount < Self.movesAtOnce {
-      totals.sort { $0.1 / Double($0.0.weight) < $1.1 / Double($1.0.weight) }
-      let (least, most) = (totals[0], totals[totals.count - 1])
-      guard let load = helpfulLoad(from: most, to: least, shared) else { return }
-      totals[0].1 += Double(load.packetsPerSecond)
-      totals[totals.count - 1].1 -= Double(load.packetsPerSecond)
-      shared.report(.unitsMoving(UnitSet(unit: Int(load.unit)), from: most.0.member, to: least.0.member, .balance))
-      release(Int(load.unit), of: most.0.member, to: least.0.member, &shared)
-    }
-  }
-
-  /// The busiest unit that leaves the least loaded member not above the other, of those that are not where they are placed: the traffic of
-  /// those counts, but stays.
-  private func helpfulLoad(from most: (Share, Double), to least: (Share, Double), _ shared: Shared) -> LoadReport.UnitLoad? {
-    traffic(of: most.0.member, shared).units.filter { load in
-      let packets = Double(load.packetsPerSecond)
-      let isOwned =
-        Int(load.unit) < UnitSet.unitCount && units[Int(load.unit)] == .owned(most.0.member)
-        && place(of: Int(load.unit), shared) == nil
-      return packets > 0 && isOwned && (most.1 - packets) / Double(most.0.weight) >= (least.1 + packets) / Double(least.0.weight)
-    }.max { $0.packetsPerSecond < $1.packetsPerSecond }
   }
 }

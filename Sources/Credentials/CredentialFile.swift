@@ -13,10 +13,11 @@ enum CredentialFile {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw unreadable(path, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .init(.unreadable, "\(path) is no file", remedy: "name a file") }
-    guard !isSecret || status.st_mode & 0o077 == 0 else {
+    let octets = try Self.octets(of: descriptor, path: path)
+    guard !isSecret || status.st_mode & 0o077 == 0 || !String(decoding: octets, as: UTF8.self).contains("PRIVATE KEY") else {
       throw .init(.unsafePermissions, "\(path) holds a private key and others may read it", remedy: "chmod 600 \(path)")
     }
-    return try octets(of: descriptor, path: path)
+    return octets
   }
 
   /// The file's text.

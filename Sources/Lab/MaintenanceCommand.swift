@@ -104,6 +104,7 @@ public struct MaintenanceCommand: LabCommand {
     let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
     var windows: [MaintenanceReport.Window] = []
+    var lapses = LeaseLapses()
     for step in steps {
       let bereft = try step.bereft()
       let what = step.what + (bereft == nil ? "" : " (master)")
@@ -112,8 +113,27 @@ public struct MaintenanceCommand: LabCommand {
       try step.action()
       try pause(milliseconds: 300)
       windows.append(.init(what: what, times: start..<BootClock.nanoseconds, bereft: bereft))
+      lapses.read(cluster)
     }
-    return MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
+    var report = MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
+    report.leasesLapsed = lapses.count
+    return report
+  }
+}
+
+/// How often any member's lease has run out, though daemons come and go and each counts from 0.
+struct LeaseLapses {
+  private(set) var count = 0
+  private var last: [Int: Int] = [:]
+
+  /// To be called before a daemon that may have counted ends. One that does not answer is passed over.
+  mutating func read(_ cluster: SkeinCluster) {
+    for member in cluster.members {
+      guard let lapses = try? cluster.leasesLapsed(member) else { continue }
+      let before = last[member] ?? 0
+      count += lapses >= before ? lapses - before : lapses
+      last[member] = lapses
+    }
   }
 }
 
@@ -190,6 +210,10 @@ public struct MaintenanceReport: LabReport, Equatable {
   public var flows: Int
   public var probes: Int
   public var steps: [Step]
+  /// How often a member's lease ran out: never, but where the machine stops a daemon for longer than its lease.
+  public var leasesLapsed = 0
+  /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
+  public var stallMilliseconds: Double
   public var succeeded: Bool
 
   init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window]) {
@@ -204,6 +228,7 @@ public struct MaintenanceReport: LabReport, Equatable {
     answeredTwice = ledger.answeredTwice
     flows = ledger.flows.count
     probes = ledger.probeCount
+    stallMilliseconds = Double(ledger.longestPause / 1000) / 1000
     steps = zip(windows, bereft).map { window, bereft in
       let silence = bereft.map { ledger.longestSilence(flow: $0, in: window.times).nanoseconds }.max()
       return Step(
@@ -222,5 +247,9 @@ public struct MaintenanceReport: LabReport, Equatable {
     }
     print(verdict(lost == 0, "lost: \(lost)"), to: &output)
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+    guard lost > 0 || leasesLapsed > 0 else { return }
+    print(
+      "        leases ran out \(leasesLapsed) times; this machine stopped the prober for up to \(stallMilliseconds.formatted(digits: 1)) ms",
+      to: &output)
   }
 }

@@ -48,6 +48,17 @@ extension ProbeLedger {
     flows.reduce(0) { $0 + $1.count { $0.answers > 1 && window.contains($0.sentAt) } }
   }
 
+  /// How many probes sent in this time each member answered first. Looks from the end: for a moment just past.
+  func answers(sentIn window: Range<UInt64>) -> [Int: Int] {
+    var answers: [Int: Int] = [:]
+    for probes in flows {
+      for probe in probes.reversed().prefix(while: { $0.sentAt >= window.lowerBound }) where probe.answers > 0 {
+        if probe.sentAt < window.upperBound { answers[probe.member, default: 0] += 1 }
+      }
+    }
+    return answers
+  }
+
   /// Who answered the flow's last answered probe that was sent before this time.
   func owner(ofFlow flow: Int, before time: UInt64 = .max) -> Int? {
     flows[flow].last { $0.answers > 0 && $0.sentAt < time }?.member

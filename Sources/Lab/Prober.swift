@@ -11,6 +11,8 @@ final class Prober: Sendable {
     var family = AddressFamily.four
     var site = ClientSite.near
     var flowsPerMember = 8
+    /// Other numbers of flows, for members of one's choice.
+    var flowsOfMember: [Int: Int] = [:]
     var candidateCount = 96
     var intervalMicroseconds = 2000
     /// A question's length. Longer than a frame, it travels in fragments.
@@ -101,7 +103,7 @@ private final class Asker {
     guard owners.contains(where: { $0 != nil }) else {
       throw LabError.observation("nobody answers probes to \(Plan.clusterAddress(settings.family))")
     }
-    sockets = chooseFlows(owners: owners, perMember: settings.flowsPerMember).map { sockets[$0] }
+    sockets = chooseFlows(owners: owners) { settings.flowsOfMember[$0] ?? settings.flowsPerMember }.map { sockets[$0] }
     run = UInt32.random(in: 1...UInt32.max)
     sequence = 0
   }
@@ -153,11 +155,11 @@ private final class Asker {
   }
 }
 
-/// Up to `perMember` flows of each member, in order, and those that nobody owned not at all.
-func chooseFlows(owners: [Int?], perMember: Int) -> [Int] {
+/// Up to as many flows of each member as are wanted, in order, and those that nobody owned not at all.
+func chooseFlows(owners: [Int?], wanted: (Int) -> Int) -> [Int] {
   var taken: [Int: Int] = [:]
   return owners.indices.filter { flow in
-    guard let owner = owners[flow], taken[owner, default: 0] < perMember else { return false }
+    guard let owner = owners[flow], taken[owner, default: 0] < wanted(owner) else { return false }
     taken[owner, default: 0] += 1
     return true
   }

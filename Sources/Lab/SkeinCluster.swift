@@ -152,6 +152,7 @@ struct MemberStatus: Codable, Equatable {
   struct Peer: Codable, Equatable {
     var member: Int
     var units: Int
+    var weight = 100
     var ethernetAddress: String?
   }
   struct Units: Codable, Equatable {
@@ -171,11 +172,11 @@ struct MemberStatus: Codable, Equatable {
     members.map(\.member).sorted() == expected.sorted() && units.assigned == Self.unitCount && units.acknowledged == Self.unitCount
   }
 
-  /// Whether nobody has two units more than another. Those without any on purpose are not counted.
+  /// Whether everybody has as many units as its weight says, but for two. Those without any on purpose are not counted.
   func isBalanced(without drained: Set<Int> = []) -> Bool {
-    let counts = members.filter { !drained.contains($0.member) }.map(\.units)
-    guard let least = counts.min(), let most = counts.max() else { return false }
-    return most - least <= 2
+    let takers = members.filter { !drained.contains($0.member) }
+    let sum = Double(takers.reduce(0) { $0 + $1.weight })
+    return !takers.isEmpty && takers.allSatisfy { abs(Double($0.units) - Double(Self.unitCount * $0.weight) / sum) < 2 }
   }
 }
 
@@ -190,7 +191,7 @@ extension SkeinCluster {
   }
 
   /// The view of the master whose cluster consists of these members; nil while there is no such master.
-  private func masterStatus(of expected: [Int]) throws -> MemberStatus? {
+  func masterStatus(of expected: [Int]) throws -> MemberStatus? {
     for member in expected { try daemon(member).checkAlive() }
     // Whoever was the master last most probably still is: one question as a rule.
     for member in expected.sorted(by: { left, _ in left == lastMaster }) {

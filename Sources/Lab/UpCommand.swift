@@ -27,29 +27,38 @@ public struct UpCommand: LabCommand {
   }
 
   private static func instructions(_ cluster: SkeinCluster) throws -> String {
-    let plan = cluster.topology.plan
-    let member = try cluster.victim(.member, owners: [])
-    let client = "ip netns exec \(plan.clientNamespace(.near).name)"
+    let (plan, master) = (cluster.topology.plan, try cluster.master())
+    let member = cluster.members.last { $0 != master } ?? master
     let skein = Launcher.quoted(cluster.program)
+    let (client, far) = (inside(plan.clientNamespace(.near)), inside(plan.clientNamespace(.far)))
+    let lines = [
+      ("ask once", "\(client) curl \(WebServer.url(.four))"),
+      ("ask often", "\(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c"),
+      ("ask from afar", "\(far) curl \(WebServer.url(.four))"),
+      ("who is who", "\(skein) status --api \(cluster.api(master))"),
+      ("whose is what", "\(skein) units --api \(cluster.api(member))"),
+      ("what happens", "\(skein) events --follow --api \(cluster.api(member))"),
+      ("hand over, take back", "\(skein) drain --api \(cluster.api(member)); \(skein) undrain --api \(cluster.api(member))"),
+      ("will it hurt", "\(inside(plan.namespace(ofMember: member))) \(skein) doctor --config \(cluster.file(member, "yaml"))"),
+      ("kill its daemon", "kill -9 \(try cluster.daemon(member).processIdentifier)"),
+      ("start it again", "\(inside(plan.namespace(ofMember: member))) \(skein) run --config \(cluster.file(member, "yaml"))"),
+      ("cut its wire", "ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down"),
+      ("mend it", "ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up"),
+      ("what they say", "tail -f \(plan.directory)/skein-m*.log"),
+    ]
     return """
 
-      It runs. In another terminal:
+      It runs. In another terminal, as root; where it says “its”, it is member \(member)'s:
 
-        ask once             \(client) curl \(WebServer.url(.four))
-        ask often            \(client) sh -c 'for i in $(seq 300); do curl -s \(WebServer.url(.four)); done' | sort | uniq -c
-        ask from afar        ip netns exec \(plan.clientNamespace(.far).name) curl \(WebServer.url(.four))
-        who is who           \(skein) status --api \(cluster.api(try cluster.master()))
-        whose is what        \(skein) units --api \(cluster.api(member))
-        what happens         \(skein) events --follow --api \(cluster.api(member))
-        kill member \(member)'s daemon     kill -9 \(try cluster.daemon(member).processIdentifier)
-        cut its wire         ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down
-        mend it              ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up
-        start it again       nsenter --net=/run/netns/\(plan.namespace(ofMember: member).name) \(skein) run --config \(plan.directory)/m\(member).yaml
-        what it says         tail -f \(plan.directory)/skein-m*.log
+      \(lines.map { "  \($0.padding(22))\($1)" }.joined(separator: "\n"))
 
+      Every other command takes --api too, or `export SKEIN_API=\(cluster.api(member))` once.
       Ctrl-C removes everything.
       """
   }
+
+  /// Not `ip netns exec`, which hides the file system that packet paths are pinned in.
+  private static func inside(_ namespace: Namespace) -> String { "nsenter --net=/run/netns/\(namespace.name)" }
 }
 
 /// How long `skein lab up` was up.

@@ -71,7 +71,8 @@ public final class DatagramSocket {
     }
     socket = try Descriptor(
       result: result,
-      "\(step.map { String(cString: $0) } ?? "open") the UDP socket \(configuration.localAddress.text) port \(configuration.port) on \(configuration.interface)"
+      "\(step.map { String(cString: $0) } ?? "open") the UDP socket \(configuration.localAddress.text) port \(configuration.port) on \(configuration.interface)",
+      advice: result == -EADDRINUSE ? "does another daemon run here? `systemctl status skein`" : nil
     )
     self.options = options
     self.configuration = configuration

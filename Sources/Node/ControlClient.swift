@@ -17,31 +17,38 @@ public struct ControlClient: Sendable {
   /// A client of the daemon whose API is at `path`.
   public init(path: String) { self.path = path }
 
-  /// GETs and decodes a report. A daemon that hangs accepts the connection and never answers: it has so much time.
+  /// GETs and decodes a report.
   public func get<Report: Decodable & Sendable>(
     _ uri: String, within patience: Duration = .seconds(5), _: Report.Type = Report.self
   ) async throws -> Report {
-    try await withThrowingTaskGroup(of: Report?.self) { group in
-      group.addTask { try decode(try await request(.GET, uri, body: nil)) }
+    try decode(try await request(.GET, uri, body: nil, within: patience))
+  }
+
+  /// POSTs and decodes the answer.
+  public func post<Report: Decodable>(
+    _ uri: String, body: (any Encodable)? = nil, within patience: Duration = .seconds(5), _: Report.Type = Report.self
+  ) async throws -> Report {
+    let bytes = try body.map { try JSONEncoder().encode($0) }
+    return try decode(try await request(.POST, uri, body: bytes, within: patience))
+  }
+
+  /// A daemon that hangs accepts the connection and never answers: it has so much time.
+  private func request(_ method: HTTPMethod, _ uri: String, body: Data?, within patience: Duration) async throws -> Data {
+    try await withThrowingTaskGroup(of: Data?.self) { group in
+      group.addTask { try await request(method, uri, body: body) }
       group.addTask {
         try await Task.sleep(for: patience)
         return nil
       }
       defer { group.cancelAll() }
-      guard let first = try await group.next(), let report = first else {
+      guard let first = try await group.next(), let answer = first else {
         throw ControlError(
           description:
             "the daemon at \(path) takes the question and does not answer: it hangs. `skein counters` reads its packet path without it"
         )
       }
-      return report
+      return answer
     }
-  }
-
-  /// POSTs and decodes the answer.
-  public func post<Report: Decodable>(_ uri: String, body: (any Encodable)? = nil, _: Report.Type = Report.self) async throws -> Report {
-    let bytes = try body.map { try JSONEncoder().encode($0) }
-    return try decode(try await request(.POST, uri, body: bytes))
   }
 
   private func decode<Report: Decodable>(_ data: Data) throws -> Report {
@@ -64,7 +71,8 @@ public struct ControlClient: Sendable {
     } catch {
       throw ControlError(
         description:
-          "no daemon answers at \(path): \(error)\n`systemctl status skein` and `journalctl -u skein` say why; --api names another socket.")
+          "no daemon answers at \(path): \(Self.reason(error))\n`systemctl status skein` and `journalctl -u skein` say why; --api names another socket."
+      )
     }
     var complete: Data?
     do {
@@ -76,6 +84,11 @@ public struct ControlClient: Sendable {
       guard complete != nil else { throw error }
     }
     return complete ?? Data()
+  }
+
+  /// The kernel's reason in its words.
+  private static func reason(_ error: any Error) -> String {
+    (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
   }
 
   private func exchange(

@@ -94,11 +94,7 @@ extension Daemon {
   }
 
   private func run(_ command: ShellCommand, _ index: Int) {
-    Task {
-      let result = await command.run()
-      let succeeded = if case .success(let outcome) = result { outcome.status == 0 } else { false }
-      gateway?.take(index, succeeded: succeeded)
-    }
+    Task { gateway?.take(index, succeeded: await command.succeeds()) }
   }
 }
 

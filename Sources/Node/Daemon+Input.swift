@@ -134,9 +134,10 @@ extension Daemon {
   private func minorRound(at now: Instant) {
     nextMinorRound = now + Self.minorRoundInterval
     held.expire(at: now)
-    load.measure(at: now) { backend.tables.traffic(of: $0).packets }
+    let own = backend.tables.ownUnits
+    load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)
-    handle(.load(load.busiest(of: backend.tables.ownUnits), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
+    handle(.load(load.busiest(of: own), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
     events.wake()
     if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
     do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }

@@ -53,7 +53,7 @@ extension Daemon {
   private func use(_ bundle: PersonalityBundle, from sender: MemberIdentifier) {
     let text: String
     do {
-      _ = try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
+      _ = try Configuration.read(Configuration.text(ofFile: file), file: file, personality: bundle.text)
       try personality.install(bundle)
       text = "personality \(bundle.version) fetched from member \(sender.rawValue)"
     } catch {
@@ -70,7 +70,7 @@ extension Daemon {
     let (new, cluster): (Configuration, ClusterSection)
     let revoked: Set<MemberIdentifier>
     do {
-      let text = try String(contentsOfFile: file, encoding: .utf8)
+      let text = try Configuration.text(ofFile: file)
       try personality.reread()
       new = try Configuration.read(text, file: file, personality: personality.bundle?.text)
       guard let section = new.cluster else {
@@ -87,8 +87,10 @@ extension Daemon {
     let fixed = cluster.settingsThatNeedRestart(comparedTo: old) + gatewaySettingsThatNeedRestart(new)
     guard fixed.isEmpty else {
       if personality.version > appliedPersonality { return restart(for: fixed) }
-      let text =
-        "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart of the daemon, which loses no packet either"
+      let how =
+        fixed.contains(where: ClusterSection.agreed.contains)
+        ? "of all members together, which is a short interruption, or by a personality" : "of the daemon, which loses no packet either"
+      let text = "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart \(how)"
       events.append(kind: "reload", text: text)
       return CommandReport(done: false, text: text)
     }
@@ -146,6 +148,9 @@ extension Daemon {
 }
 
 extension ClusterSection {
+  /// Settings fixed while the daemon runs in which members must agree: who has restarted is refused by those who have not.
+  static let agreed: Set = ["cluster.delivery", "cluster.detection", "cluster.partition", "cluster.hash", "the first of cluster.addresses"]
+
   /// The settings that differ and are fixed while the daemon runs.
   func settingsThatNeedRestart(comparedTo old: ClusterSection) -> [String] {
     let pairs: [(String, Bool)] = [

@@ -40,10 +40,13 @@ extension Daemon: Controllable {
         isSilent
         ? "silent" : member.isDraining ? "draining" : member.profile.identifier == snapshot.master ? "master" : "member"
       let isHere = member.profile.identifier == profile.identifier
+      // Only the master hears of the others' loads and losses.
+      let isKnown = isHere || snapshot.phase == .master
       return MemberReport(
         member: Int(member.profile.identifier.rawValue), address: "\(member.profile.address)",
         ethernetAddress: "\(member.profile.ethernetAddress)", state: state, weight: Int(member.profile.weight), units: member.unitCount,
-        packetsPerSecond: isHere ? Int(load.packetsPerSecond) : Int(member.packetsPerSecond), loss: member.lossAverage,
+        packetsPerSecond: isHere ? Int(load.packetsPerSecond) : isKnown ? Int(member.packetsPerSecond) : nil,
+        loss: isKnown ? member.lossAverage : nil,
         heardMillisecondsAgo: isHere ? nil : member.lastHeard.map { (now - $0).inMilliseconds })
     }
   }
@@ -54,6 +57,12 @@ extension Daemon: Controllable {
     if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
+    }
+    if snapshot.phase == .left { warnings.append(Self.hasLeft) }
+    let takesNone = snapshot.phase == .master && snapshot.units.allSatisfy { $0.owner == nil }
+    if takesNone { warnings.append("no work unit has an owner: `skein events` says why") }
+    if snapshot.members.count > 0, snapshot.members.allSatisfy(\.isDraining) {
+      warnings.append("every member is draining: the units stay where they are until one is undrained (`skein undrain`)")
     }
     if let claim = addressClaim, snapshot.phase != .member {
       let claimant = "\(claim.address) is answered for by \(claim.claimant) since before this machine wanted to serve it"
@@ -123,24 +132,40 @@ extension Daemon: Controllable {
   }
 
   public func drain(_ on: Bool) async -> CommandReport {
+    let before = member.snapshot(at: BootClock.now())
+    guard before.phase != .left else { return CommandReport(done: false, text: Self.hasLeft) }
     handle(.drain(on))
-    guard on else { return CommandReport(done: true, text: "this machine takes work again; the master gives it units at its next balance") }
+    guard on else {
+      return CommandReport(
+        done: true,
+        text: before.isDraining
+          ? "this machine takes work again; the master gives it units at its next balance" : "this machine was not drained: nothing to do")
+    }
+    let others = before.members.filter { $0.profile.identifier != profile.identifier && !$0.isDraining }
+    guard !others.isEmpty || before.ownUnits.isEmpty else {
+      return CommandReport(
+        done: false,
+        text:
+          "no other member takes work: the units stay here until one does. `skein members` shows who is in, `skein undrain` takes it back")
+    }
     let drained = await waits(seconds: 60) { $0.member.snapshot(at: BootClock.now()).isDrained }
     let left = member.snapshot(at: BootClock.now()).ownUnits.count
     return CommandReport(
       done: drained,
       text: drained
         ? "drained: this machine is a member without work"
-        : "\(left) units are still here after 60 s; is there another member to take them?")
+        : "\(left) units are still here after 60 s: `skein members` shows who could take them, `skein undrain` takes it back")
   }
 
+  private static let hasLeft = "this machine has left the cluster: `systemctl restart skein` brings it back"
+
   public func leave() async -> CommandReport {
-    let alone = member.snapshot(at: BootClock.now()).members.count <= 1
-    if member.snapshot(at: BootClock.now()).phase != .left {
-      await withCheckedContinuation { continuation in
-        leaving.append(continuation)
-        handle(.leave)
-      }
+    let before = member.snapshot(at: BootClock.now())
+    guard before.phase != .left else { return CommandReport(done: true, text: Self.hasLeft) }
+    let alone = before.members.count <= 1
+    await withCheckedContinuation { continuation in
+      leaving.append(continuation)
+      handle(.leave)
     }
     return CommandReport(
       done: true,
@@ -150,12 +175,15 @@ extension Daemon: Controllable {
 
   public func expel(_ number: Int) async -> CommandReport {
     let snapshot = member.snapshot(at: BootClock.now())
-    guard let raw = UInt16(exactly: number), snapshot.members.contains(where: { $0.profile.identifier.rawValue == raw }) else {
-      return CommandReport(done: false, text: "there is no member \(number)")
-    }
     guard snapshot.phase == .master else {
-      return CommandReport(
-        done: false, text: "only the master can expel; that is member \(snapshot.master.map { "\($0.rawValue)" } ?? "nobody")")
+      let master = snapshot.master.map { "run this on member \($0.rawValue)" } ?? "this machine knows of none; see `skein status`"
+      return CommandReport(done: false, text: "only the master can expel: \(master)")
+    }
+    guard let raw = UInt16(exactly: number), snapshot.members.contains(where: { $0.profile.identifier.rawValue == raw }) else {
+      return CommandReport(done: false, text: "there is no member \(number): `skein members` lists them")
+    }
+    guard raw != profile.identifier.rawValue else {
+      return CommandReport(done: false, text: "member \(number) is this machine: `skein leave` takes it out in good order")
     }
     handle(.expel(MemberIdentifier(rawValue: raw)))
     return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")

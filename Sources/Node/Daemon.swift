@@ -169,7 +169,7 @@ public actor Daemon {
   /// The configuration with what the personality sets in place of its own.
   private static func read(_ given: Configuration, _ file: String, _ personality: PersonalityExchange) throws -> Configuration {
     guard let bundle = personality.bundle else { return given }
-    return try Configuration.read(String(contentsOfFile: file, encoding: .utf8), file: file, personality: bundle.text)
+    return try Configuration.read(Configuration.text(ofFile: file), file: file, personality: bundle.text)
   }
 
   /// The gateway of this member, which the others know by the address that it has in the cluster.

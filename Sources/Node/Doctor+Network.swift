@@ -158,7 +158,8 @@ extension HeardOnTheWire {
   var members: Finding {
     let others = senders.keys.filter { $0 != section.member }.sorted()
     if !others.isEmpty {
-      return Finding("members", .ok, "Heard member \(others.map { "\($0.rawValue)" }.joined(separator: ", ")).")
+      return Finding(
+        "members", .ok, "Heard \(others.count == 1 ? "member" : "members") \(others.map { "\($0.rawValue)" }.joined(separator: ", ")).")
     }
     let advice =
       section.peers.isEmpty

@@ -114,14 +114,14 @@ public struct Doctor {
 
   private static func read(_ file: String) -> (Configuration?, Finding) {
     do {
-      let configuration = try Configuration.read(try String(contentsOfFile: file, encoding: .utf8), file: file)
+      let configuration = try Configuration.read(try Configuration.text(ofFile: file), file: file)
       return (configuration, Finding("configuration", .ok, "\(file) is good."))
     } catch let problems as ConfigurationProblems {
       let count = problems.problems.count
       let found = "\(file) has \(count) \(count == 1 ? "mistake" : "mistakes"): \(problems.problems.first?.description ?? "")"
       return (nil, Finding("configuration", .problem, found.sentence, advice: "`skein check --config \(file)` explains every one."))
     } catch {
-      let found = "\(file) cannot be read: \(error.localizedDescription)"
+      let found = "\(error)"
       return (nil, Finding("configuration", .problem, found.sentence, advice: "Name another with --config."))
     }
   }

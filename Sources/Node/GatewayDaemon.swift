@@ -133,11 +133,7 @@ actor GatewayDaemon {
   }
 
   private func run(_ command: ShellCommand, _ index: Int) {
-    Task {
-      let result = await command.run()
-      let succeeded = if case .success(let outcome) = result { outcome.status == 0 } else { false }
-      gateway.take(index, succeeded: succeeded)
-    }
+    Task { gateway.take(index, succeeded: await command.succeeds()) }
   }
 
   private func readLinks() {
@@ -189,7 +185,7 @@ actor GatewayDaemon {
   /// Reads the configuration again. The weight can change while the daemon runs; the rest is named.
   func reloadNow() -> CommandReport {
     do {
-      let new = try Configuration.read(try String(contentsOfFile: file, encoding: .utf8), file: file)
+      let new = try Configuration.read(try Configuration.text(ofFile: file), file: file)
       guard let changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
       let fixed = GatewaySection.settingsThatNeedRestart(changed, comparedTo: section)
       guard fixed.isEmpty else {

@@ -1,3 +1,4 @@
+import Foundation
 import Linux
 import Wire
 
@@ -108,6 +109,15 @@ struct Machine {
 extension InternetAddress {
   /// 169.254.0.0/16 or fe80::/10.
   var isLinkLocal: Bool { ipv4.map { $0 >> 16 == 0xa9fe } ?? (high >> 54 == 0xfe80 >> 6) }
+}
+
+extension Configuration {
+  /// A configuration file's text.
+  /// - Throws: `StartError` with the reason why it cannot be read.
+  public static func text(ofFile file: String) throws -> String {
+    guard access(file, R_OK) == 0 else { throw StartError("cannot read \(file): \(String(cString: strerror(errno)))") }
+    do { return try String(contentsOfFile: file, encoding: .utf8) } catch { throw StartError("cannot read \(file): it is no text file") }
+  }
 }
 
 /// Why the daemon cannot start, for people.

@@ -70,8 +70,10 @@ public struct MemberReport: Codable, Sendable {
   public var state: String
   public var weight: Int
   public var units: Int
-  public var packetsPerSecond: Int
-  public var loss: Double
+  /// nil on a member, of the others: only the master hears of it.
+  public var packetsPerSecond: Int?
+  /// P; nil as `packetsPerSecond` is.
+  public var loss: Double?
   /// When it was last heard; nil if this machine does not listen for it (it is neither the master nor is this machine).
   public var heardMillisecondsAgo: Double?
 }

@@ -12,6 +12,11 @@ struct ShellCommand: Sendable {
     var output: String
   }
 
+  /// Whether it ran and exited with 0.
+  func succeeds() async -> Bool {
+    if case .success(let outcome) = await run() { outcome.status == 0 } else { false }
+  }
+
   func run(environment: [String: String] = [:]) async -> Result<Outcome, any Error> {
     let process = Process()
     let pipe = Pipe()

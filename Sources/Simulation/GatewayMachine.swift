@@ -2,20 +2,20 @@ import Gateway
 import Wire
 
 /// One simulated gateway: a process that may stop or die, and a packet path that outlives it.
-struct GatewayMachine {
+struct GatewayMachine: SimulatedMachine {
   var router: GatewayRouter
   let address: InternetAddress
   var clock: Machine.Clock
   var process = Machine.Process.running
-  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
   var timerAt = UInt64.max
   var timerNumber: UInt32 = 0
-  /// Deliveries that a stopped process finds when it goes on.
   var backlog: [UInt32] = []
   var incarnation: UInt64
   var sequence: UInt64 = 0
   var path = Path()
   var isActive = false
+
+  var nextDeadline: Instant? { router.nextDeadline }
 
   /// What the kernel holds: it goes by the lease, not by the process.
   struct Path {

@@ -3,7 +3,7 @@ import Wire
 
 /// A LAN of gateways in memory. The routers run unchanged; the node, the kernel and the wire are here: datagrams are lost, late, doubled and
 /// out of order, a packet path obeys the last word and the lease that it was given, by its machine's clock, whether or not the process runs.
-struct GatewayWorld {
+struct GatewayWorld: SimulatedWorld {
   let options: GatewayOptions
   var time: UInt64 = 0
   var queue = EventQueue()
@@ -25,6 +25,7 @@ struct GatewayWorld {
   let doesTrace: Bool
 
   static let group: UInt16 = 7
+  var delay: ClosedRange<Interval> { options.delay }
   static let virtualAddress = InternetAddress(ipv4: 0x0a00_00fe)
 
   init(_ options: GatewayOptions, trace: Bool) {
@@ -82,15 +83,11 @@ struct GatewayWorld {
 
   /// The process ends; everything it knew is gone. Its packet path goes on.
   mutating func kill(_ index: Int) {
-    for datagram in machines[index].backlog { datagrams.release(datagram) }
-    machines[index].backlog = []
-    machines[index].process = .dead
+    die(index)
     machines[index].incarnation += 1
     machines[index].sequence = 0
     machines[index].router = GatewayRouter(configuration: configuration(index, incarnation: machines[index].incarnation))
     machines[index].isActive = false
-    machines[index].timerAt = .max
-    machines[index].timerNumber &+= 1
   }
 
   /// The machine loses power: its packet path is gone, too.
@@ -103,9 +100,7 @@ struct GatewayWorld {
   mutating func resume(_ index: Int) {
     machines[index].process = .running
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
-    let backlog = machines[index].backlog
-    machines[index].backlog = []
-    for datagram in backlog { deliver(datagram, to: index) }
+    readBacklog(index)
   }
 
   // MARK: Feeding routers
@@ -117,23 +112,7 @@ struct GatewayWorld {
     setTimer(index)
   }
 
-  private mutating func setTimer(_ index: Int) {
-    guard let deadline = machines[index].router.nextDeadline else { return }
-    let clock = machines[index].clock
-    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds {
-      return
-    }
-    let at = max(time + 1, clock.world(deadline.nanoseconds))
-    machines[index].timerAt = at
-    machines[index].timerNumber &+= 1
-    queue.add(.timer, at: at, machine: index, value: machines[index].timerNumber)
-  }
-
-  private mutating func lookAtTimer(_ index: Int) {
-    machines[index].timerAt = .max
-    guard machines[index].process == .running, let deadline = machines[index].router.nextDeadline else { return }
-    if deadline.nanoseconds <= machines[index].clock.local(time) { feed(.timer, to: index) } else { setTimer(index) }
-  }
+  mutating func goOff(_ index: Int) { feed(.timer, to: index) }
 
   // MARK: What routers want done
 
@@ -189,12 +168,6 @@ struct GatewayWorld {
     if random.chance(options.duplication) { schedule(slot, to: to) }
   }
 
-  mutating func schedule(_ slot: UInt32, to: Int) {
-    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
-    datagrams.retain(slot)
-    queue.add(.delivery, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: slot)
-  }
-
   mutating func deliver(_ slot: UInt32, to index: Int) {
     switch machines[index].process {
     case .dead: datagrams.release(slot)
@@ -236,24 +209,11 @@ struct GatewayWorld {
     queue.add(.packet, at: 1_000_000_000)
   }
 
-  mutating func advance(until end: UInt64) {
-    while let entry = queue.removeFirst() {
-      guard entry.time <= end else {
-        queue.add(entry.kind, at: entry.time, machine: Int(entry.machine), value: entry.value)
-        time = end
-        return
-      }
-      time = entry.time
-      statistics.events += 1
-      happen(entry)
-    }
-  }
-
-  private mutating func happen(_ entry: EventQueue.Entry) {
+  mutating func happen(_ entry: EventQueue.Entry) {
     let index = Int(entry.machine)
     switch entry.kind {
     case .delivery: deliver(entry.value, to: index)
-    case .timer: if entry.value == machines[index].timerNumber { lookAtTimer(index) }
+    case .timer: lookAtTimer(index, entry.value)
     case .packet: measure()
     case .switching: switchOver(entry.value, index)
     case .fault: strike(entry.value, index)

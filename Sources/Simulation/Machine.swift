@@ -2,16 +2,14 @@ import Cluster
 import Wire
 
 /// One simulated machine: a process that may stop or die, and a packet path that outlives it.
-struct Machine {
+struct Machine: SimulatedMachine {
   var member: ClusterMember
   var profile: MemberProfile
   var path = Path()
   var clock: Clock
   var process = Process.running
-  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
   var timerAt = UInt64.max
   var timerNumber: UInt32 = 0
-  /// Deliveries that a stopped process finds when it goes on.
   var backlog: [UInt32] = []
   var keys = Keys()
   var outgoingSequence: UInt64 = 0
@@ -23,6 +21,8 @@ struct Machine {
   /// Its part in a virtual gateway, if there is one, and which run of the process it is.
   var gateway: SeatedGateway?
   var gatewayRun: UInt32 = 0
+
+  var nextDeadline: Instant? { member.nextDeadline }
 
   enum Process { case running, stopped, dead }
 

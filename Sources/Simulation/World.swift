@@ -6,7 +6,7 @@ import Wire
 /// The members run unchanged. Everything that the node, the kernel and the wire do for them is here: datagrams are lost, late, doubled and
 /// out of order; a packet path obeys the last unit table and lease that it was given, by its own machine's clock, whether or not the
 /// process still runs; clients send packets and see who answers. The checker looks at the packet paths only.
-struct World {
+struct World: SimulatedWorld {
   let options: SimulationOptions
   var time: UInt64 = 0
   var queue = EventQueue()
@@ -33,6 +33,7 @@ struct World {
   let doesTrace: Bool
 
   static let clientCount = 4
+  var delay: ClosedRange<Interval> { options.delay }
 
   init(_ options: SimulationOptions, trace: Bool = false) {
     self.options = options
@@ -83,9 +84,7 @@ struct World {
 
   /// The process ends; everything it knew is gone.
   mutating func kill(_ index: Int) {
-    for datagram in machines[index].backlog { datagrams.release(datagram) }
-    machines[index].backlog = []
-    machines[index].process = .dead
+    die(index)
     machines[index].profile.incarnation = random.next()
     machines[index].member = ClusterMember(configuration: configuration(machines[index].profile))
     machines[index].gateway = makeGateway(machines[index].profile)
@@ -94,8 +93,6 @@ struct World {
     machines[index].outgoingSequence = 0
     machines[index].awaited = [:]
     machines[index].isMasterPhase = false
-    machines[index].timerAt = .max
-    machines[index].timerNumber &+= 1
   }
 
   /// The machine loses power: its packet path is gone, too.
@@ -111,9 +108,7 @@ struct World {
   mutating func resume(_ index: Int) {
     machines[index].process = .running
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
-    let backlog = machines[index].backlog
-    machines[index].backlog = []
-    for datagram in backlog { deliver(datagram, to: index) }
+    readBacklog(index)
     wakeGateway(index)
   }
 
@@ -127,24 +122,7 @@ struct World {
     if options.hasGateway, actions.contains(where: \.changesMembership) { tellGateway(index) }
   }
 
-  private mutating func setTimer(_ index: Int) {
-    guard let deadline = machines[index].member.nextDeadline else { return }
-    let clock = machines[index].clock
-    // An earlier look that is set already will look again.
-    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds {
-      return
-    }
-    let at = max(time + 1, clock.world(deadline.nanoseconds))
-    machines[index].timerAt = at
-    machines[index].timerNumber &+= 1
-    queue.add(.timer, at: at, machine: index, value: machines[index].timerNumber)
-  }
-
-  private mutating func lookAtTimer(_ index: Int) {
-    machines[index].timerAt = .max
-    guard machines[index].process == .running, let deadline = machines[index].member.nextDeadline else { return }
-    if deadline.nanoseconds <= machines[index].clock.local(time) { feed(.timer, to: index) } else { setTimer(index) }
-  }
+  mutating func goOff(_ index: Int) { feed(.timer, to: index) }
 
   // MARK: What members want done
 
@@ -290,13 +268,7 @@ struct World {
     if random.chance(options.duplication) { schedule(slot, to: to) }
   }
 
-  mutating func schedule(_ slot: UInt32, to: Int) {
-    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
-    datagrams.retain(slot)
-    queue.add(.delivery, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: slot)
-  }
-
-  private mutating func deliver(_ slot: UInt32, to index: Int) {
+  mutating func deliver(_ slot: UInt32, to index: Int) {
     switch machines[index].process {
     case .dead: datagrams.release(slot)
     case .stopped: if machines[index].backlog.count < 256 { machines[index].backlog.append(slot) } else { datagrams.release(slot) }
@@ -384,24 +356,11 @@ struct World {
     queue.add(.packet, at: 1_000_000)
   }
 
-  mutating func advance(until end: UInt64) {
-    while let entry = queue.removeFirst() {
-      guard entry.time <= end else {
-        queue.add(entry.kind, at: entry.time, machine: Int(entry.machine), value: entry.value)
-        time = end
-        return
-      }
-      time = entry.time
-      statistics.events += 1
-      happen(entry)
-    }
-  }
-
-  private mutating func happen(_ entry: EventQueue.Entry) {
+  mutating func happen(_ entry: EventQueue.Entry) {
     let index = Int(entry.machine)
     switch entry.kind {
     case .delivery: deliver(entry.value, to: index)
-    case .timer: if entry.value == machines[index].timerNumber { lookAtTimer(index) }
+    case .timer: lookAtTimer(index, entry.value)
     case .packet: sendPacket()
     case .stateComplete: completeState(entry.value, index)
     case .stateHandedOver: handOver(entry.value, index)
@@ -434,9 +393,7 @@ struct World {
   /// ARP is lost, late and cut off like everything else.
   private mutating func resolve(_ kind: EventQueue.Kind, from: Int, to: Int) {
     guard network.passes(from: from, to: to), !random.chance(loss) else { return }
-    let span = options.delay.upperBound.nanoseconds - options.delay.lowerBound.nanoseconds
-    queue.add(
-      kind, at: time + options.delay.lowerBound.nanoseconds + random.below(span + 1), machine: to, value: UInt32(truncatingIfNeeded: from))
+    queue.add(kind, at: time + drawDelay(), machine: to, value: UInt32(truncatingIfNeeded: from))
   }
 
   private mutating func hearOwner(_ owner: Int, at index: Int) {

@@ -2,9 +2,10 @@ import ArgumentParser
 import Foundation
 import Node
 
-/// POSTs one order and prints what came of it.
-private func order(_ path: String, _ daemon: DaemonOptions, _ output: OutputOptions) async throws {
-  let report: CommandReport = try await daemon.client.post(path)
+/// POSTs one order and prints what came of it. The daemon itself gives up waiting for units to go after a minute.
+private func order(_ path: String, _ daemon: DaemonOptions, _ output: OutputOptions, within patience: Duration = .seconds(10)) async throws
+{
+  let report: CommandReport = try await daemon.client.post(path, within: patience)
   if output.json { try printJSON(report) } else { print(report.text) }
   if !report.done { throw ExitCode.failure }
 }
@@ -16,7 +17,7 @@ struct DrainCommand: AsyncParsableCommand {
     abstract: "Hands this machine's work units and virtual MAC addresses to the others; it stays in without work.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
-  func run() async throws { try await order("/v1/drain", daemon, output) }
+  func run() async throws { try await order("/v1/drain", daemon, output, within: .seconds(70)) }
 }
 
 /// The opposite of drain.
@@ -34,7 +35,7 @@ struct LeaveCommand: AsyncParsableCommand {
     commandName: "leave", abstract: "Hands over this machine's work units and virtual MAC addresses, says farewell and stops taking part.")
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
-  func run() async throws { try await order("/v1/leave", daemon, output) }
+  func run() async throws { try await order("/v1/leave", daemon, output, within: .seconds(70)) }
 }
 
 /// Puts a member out, and renews the group key.

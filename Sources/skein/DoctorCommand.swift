@@ -24,6 +24,11 @@ struct DoctorCommand: ParsableCommand {
       config.map { Doctor(file: $0, interface: interface, triesXDP: tryXdp) } ?? Doctor(interface: interface, triesXDP: tryXdp)
     let report = doctor.examine()
     if output.json { try printJSON(report) } else { print(Self.screen(report)) }
+    if !output.json, config == nil {
+      print(
+        "  " + Paint.dim("Only this machine was looked at; --config FILE adds its interface, its network, its certificate and the members.")
+      )
+    }
     if !report.ok { throw ExitCode.failure }
   }
 

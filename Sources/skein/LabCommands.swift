@@ -9,8 +9,8 @@ struct LabCommands: ParsableCommand {
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
-      Crash.self, Upgrade.self, Drain.self, Leave.self, Personality.self, Flood.self, Intruders.self, Gateway.self, GatewayFailover.self,
-      GatewayMatrix.self, GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
+      Crash.self, Upgrade.self, Drain.self, Leave.self, Balance.self, Personality.self, Flood.self, Intruders.self, Gateway.self,
+      GatewayFailover.self, GatewayMatrix.self, GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
     ])
 }
 
@@ -18,6 +18,7 @@ extension AddressFamily: ExpressibleByArgument {}
 extension DeliveryMode: ExpressibleByArgument {}
 extension Failure: ExpressibleByArgument {}
 extension Victim: ExpressibleByArgument {}
+extension BalanceRule: ExpressibleByArgument {}
 
 /// What all lab commands take.
 struct LabArguments: ParsableArguments {
@@ -162,6 +163,17 @@ extension LabCommands {
     static let configuration = CommandConfiguration(abstract: "A member leaves and comes back. Is a packet lost?")
     @OptionGroup var maintenance: MaintenanceArguments
     func run() throws { try maintenance.perform(.leave) }
+  }
+
+  struct Balance: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "A machine joins, a weight changes, some clients send far more than others. Does each get its part, and is a packet lost?")
+    @OptionGroup var lab: LabArguments
+    @Option(help: "count, weight or traffic; may be given again. All when not said.") var by: [BalanceRule] = []
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    func run() throws {
+      try lab.perform(BalanceCommand(rules: by.isEmpty ? BalanceRule.allCases : by, mode: mode, options: lab.options))
+    }
   }
 
   struct Personality: ParsableCommand {

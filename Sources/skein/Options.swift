@@ -55,6 +55,14 @@ func table(_ rows: [[String]]) -> String {
   }.joined(separator: "\n")
 }
 
+/// A command cannot do what it was told; printed as it is, with exit status 1.
+struct CommandError: Error, CustomStringConvertible {
+  var description: String
+}
+
+/// 1,024.
+func grouped(_ number: Int) -> String { number < 1000 ? "\(number)" : "\(number / 1000),\(String(format: "%03d", number % 1000))" }
+
 /// 12 ms, 3.4 s, 5 min, 2 h, 9 d.
 func duration(seconds: Double) -> String {
   switch seconds {

@@ -18,11 +18,7 @@ struct ConfigurationOptions: ParsableArguments {
   }
 
   func text() throws -> String {
-    do {
-      return try String(contentsOfFile: config, encoding: .utf8)
-    } catch {
-      throw ValidationError("cannot read \(config): \(error.localizedDescription) Name another with --config.")
-    }
+    do { return try Configuration.text(ofFile: config) } catch { throw CommandError(description: "\(error); --config names another") }
   }
 }
 

@@ -28,7 +28,8 @@ struct StatusScreen {
   let status: StatusReport
 
   var text: String {
-    ([headline, ""] + facts + ["", MembersCommand.table(of: status)] + events + warnings).joined(separator: "\n")
+    let members = status.members.isEmpty ? [] : ["", MembersCommand.table(of: status)]
+    return ([headline, ""] + facts + members + events + warnings).joined(separator: "\n")
   }
 
   private var headline: String {
@@ -47,19 +48,30 @@ struct StatusScreen {
   private var facts: [String] {
     let units = status.units
     let all =
-      units.acknowledged == 1024 ? Paint.green("all 1,024 owned") : Paint.yellow("\(1024 - units.acknowledged) of 1,024 without an owner")
+      status.members.isEmpty
+      ? Paint.yellow("not known: this machine is not in a cluster")
+      : units.acknowledged == 1024
+        ? Paint.green("all 1,024 owned") : Paint.yellow("\(grouped(1024 - units.acknowledged)) of 1,024 without an owner")
     let lease =
       status.leaseMilliseconds > 0
       ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds)
       : Paint.red("run out: processing nothing")
     return [
       "  addresses  \(status.addresses.isEmpty ? "the virtual gateway's" : status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
-      "  units      \(all), \(units.mine) here"
+      "  units      \(all), \(grouped(units.mine)) here"
         + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
       "  lease      \(lease)",
-      "  keepalive  every \(String(format: "%.1f", status.keepalive.intervalMilliseconds)) ms, \(status.keepalive.toleratedLosses) in a row may be lost, loss \(String(format: "%.2f %%", status.keepalive.loss * 100))",
+      "  keepalive  \(keepalive)",
       "  daemon     up \(duration(seconds: status.uptimeSeconds)), \(status.residentBytes >> 20) MiB, personality \(status.personalityVersion), partition: \(status.partition)",
     ]
+  }
+
+  private var keepalive: String {
+    let keepalive = status.keepalive
+    guard keepalive.intervalMilliseconds > 0 else { return "none" }
+    return String(
+      format: "every %.1f ms, %d in a row may be lost, loss %.2f %%", keepalive.intervalMilliseconds, keepalive.toleratedLosses,
+      keepalive.loss * 100)
   }
 
   private var events: [String] {
@@ -82,6 +94,7 @@ struct MembersCommand: AsyncParsableCommand {
   func run() async throws {
     let status: StatusReport = try await daemon.client.get("/v1/status")
     if output.json { return try printJSON(["members": status.members]) }
+    guard !status.members.isEmpty else { return print("  This machine is \(status.state), not in a cluster: `skein status` says more.") }
     print(Self.table(of: status))
   }
 
@@ -90,7 +103,7 @@ struct MembersCommand: AsyncParsableCommand {
       [
         "\(member.member)\(member.member == status.member ? " ←" : "")", member.address, member.state, "\(member.units)",
         "\(member.weight)",
-        "\(member.packetsPerSecond)/s", String(format: "%.2f %%", member.loss * 100),
+        member.packetsPerSecond.map { "\($0)/s" } ?? "–", member.loss.map { String(format: "%.2f %%", $0 * 100) } ?? "–",
         member.heardMillisecondsAgo.map { String(format: "%.0f ms ago", $0) } ?? "–",
       ]
     }

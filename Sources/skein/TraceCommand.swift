@@ -24,12 +24,12 @@ struct TraceCommand: AsyncParsableCommand {
       frame: frame, source: source, destination: destination, ipProtocol: `protocol`, sourcePort: sourcePort,
       destinationPort: destinationPort)
     let report: TraceReport = try await daemon.client.post("/v1/trace", body: request)
-    if let problem = report.problem { throw ValidationError(problem) }
+    if let problem = report.problem { throw CommandError(description: problem) }
     if output.json { return try printJSON(report) }
-    print("  packet   \(report.packet)")
-    if let forwarder = report.forwarder { print("  forwarder \(forwarder)") }
-    print("  unit     \(report.unit.map { "\($0)" } ?? "none")")
-    print("  owner    \(report.owner.map { "member \($0)" } ?? "nobody")")
-    print("  verdict  \(Paint.bold(report.verdict)) (\(report.reason)): \(report.why)")
+    print("  packet     \(report.packet)")
+    if let forwarder = report.forwarder { print("  forwarder  \(forwarder)") }
+    print("  unit       \(report.unit.map { "\($0)" } ?? "none")")
+    print("  owner      \(report.owner.map { "member \($0)" } ?? "nobody")")
+    print("  verdict    \(Paint.bold(report.verdict)) (\(report.reason)): \(report.why)")
   }
 }

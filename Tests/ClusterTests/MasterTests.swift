@@ -167,16 +167,52 @@ struct MasterTests {
     var lan = Lan(2) { $0.balance = .measuredTraffic }
     lan.form()
     let busy = lan.records[0].mine.prefix(4).map { $0 }
-    for _ in 0..<6 {
+    report(&lan, busy, rounds: 6) { _ in 100 }
+    #expect(busy.count { lan.records[1].mine.contains($0) } == 2)
+    let moved = lan.members[0].counters.unitsMoved
+    report(&lan, busy, rounds: 30) { _ in 100 }
+    #expect(lan.members[0].counters.unitsMoved == moved)
+  }
+
+  @Test func trafficThatIsStillRisingMovesNothing() {
+    var lan = Lan(2) { $0.balance = .measuredTraffic }
+    lan.form()
+    let busy = lan.records[0].mine.prefix(4).map { $0 }
+    let moved = lan.members[0].counters.unitsMoved
+    report(&lan, busy, rounds: 6) { 100 << $0 }
+    #expect(lan.members[0].counters.unitsMoved == moved)
+  }
+
+  @Test func trafficThatIsNearlyEvenIsLeftAlone() {
+    var lan = Lan(2) { $0.balance = .measuredTraffic }
+    lan.form()
+    let busy = lan.records[0].mine.prefix(52).map { $0 } + lan.records[1].mine.prefix(48)
+    let moved = lan.members[0].counters.unitsMoved
+    report(&lan, busy, rounds: 10) { _ in 100 }
+    #expect(lan.members[0].counters.unitsMoved == moved)
+  }
+
+  @Test func whatWasMovedIsMeasuredBeforeMoreMoves() {
+    var lan = Lan(2) { $0.balance = .measuredTraffic }
+    lan.form()
+    let busy = lan.records[0].mine.prefix(40).map { $0 }
+    report(&lan, busy, rounds: 1) { _ in 100 }
+    // From here on nobody looks again: the reports stay as they were.
+    lan.run(for: .seconds(3))
+    #expect(busy.count { lan.records[1].mine.contains($0) } == 20)
+  }
+
+  /// Both members look every two seconds; `rate` is each busy unit's in a round.
+  private func report(_ lan: inout Lan, _ busy: [Int], rounds: Int, rate: (Int) -> Int) {
+    for round in 0..<rounds {
       for index in 0...1 {
         let loads = busy.filter { lan.records[index].mine.contains($0) }.map {
-          LoadReport.UnitLoad(unit: UInt16($0), packetsPerSecond: 100)
+          LoadReport.UnitLoad(unit: UInt16($0), packetsPerSecond: UInt32(rate(round)))
         }
-        lan.feed(.load(loads, packetsPerSecond: UInt32(loads.count * 100)), to: index)
+        lan.feed(.load(loads, packetsPerSecond: UInt32(loads.count * rate(round))), to: index)
       }
       lan.run(for: .seconds(2))
     }
-    #expect(busy.count { lan.records[1].mine.contains($0) } == 2)
   }
 
   // MARK: 8E

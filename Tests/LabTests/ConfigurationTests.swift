@@ -24,7 +24,7 @@ import Testing
 
   @Test func statusIsCompleteWhenThoseExpectedAndNoOthersOwnEverything() throws {
     let json =
-      #"{"state":"master","member":1,"term":3,"members":[{"member":1,"units":512,"state":"x"},{"member":3,"units":512}],"units":{"assigned":1024,"acknowledged":1024,"mine":512}}"#
+      #"{"state":"master","member":1,"term":3,"members":[{"member":1,"units":512,"weight":100,"state":"x"},{"member":3,"units":512,"weight":100}],"units":{"assigned":1024,"acknowledged":1024,"mine":512}}"#
     var status = try JSONDecoder().decode(MemberStatus.self, from: Data(json.utf8))
     #expect(status.isComplete([3, 1]))
     #expect(!status.isComplete([1, 2, 3]))
@@ -34,14 +34,17 @@ import Testing
   }
 
   @Test func balanceLeavesOutWhoIsDrained() {
-    func status(_ units: [Int]) -> MemberStatus {
-      MemberStatus(
-        state: "master", member: 1, members: units.enumerated().map { .init(member: $0.offset + 1, units: $0.element) },
+    func status(_ units: [Int], weights: [Int] = [100, 100, 100]) -> MemberStatus {
+      let members = zip(units, weights).enumerated().map { MemberStatus.Peer(member: $0 + 1, units: $1.0, weight: $1.1) }
+      return MemberStatus(
+        state: "master", member: 1, members: members,
         units: .init(assigned: 1024, acknowledged: 1024))
     }
     #expect(status([342, 341, 341]).isBalanced())
     #expect(!status([512, 512, 0]).isBalanced())
     #expect(status([512, 512, 0]).isBalanced(without: [3]))
     #expect(!status([]).isBalanced())
+    #expect(status([256, 256, 512], weights: [100, 100, 200]).isBalanced())
+    #expect(!status([342, 341, 341], weights: [100, 100, 200]).isBalanced())
   }
 }

@@ -245,7 +245,7 @@ import Wire
   @Test func membersAreHeardByNumber() throws {
     let heard = try Self.heard(
       "", [Self.message(.clientKeepalive, of: 3, from: Self.third), Self.message(.masterKeepalive, of: 2, from: Self.other)])
-    #expect(heard.members.found == "Heard member 2, 3.")
+    #expect(heard.members.found == "Heard members 2, 3.")
     #expect(heard.masters == nil && heard.namesakes == nil)
   }
 

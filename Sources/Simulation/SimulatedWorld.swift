@@ -1,0 +1,96 @@
+import Wire
+
+/// A simulated machine's process: it has a clock and one timer, it may stop or die.
+protocol SimulatedMachine {
+  var clock: Machine.Clock { get }
+  var process: Machine.Process { get set }
+  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
+  var timerAt: UInt64 { get set }
+  var timerNumber: UInt32 { get set }
+  /// Deliveries that a stopped process finds when it goes on.
+  var backlog: [UInt32] { get set }
+  /// By its own clock, when its decision maker wants to be looked at.
+  var nextDeadline: Instant? { get }
+}
+
+/// What every LAN in memory does alike: time passes from one entry of the queue to the next, timers go off by each machine's own clock, and
+/// datagrams take their time.
+protocol SimulatedWorld {
+  associatedtype Host: SimulatedMachine
+  associatedtype Message
+  var time: UInt64 { get set }
+  var queue: EventQueue { get set }
+  var datagrams: Datagrams<Message> { get set }
+  var machines: [Host] { get set }
+  var network: Network { get set }
+  var random: SplitMix { get set }
+  var statistics: SimulationResult.Statistics { get set }
+  /// Each datagram takes between these.
+  var delay: ClosedRange<Interval> { get }
+  mutating func happen(_ entry: EventQueue.Entry)
+  mutating func deliver(_ slot: UInt32, to index: Int)
+  /// The machine's timer is due.
+  mutating func goOff(_ index: Int)
+}
+
+extension SimulatedWorld {
+  mutating func advance(until end: UInt64) {
+    while let entry = queue.removeFirst() {
+      guard entry.time <= end else {
+        queue.add(entry.kind, at: entry.time, machine: Int(entry.machine), value: entry.value)
+        time = end
+        return
+      }
+      time = entry.time
+      statistics.events += 1
+      happen(entry)
+    }
+  }
+
+  mutating func setTimer(_ index: Int) {
+    guard let deadline = machines[index].nextDeadline else { return }
+    let clock = machines[index].clock
+    // An earlier look that is set already will look again.
+    if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds {
+      return
+    }
+    let at = max(time + 1, clock.world(deadline.nanoseconds))
+    machines[index].timerAt = at
+    machines[index].timerNumber &+= 1
+    queue.add(.timer, at: at, machine: index, value: machines[index].timerNumber)
+  }
+
+  /// Looks at the timer, if this is the newest look.
+  mutating func lookAtTimer(_ index: Int, _ number: UInt32) {
+    guard number == machines[index].timerNumber else { return }
+    machines[index].timerAt = .max
+    guard machines[index].process == .running, let deadline = machines[index].nextDeadline else { return }
+    if deadline.nanoseconds <= machines[index].clock.local(time) { goOff(index) } else { setTimer(index) }
+  }
+
+  /// How long something on its way takes.
+  mutating func drawDelay() -> UInt64 {
+    delay.lowerBound.nanoseconds + random.below(delay.upperBound.nanoseconds - delay.lowerBound.nanoseconds + 1)
+  }
+
+  mutating func schedule(_ slot: UInt32, to: Int) {
+    datagrams.retain(slot)
+    queue.add(.delivery, at: time + drawDelay(), machine: to, value: slot)
+  }
+
+  /// A process that dies forgets what it has not read, and its timer.
+  mutating func die(_ index: Int) {
+    for datagram in machines[index].backlog { datagrams.release(datagram) }
+    machines[index].backlog = []
+    machines[index].process = .dead
+    machines[index].timerAt = .max
+    machines[index].timerNumber &+= 1
+  }
+
+  /// A stopped process reads everything that came meanwhile.
+  mutating func readBacklog(_ index: Int) {
+    let backlog = machines[index].backlog
+    machines[index].backlog = []
+    for datagram in backlog { deliver(datagram, to: index) }
+  }
+}
