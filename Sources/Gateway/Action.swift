@@ -61,7 +61,7 @@ extension GatewayRouter {
   }
 
   public enum StateReason: String, Hashable, Sendable {
-    case started, nobodyElse, activeSilent, activeLeft, preempted, lostTie, betterStandby, bestStandby, leaseLapsed, carrierLost,
+    case started, nobodyElse, activeSilent, preempted, lostTie, betterStandby, bestStandby, leaseLapsed, carrierLost,
       carrierFound, asked, cluster
   }
   public enum LossReason: String, Hashable, Sendable { case silent, left, restarted }

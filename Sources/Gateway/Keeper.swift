@@ -110,9 +110,13 @@ extension Shared {
     let willing = places.filter { !$0.isUnwilling }
     guard !willing.isEmpty else { return }
     for place in places where place.isUnwilling {
-      for forwarder in table.numbers where isSettled(forwarder, at: place) {
-        guard let heir = lightest(willing) else { return }
-        assign(forwarder, to: heir, isFree: false, .drain)
+      for forwarder in table.numbers where table[forwarder]?.holder == place.address {
+        if let carrier = willing.first(where: { isSeated && $0.carried.contains(forwarder) }) {
+          // The cluster was quicker. What it has moved away goes home as everything does, not when the drain ends.
+          assign(forwarder, to: carrier, isFree: false, .drain)
+        } else if isSettled(forwarder, at: place), let heir = lightest(willing) {
+          assign(forwarder, to: heir, isFree: false, .drain)
+        }
       }
     }
   }

@@ -5,8 +5,16 @@ struct Seat: Sendable {
   var isMaster = false
   var members: [GatewayRouter.ClusterGateway] = []
   var owners: [UInt8: InternetAddress] = [:]
+  /// Since when each member has been in and not draining.
+  private var willingSince: [InternetAddress: Instant] = [:]
   /// What the cluster was told last.
   var placed: [UInt8: InternetAddress] = [:]
+
+  mutating func note(_ members: [GatewayRouter.ClusterGateway], at now: Instant) {
+    self.members = members
+    let willing = members.filter { !$0.isDraining }.map { ($0.address, willingSince[$0.address] ?? now) }
+    willingSince = Dictionary(willing, uniquingKeysWith: max)
+  }
 
   /// The members, as the keeper sees them. How many forwarders another wants its hello says.
   func places(_ shared: Shared) -> [Place] {
@@ -17,9 +25,15 @@ struct Seat: Sendable {
         address: member.address, share: Double(isOwn ? shared.configuration.share : neighbour?.member?.share ?? 100), weight: member.weight,
         wanted: isOwn ? shared.configuration.forwarderCount : Int(neighbour?.member?.wantedForwarderCount ?? 0),
         isUnwilling: member.isDraining || (isOwn ? shared.isUnwilling : neighbour?.isUnwilling ?? true),
-        willingSince: isOwn ? shared.willingSince : neighbour?.willingSince, since: neighbour?.since ?? shared.now,
+        willingSince: since(member.address, isOwn ? shared.willingSince : neighbour?.willingSince), since: neighbour?.since ?? shared.now,
         carried: ForwarderSet(owners.filter { $0.value == member.address }.keys))
     }
+  }
+
+  /// Since when both the cluster and its own gateway have had it willing.
+  private func since(_ member: InternetAddress, _ gateway: Instant?) -> Instant? {
+    guard let gateway, let cluster = willingSince[member] else { return nil }
+    return max(gateway, cluster)
   }
 }
 
@@ -28,7 +42,7 @@ extension Shared {
     guard case .seated(var seat) = state else { return }
     let before = seat
     seat.isMaster = isMaster
-    seat.members = members
+    seat.note(members, at: now)
     seat.owners = owners
     // A new master says everything once: the cluster does not know what its predecessor said.
     if isMaster && !before.isMaster { seat.placed = [:] }

@@ -42,6 +42,8 @@ final class GatewayClusterMeasurement {
   var lost: [String: Int] = [:]
   var silences: [String: [Double]] = [:]
   var lostOfSurvivors = 0
+  var lostInStandstills = 0
+  var standstills: [LossEvidence.Standstill] = []
   var forwardedAfterLease = 0
   var leaseExpired = 0
   var moves = 0
@@ -75,10 +77,13 @@ final class GatewayClusterMeasurement {
       try cluster.startDaemon(member)
       try cluster.waitUntilForwarding(members: members)
     }
-    try during("crash") {
-      try cluster.crash(member)
-      try pause(milliseconds: 1000)
-      try cluster.waitUntilForwarding(members: members)
+    // Packet sockets are the daemon's own and end with it.
+    if cluster.settings.packetPath != "packet-socket" {
+      try during("crash") {
+        try cluster.crash(member)
+        try pause(milliseconds: 1000)
+        try cluster.waitUntilForwarding(members: members)
+      }
     }
     let master = try cluster.master()
     try during("restart") {
@@ -97,13 +102,21 @@ final class GatewayClusterMeasurement {
 
   /// A host that knows nothing asks who its gateway is, and pings the gateway and a machine behind it.
   private func ask() throws {
+    for family in AddressFamily.allCases { try ask(family) }
+  }
+
+  private func ask(_ family: AddressFamily) throws {
     let host = cluster.topology.plan.clientNamespace(.near)
-    let gateway = Plan.clusterAddress(.four)
-    for destination in [gateway, Plan.clientAddress(0, .four, .far)] {
-      try cluster.topology.batch(["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway)"], in: host)
-      let text = try cluster.topology.launcher.run(["sh", "-c", "ping -n -q -c 1 -W 2 \(destination) || true"], in: host)
+    let gateway = SkeinCluster.gatewayAddress(family)
+    for destination in [family == .four ? gateway : "\(gateway)%\(Plan.interface)", Plan.clientAddress(0, family, .far)] {
+      try cluster.topology.batch(
+        ["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway) dev \(Plan.interface)"], in: host)
+      let text = try cluster.topology.launcher.run(
+        ["sh", "-c", "ping -\(family.rawValue) -n -q -c 1 -W 2 \(destination) || true"], in: host)
+      let answers = RoutingReport.number(before: " received", in: text) ?? 0
+      if answers == 0 { console.say("    nobody answers: ping \(destination)") }
       pings += 1
-      answered += RoutingReport.number(before: " received", in: text) ?? 0
+      answered += answers
     }
   }
 
@@ -124,61 +137,93 @@ final class GatewayClusterMeasurement {
 
   private func movesPlanned() throws -> Int { try cluster.counterTable(cluster.master())["gateway.moves"] ?? 0 }
 
-  private func during(_ operation: String, _ body: () throws -> Void) throws {
-    let start = stream.mark
+  /// - Parameter failed: the member that does not run as it should.
+  private func during(_ operation: String, besides failed: Int? = nil, _ body: () throws -> Void) throws {
+    let books = LossEvidence(cluster)
+    let (start, startedAt) = (stream.mark, BootClock.nanoseconds)
     try body()
     try pause(milliseconds: 500)
     try ask()
     let end = stream.mark
     try pause(milliseconds: 200)
-    let lost = stream.datagrams(start..<end).lost
-    self.lost[operation, default: 0] += lost
-    console.say("  \(operation): lost \(lost) of \(end - start)")
+    let lost = stream.datagrams(start..<end).filter { $0.count == 0 }
+    console.say("  \(operation): lost \(lost.count) of \(end - start)")
+    self.lost[operation, default: 0] += judge(lost, books, since: startedAt, failed: failed)
+  }
+
+  /// Says what is known of a loss.
+  /// - Returns: how much of it counts: none where a lease has run out because the machine did not let its daemon run.
+  private func judge(_ lost: [GatewayClusterStream.Datagram], _ books: LossEvidence, since time: UInt64, failed: Int?) -> Int {
+    guard !lost.isEmpty else { return 0 }
+    for line in books.lines(lost, stream.stalls(since: time)) { console.say("    \(line)") }
+    let standstills = books.standstills(besides: failed)
+    guard !standstills.isEmpty else { return lost.count }
+    self.standstills += standstills
+    lostInStandstills += lost.count
+    return 0
+  }
+
+  /// The moment before a failure.
+  private struct Eve {
+    var victim: Int
+    /// What it sends from.
+    var address: UInt64
+    var books: LossEvidence
+    /// The first datagram that is looked at: a second's worth before the failure, to see who forwards what.
+    var start: Int
+    var failedAt: UInt64 = 0
+  }
+
+  private func eve(of victim: Int) throws -> Eve {
+    try pause(milliseconds: 200)
+    let address = try cluster.hardwareAddress(of: victim)
+    return Eve(victim: victim, address: address, books: LossEvidence(cluster), start: max(0, stream.mark - 10_000))
   }
 
   func kill(_ wish: Victim) throws {
-    let victim = try cluster.victim(wish, owners: [])
-    let bereft = Set(try cluster.forwarders(of: members).filter { $0.value == victim }.map(\.key))
-    let start = stream.mark
-    try pause(milliseconds: 200)
-    try cluster.fail(victim, by: .kill)
-    try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
-    try note(start, bereft, wish.rawValue)
-    try during("return") {
-      try cluster.heal(victim, after: .kill)
+    var eve = try eve(of: cluster.victim(wish, owners: []))
+    eve.failedAt = BootClock.nanoseconds
+    try cluster.fail(eve.victim, by: .kill)
+    try cluster.waitUntilForwarding(members: members.filter { $0 != eve.victim })
+    try note(eve, wish.rawValue)
+    try during("return", besides: eve.victim) {
+      try cluster.heal(eve.victim, after: .kill)
       try cluster.waitUntilForwarding(members: members)
     }
   }
 
-  private func note(_ start: Int, _ bereft: Set<UInt8>, _ what: String) throws {
+  /// What a failure has cost. Who is bereft is seen on the wire: virtual MAC addresses may have moved a moment before.
+  private func note(_ eve: Eve, _ what: String) throws {
     try pause(milliseconds: 500)
     try ask()
     let end = stream.mark
     try pause(milliseconds: 200)
-    let datagrams = stream.datagrams(start..<end)
+    let datagrams = stream.datagrams(eve.start..<end)
+    let bereft = datagrams.forwarders(of: eve.address, before: eve.failedAt)
     let silence = datagrams.longestSilence(of: bereft)
     silences[what, default: []].append(silence)
-    lostOfSurvivors += datagrams.filter { !bereft.contains($0.forwarder) }.lost
-    console.say("  \(what): hosts of its \(bereft.count) virtual MAC addresses without service for \(silence.formatted(digits: 1)) ms")
+    let lost = datagrams.filter { $0.count == 0 && !bereft.contains($0.forwarder) }
+    console.say(
+      "  \(what): hosts of its \(bereft.count) virtual MAC addresses without service for \(silence.formatted(digits: 1)) ms, lost on others' \(lost.count)"
+    )
+    lostOfSurvivors += judge(lost, eve.books, since: eve.failedAt, failed: eve.victim)
   }
 
   /// A daemon hangs: its kernel must forward nothing once its lease has run out, whoever still sends to it.
   func hang() throws {
     let victim = try cluster.victim(.member, owners: [])
-    let address = try cluster.hardwareAddress(of: victim)
-    let bereft = Set(try cluster.forwarders(of: members).filter { $0.value == victim }.map(\.key))
     let expiredBefore = try cluster.readPath(victim)?.leaseExpired ?? 0
-    let start = stream.mark
-    try pause(milliseconds: 200)
+    var eve = try eve(of: victim)
+    eve.failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: .stop)
     _ = try cluster.readPathAfterLease(victim, withinSeconds: 5)
     let endedAt = BootClock.nanoseconds
     try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
     leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore)
-    try note(start, bereft, "hung")
-    let seen = stream.datagrams(start..<stream.mark)
-    forwardedAfterLease += seen.count { $0.router == address && $0.seenAt > endedAt }
-    try during("return") {
+    try note(eve, "hung")
+    let seen = stream.datagrams(eve.start..<stream.mark)
+    forwardedAfterLease += seen.count { $0.router == eve.address && $0.seenAt > endedAt }
+    try during("return", besides: victim) {
       try cluster.heal(victim, after: .stop)
       try cluster.waitUntilForwarding(members: members)
     }
@@ -187,6 +232,9 @@ final class GatewayClusterMeasurement {
 
 extension SkeinCluster {
   static let gatewayGroup: UInt16 = 7
+  static let forwardersOfMember = 5
+  /// What the hosts have as their default gateway.
+  static func gatewayAddress(_ family: AddressFamily) -> String { family == .four ? Plan.clusterAddress(.four) : "fe80::7:1" }
 
   /// The part of `skein gateway status --json` that this lab looks at.
   private struct GatewayView: Decodable {
@@ -216,7 +264,7 @@ extension SkeinCluster {
   /// Waits until these members forward for all virtual MAC addresses, each for those that the group says it holds, and each that has a
   /// home among them is there.
   func waitUntilForwarding(members: [Int]) throws {
-    let count = topology.plan.memberCount * 5
+    let count = topology.plan.memberCount * Self.forwardersOfMember
     try wait(for: "\(count) virtual MAC addresses served by members \(members)", seconds: 60, everyMilliseconds: 100) {
       let views = try? members.map { (topology.plan.address(ofMember: $0, .four), try gateway($0)) }
       guard let views else { return false }
@@ -250,6 +298,12 @@ public struct GatewayClusterReport: LabReport, Equatable {
   public var silenceMilliseconds: [String: Figures]
   /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
   public var lostOfSurvivors: Int
+  /// Packets that were lost, in whichever operation, while a member's lease had run out because the machine did not let its daemon run: not
+  /// counted above, for no hand-over could have held them. And the longest such time, by the daemon's own clock.
+  public var lostInStandstills: Int
+  public var standstillMilliseconds: Int
+  /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
+  public var stallMilliseconds: Double
   public var forwardedTwice: Int
   /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
   public var forwardedAfterLease: Int
@@ -266,6 +320,9 @@ public struct GatewayClusterReport: LabReport, Equatable {
     moves = measurement.moves
     silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
     lostOfSurvivors = measurement.lostOfSurvivors
+    lostInStandstills = measurement.lostInStandstills
+    standstillMilliseconds = measurement.standstills.map(\.milliseconds).max() ?? 0
+    stallMilliseconds = measurement.stream.longestStall
     forwardedTwice = datagrams.twice
     forwardedAfterLease = measurement.forwardedAfterLease
     leaseExpired = measurement.leaseExpired
@@ -290,6 +347,14 @@ public struct GatewayClusterReport: LabReport, Equatable {
       verdict(
         forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),
       to: &output)
+    if lostInStandstills > 0 {
+      print(
+        "        lost beside these, when the machine did not let a daemon run for up to \(standstillMilliseconds) ms and its lease ran out: \(lostInStandstills)",
+        to: &output)
+    }
+    if stallMilliseconds > 0 {
+      print("        the machine did not let the sender run for up to \(stallMilliseconds.formatted(digits: 0)) ms", to: &output)
+    }
     for (what, figures) in silenceMilliseconds.sorted(by: { $0.key < $1.key }) {
       print("        without service when a \(what) failed: \(figures.text)", to: &output)
     }

@@ -4,6 +4,9 @@ import Foundation
 extension SkeinCluster {
   struct Event: Codable {
     var number: UInt64
+    /// Seconds since 1970.
+    var time: Double
+    var kind: String
     var text: String
   }
 

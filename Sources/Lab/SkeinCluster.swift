@@ -114,7 +114,8 @@ final class SkeinCluster: ClusterUnderTest {
     return """
       gateway:
         group: \(Self.gatewayGroup)
-        address: \(Plan.clusterAddress(.four))
+        address: [\(AddressFamily.allCases.map { "\"\(Self.gatewayAddress($0))\"" }.joined(separator: ", "))]
+        forwarders: \(Self.forwardersOfMember)
         forwarderPreempt: 1s
         steering: { method: moves, window: 1s, betweenMoves: 1s }
 
@@ -131,8 +132,11 @@ final class SkeinCluster: ClusterUnderTest {
 
   /// - Parameter other: another program than the one under test.
   func startDaemon(_ member: Int, _ other: String? = nil) throws {
-    daemons[member] = try topology.start(
+    let daemon = try topology.start(
       "skein-m\(member)", [other ?? program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
+    daemons[member] = daemon
+    // As the service's unit has it: also on a busy machine the next daemon must be there before the last one's lease has run out.
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(daemon.processIdentifier), -20)
   }
 
   func daemon(_ member: Int) throws -> ChildProcess {

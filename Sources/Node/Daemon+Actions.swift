@@ -12,7 +12,9 @@ extension Daemon {
     waitingEvents.append(event)
     guard !isHandling else { return }
     isHandling = true
-    if hearsTraffic(at: BootClock.now()) { waitingEvents.insert(.heardTraffic, at: 0) }
+    let now = BootClock.now()
+    lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
+    if hearsTraffic(at: now) { waitingEvents.insert(.heardTraffic, at: 0) }
     var next = 0
     while next < waitingEvents.count {
       let actions = member.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
@@ -23,7 +25,8 @@ extension Daemon {
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
     tellGateway()
-    timer?.deadline = member.nextDeadline
+    plannedAt = member.nextDeadline
+    timer?.deadline = plannedAt
   }
 
   private func carryOut(_ action: ClusterMember.Action) {
@@ -176,9 +179,15 @@ extension Daemon {
   }
 
   private func note(_ report: ClusterMember.Report) {
-    let (kind, text) = (report.kind, report.text)
+    let (kind, text) = (report.kind, report.text + circumstances(report))
     events.append(kind: kind, text: text, isRoutine: report.isRoutine)
     logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "\(kind)"])
+  }
+
+  /// Why a lease has run out: nobody renewed it, or this process did not run. A keepalive is due several times in a lease.
+  private func circumstances(_ report: ClusterMember.Report) -> String {
+    guard case .leaseLapsed = report, lateness > .milliseconds(10) else { return "" }
+    return "; this process stood still for \(Int(lateness.inMilliseconds)) ms"
   }
 
   private func stopped() {
@@ -186,7 +195,7 @@ extension Daemon {
     leaving = []
     guard isStopping else { return }
     // The last units' next owners may still ask for the packets held here.
-    stopsAt = BootClock.now() + InFlight.limit * 2
+    stopsAt = BootClock.now() + InFlight.linger
     housekeeping?.deadline = stopsAt
   }
 }

@@ -50,8 +50,16 @@ extension Daemon {
     static let done: UInt16 = 0xffff
     static let applications: Set = [ask, done]
     static let patience = Interval.milliseconds(5)
-    static let limit = Interval.milliseconds(60)
+    static let leastLimit = Interval.milliseconds(60)
+    /// A machine that leaves stays for so long, to say again that it has nothing more.
+    static let linger = Interval.milliseconds(120)
   }
+
+  /// How long K holds packets that nobody asks for: a detection interval, since who needs longer is taken for dead, if they may be held for so
+  /// long.
+  private var holdingLimit: Interval { max(InFlight.leastLimit, min(section.detection, section.hold.duration)) }
+  /// How long J waits for them. K's time began earlier, and is over by then on K's own clock too: what K sends later would come twice.
+  private var waitingLimit: Interval { holdingLimit * 17 / 16 + .milliseconds(1) }
 
   private var holdsEverywhere: Bool { section.delivery != .forwarding }
 
@@ -71,7 +79,7 @@ extension Daemon {
       // Coming here, and the table says so: it stays as `receivePackets` left it.
       return backend.tables.units[unit].mine == UInt8(skein_mine_moving) && arrivals.values.contains { $0.units.contains(unit) }
     }
-    partings[unit] = Parting(then: state, target: nil, until: BootClock.now() + InFlight.limit)
+    partings[unit] = Parting(then: state, target: nil, until: BootClock.now() + holdingLimit)
     hold(unit)
     return true
   }
@@ -91,9 +99,11 @@ extension Daemon {
   /// The next owner holds its own copies from now on: it gets what was held here, and then the word that this was all.
   private func giveUp(_ units: UnitSet, to asker: MemberIdentifier, serial: UInt32) {
     guard let index = slots[asker], let profile = knownProfiles[asker] else { return }
+    let now = BootClock.now()
+    let late = units.filter { partings[$0].map { now >= $0.until } ?? false }
     for unit in units { stopHolding(unit, for: asker, UInt16(index)) }
     backend.drain()
-    let now = BootClock.now()
+    for unit in late { held.forget(unit) }
     for unit in units { for packet in held.release(unit, at: now) { send(packet, to: profile.ethernetAddress) } }
     tell(InFlight.done, serial, units, to: profile)
   }
@@ -187,7 +197,7 @@ extension Daemon {
   /// Asks again where no answer came; gives up on a holder that has none.
   func pursueHandovers(at now: Instant) {
     for (serial, arrival) in arrivals where now >= arrival.askedAt + InFlight.patience {
-      guard now < arrival.since + InFlight.limit else {
+      guard now < arrival.since + waitingLimit else {
         complete(serial)
         continue
       }

@@ -95,10 +95,18 @@ extension Daemon {
     // The unit may have been opened since the packet was sent up; then nothing would release it.
     if backend.tables.units[unit].mine == UInt8(skein_mine) {
       open(unit)
-    } else if backend.tables.units[unit].acknowledged == 1, section.delivery == .forwarding {
-      for packet in held.release(unit, at: now) { rerun(packet) }
+    } else if backend.tables.units[unit].acknowledged == 1 {
+      sendOn(unit, at: now)
     } else if reason == skein_upcall_unassigned {
       handle(.packetForUnassigned(unit: unit))
+    }
+  }
+
+  /// Packets of a unit that was given away since they were sent up. In the other modes than forwarding its owner has seen them itself, but not
+  /// those to a virtual MAC address.
+  private func sendOn(_ unit: Int, at now: Instant) {
+    for packet in held.release(unit, at: now) where section.delivery == .forwarding || gateway?.isVirtual(packet.frame) ?? false {
+      rerun(packet)
     }
   }
 
@@ -118,8 +126,8 @@ extension Daemon {
   /// Once a second, and shortly after a fragment was held: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
-    if let stopsAt, now >= stopsAt { return stop(keeping: false) }
     pursueHandovers(at: now)
+    if let stopsAt, now >= stopsAt, partings.isEmpty { return stop(keeping: false) }
     for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
     runTrackedCommands(at: now)
     if now >= nextMinorRound { minorRound(at: now) }

@@ -71,6 +71,9 @@ public actor Daemon {
   /// Events whose turn has not come, and whether one is being handled.
   var waitingEvents: [ClusterMember.Event] = []
   var isHandling = false
+  /// When the decision maker wants to be called next, and how much later than that it was called this time.
+  var plannedAt: Instant?
+  var lateness = Interval.zero
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?

@@ -54,7 +54,6 @@ extension GatewayRouter.StateReason {
     case .started: "it has just started"
     case .nobodyElse: "nobody else is"
     case .activeSilent: "the active one is gone"
-    case .activeLeft: "the active one left"
     case .preempted: "a higher priority takes over"
     case .lostTie: "another active one is preferred"
     case .betterStandby: "another is the better standby"

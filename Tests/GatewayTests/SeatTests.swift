@@ -40,6 +40,30 @@ struct SeatTests {
     #expect(lan.machines[1].placements.last?.values.contains(Lan.address(2)) == false)
   }
 
+  /// The cluster's own drain may be quicker than the gateway. What it has moved is not home again as soon as the drain ends.
+  @Test func whatADrainMovedComesHomeAfterTheDelay() {
+    var lan = lan()
+    obey(&lan, master: 1)
+    lan.pass(.seconds(2))
+    obey(&lan, master: 1)
+    let before = lan.machines[1].placements.last ?? [:]
+    func view(_ lan: inout Lan, isDraining: Bool, _ owners: [UInt8: InternetAddress]) {
+      let members = (0..<3).map {
+        GatewayRouter.ClusterGateway(address: Lan.address($0), weight: 100, isDraining: isDraining && $0 == 0)
+      }
+      for index in 0..<3 { lan.feed(.clusterView(isMaster: index == 1, members: members, owners: owners), to: index) }
+    }
+    let moved = before.mapValues { $0 == Lan.address(0) ? Lan.address(2) : $0 }
+    view(&lan, isDraining: true, moved)
+    #expect(lan.machines[1].placements.last == moved)
+    view(&lan, isDraining: false, moved)
+    let delay = lan.machines[1].router.configuration.forwarderPreemptDelay
+    lan.pass(delay - .seconds(1))
+    #expect(lan.machines[1].placements.last == moved)
+    lan.pass(.seconds(2))
+    #expect(lan.machines[1].placements.last == before)
+  }
+
   @Test func theNextMasterContinues() {
     var lan = lan()
     obey(&lan, master: 1)
