@@ -145,9 +145,9 @@ extension SkeinCluster {
     try daemon(member).checkAlive()
   }
 
-  /// As `systemctl restart`: told to end, it hands its work over first.
+  /// As `systemctl restart`: told to end, it hands its work over first, which takes long on a machine that is busy with other things.
   func restart(_ member: Int, _ other: String? = nil) throws {
-    try daemon(member).end(politelyForMilliseconds: 20_000)
+    try daemon(member).end(politelyForMilliseconds: 60_000)
     try startDaemon(member, other)
   }
 

@@ -20,12 +20,7 @@ extension World {
     if options.faults.contains(.attacker) { queue.add(.attack, at: 500_000_000) }
     if options.faults.contains(.placements), !options.hasGateway { schedulePlacements(until: end) }
     guard options.faults.subtracting([.attacker, .placements]) != .none else { return }
-    var at = UInt64(1_500_000_000)
-    while true {
-      at += 1 + random.below(options.faultInterval.nanoseconds * 2)
-      guard at < end else { return }
-      queue.add(.fault, at: at, machine: random.below(machines.count), value: UInt32(truncatingIfNeeded: random.next() >> 34))
-    }
+    drawFaults(from: 1_500_000_000, until: end, apart: options.faultInterval)
   }
 
   /// A fault begins, of a kind that the value draws from those allowed.

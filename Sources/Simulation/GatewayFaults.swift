@@ -5,12 +5,7 @@ extension GatewayWorld {
   mutating func scheduleFaults(until end: UInt64) {
     if options.faults.contains(.attacker) { queue.add(.attack, at: 500_000_000) }
     guard options.faults.subtracting(.attacker) != .none else { return }
-    var at = UInt64(2_500_000_000)
-    while true {
-      at += 1 + random.below(options.faultInterval.nanoseconds * 2)
-      guard at < end else { return }
-      queue.add(.fault, at: at, machine: random.below(machines.count), value: UInt32(truncatingIfNeeded: random.next() >> 34))
-    }
+    drawFaults(from: 2_500_000_000, until: end, apart: options.faultInterval)
   }
 
   /// A fault begins, of a kind that the value draws from those allowed.

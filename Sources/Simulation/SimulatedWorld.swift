@@ -78,6 +78,16 @@ extension SimulatedWorld {
     queue.add(.delivery, at: time + drawDelay(), machine: to, value: slot)
   }
 
+  /// Draws when something goes wrong, and at which machine; `interval` is the mean time between two faults.
+  mutating func drawFaults(from start: UInt64, until end: UInt64, apart interval: Interval) {
+    var at = start
+    while true {
+      at += 1 + random.below(interval.nanoseconds * 2)
+      guard at < end else { return }
+      queue.add(.fault, at: at, machine: random.below(machines.count), value: UInt32(truncatingIfNeeded: random.next() >> 34))
+    }
+  }
+
   /// A process that dies forgets what it has not read, and its timer.
   mutating func die(_ index: Int) {
     for datagram in machines[index].backlog { datagrams.release(datagram) }

@@ -94,7 +94,7 @@ struct MembersCommand: AsyncParsableCommand {
   func run() async throws {
     let status: StatusReport = try await daemon.client.get("/v1/status")
     if output.json { return try printJSON(["members": status.members]) }
-    guard !status.members.isEmpty else { return print("  This machine is \(status.state), not in a cluster: `skein status` says more.") }
+    guard !status.members.isEmpty else { return print("  This machine is in no cluster (\(status.state)): `skein status` says more.") }
     print(Self.table(of: status))
   }
 
