@@ -63,6 +63,7 @@ final class GatewayClusterMeasurement {
   func operate() throws {
     let member = try cluster.victim(.member, owners: [])
     let rest = members.filter { $0 != member }
+    try waitUntilServed()
     try move(to: member)
     try during("drain") { try cluster.tell(member, "drain") }
     try during("return") {
@@ -97,6 +98,15 @@ final class GatewayClusterMeasurement {
     try during("return") {
       try cluster.startDaemon(master)
       try cluster.waitUntilForwarding(members: members)
+    }
+  }
+
+  /// What must be found out before the first packet gets through, such as the next hop's hardware address, has been.
+  private func waitUntilServed() throws {
+    try wait(for: "IPv4 and IPv6 to get through by every virtual MAC address", seconds: 10) {
+      // 50 ms are enough to arrive.
+      let end = stream.mark - 500
+      return end >= 1000 && stream.datagrams(end - 1000..<end).lost == 0
     }
   }
 
