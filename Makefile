@@ -71,6 +71,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  try lab matrix --detection 200ms --packet-path packet-socket --runs 1 --peer-runs 0; \
 	  try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
 	  try lab packets --packet-path packet-socket; try lab balance --by traffic; \
+	  try lab gateway-cluster --packet-path packet-socket --runs 1; \
 	  for operation in upgrade personality; do try lab $$operation; done; \
 	  for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
 	  try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \

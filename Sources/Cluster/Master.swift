@@ -290,6 +290,8 @@ struct Master: Sendable {
     if !peers[slot].hasSpoken {
       peers[slot].hasSpoken = true
       isBalancing = true
+      // A daemon that was started again and kept its units may have little left of its last run's lease.
+      nextKeepalive = shared.now
     }
     if peers[slot].reportedVersion != keepalive.memberListVersion {
       peers[slot].reportedVersion = keepalive.memberListVersion

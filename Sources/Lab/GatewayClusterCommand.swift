@@ -44,6 +44,8 @@ final class GatewayClusterMeasurement {
   var lostOfSurvivors = 0
   var lostInStandstills = 0
   var standstills: [LossEvidence.Standstill] = []
+  /// The daemon that was killed just now, and when.
+  private var crash: (member: Int, at: Double)?
   var forwardedAfterLease = 0
   var leaseExpired = 0
   var moves = 0
@@ -63,6 +65,7 @@ final class GatewayClusterMeasurement {
   func operate() throws {
     let member = try cluster.victim(.member, owners: [])
     let rest = members.filter { $0 != member }
+    try waitUntilServed()
     try move(to: member)
     try during("drain") { try cluster.tell(member, "drain") }
     try during("return") {
@@ -80,10 +83,12 @@ final class GatewayClusterMeasurement {
     // Packet sockets are the daemon's own and end with it.
     if cluster.settings.packetPath != "packet-socket" {
       try during("crash") {
+        crash = (member, Date().timeIntervalSince1970)
         try cluster.crash(member)
         try pause(milliseconds: 1000)
         try cluster.waitUntilForwarding(members: members)
       }
+      crash = nil
     }
     let master = try cluster.master()
     try during("restart") {
@@ -97,6 +102,15 @@ final class GatewayClusterMeasurement {
     try during("return") {
       try cluster.startDaemon(master)
       try cluster.waitUntilForwarding(members: members)
+    }
+  }
+
+  /// What must be found out before the first packet gets through, such as the next hop's hardware address, has been.
+  private func waitUntilServed() throws {
+    try wait(for: "IPv4 and IPv6 to get through by every virtual MAC address", seconds: 10) {
+      // 50 ms are enough to arrive.
+      let end = stream.mark - 500
+      return end >= 1000 && stream.datagrams(end - 1000..<end).lost == 0
     }
   }
 
@@ -156,7 +170,7 @@ final class GatewayClusterMeasurement {
   private func judge(_ lost: [GatewayClusterStream.Datagram], _ books: LossEvidence, since time: UInt64, failed: Int?) -> Int {
     guard !lost.isEmpty else { return 0 }
     for line in books.lines(lost, stream.stalls(since: time)) { console.say("    \(line)") }
-    let standstills = books.standstills(besides: failed)
+    let standstills = books.standstills(besides: failed, crash: crash)
     guard !standstills.isEmpty else { return lost.count }
     self.standstills += standstills
     lostInStandstills += lost.count
@@ -216,8 +230,9 @@ final class GatewayClusterMeasurement {
     var eve = try eve(of: victim)
     eve.failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: .stop)
-    _ = try cluster.readPathAfterLease(victim, withinSeconds: 5)
-    let endedAt = BootClock.nanoseconds
+    let reading = try cluster.readPathAfterLease(victim, withinSeconds: 5)
+    // Where nobody can read it, the lease is over after a detection interval.
+    let endedAt = reading == nil ? eve.failedAt + UInt64(cluster.settings.detectionMilliseconds) * 1_000_000 : BootClock.nanoseconds
     try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
     leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore)
     try note(eve, "hung")
@@ -226,137 +241,6 @@ final class GatewayClusterMeasurement {
     try during("return", besides: victim) {
       try cluster.heal(victim, after: .stop)
       try cluster.waitUntilForwarding(members: members)
-    }
-  }
-}
-
-extension SkeinCluster {
-  static let gatewayGroup: UInt16 = 7
-  static let forwardersOfMember = 5
-  /// What the hosts have as their default gateway.
-  static func gatewayAddress(_ family: AddressFamily) -> String { family == .four ? Plan.clusterAddress(.four) : "fe80::7:1" }
-
-  /// The part of `skein gateway status --json` that this lab looks at.
-  private struct GatewayView: Decodable {
-    struct Forwarder: Decodable {
-      var forwarder: UInt8
-      var home: String?
-      var holder: String?
-      var here: String
-    }
-    var forwarders: [Forwarder]
-  }
-
-  private func gateway(_ member: Int) throws -> GatewayView {
-    let text = try topology.launcher.run(["timeout", "3", program, "gateway", "status", "--json", "--api", api(member)])
-    return try JSONDecoder().decode(GatewayView.self, from: Data(text.utf8))
-  }
-
-  /// Which member forwards for which virtual MAC address.
-  func forwarders(of members: [Int]) throws -> [UInt8: Int] {
-    var result: [UInt8: Int] = [:]
-    for member in members {
-      for forwarder in try gateway(member).forwarders where forwarder.here == "forwarding" { result[forwarder.forwarder] = member }
-    }
-    return result
-  }
-
-  /// Waits until these members forward for all virtual MAC addresses, each for those that the group says it holds, and each that has a
-  /// home among them is there.
-  func waitUntilForwarding(members: [Int]) throws {
-    let count = topology.plan.memberCount * Self.forwardersOfMember
-    try wait(for: "\(count) virtual MAC addresses served by members \(members)", seconds: 60, everyMilliseconds: 100) {
-      let views = try? members.map { (topology.plan.address(ofMember: $0, .four), try gateway($0)) }
-      guard let views else { return false }
-      let addresses = Set(views.map(\.0))
-      var served = 0
-      for (address, view) in views {
-        for forwarder in view.forwarders where forwarder.holder == address {
-          guard forwarder.here == "forwarding" else { return false }
-          if let home = forwarder.home, addresses.contains(home), home != address { return false }
-          served += 1
-        }
-      }
-      return served == count
-    }
-  }
-
-  func hardwareAddress(of member: Int) throws -> UInt64 {
-    try topology.plan.namespace(ofMember: member).enter { try Lab.hardwareAddress(of: Plan.interface) }
-  }
-}
-
-/// What `skein lab gateway-cluster` found.
-public struct GatewayClusterReport: LabReport, Equatable {
-  public var members: Int
-  public var packets: Int
-  /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
-  public var lost: [String: Int]
-  /// Moves that the plan made.
-  public var moves: Int
-  /// For how long hosts of a failed member were without service: member and master killed, a member's daemon hung.
-  public var silenceMilliseconds: [String: Figures]
-  /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
-  public var lostOfSurvivors: Int
-  /// Packets that were lost, in whichever operation, while a member's lease had run out because the machine did not let its daemon run: not
-  /// counted above, for no hand-over could have held them. And the longest such time, by the daemon's own clock.
-  public var lostInStandstills: Int
-  public var standstillMilliseconds: Int
-  /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
-  public var stallMilliseconds: Double
-  public var forwardedTwice: Int
-  /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
-  public var forwardedAfterLease: Int
-  public var leaseExpired: Int
-  /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
-  public var pings: Int
-  public var pingsAnswered: Int
-  public var succeeded: Bool
-
-  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
-    members = command.options.members
-    packets = datagrams.count
-    lost = measurement.lost
-    moves = measurement.moves
-    silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
-    lostOfSurvivors = measurement.lostOfSurvivors
-    lostInStandstills = measurement.lostInStandstills
-    standstillMilliseconds = measurement.standstills.map(\.milliseconds).max() ?? 0
-    stallMilliseconds = measurement.stream.longestStall
-    forwardedTwice = datagrams.twice
-    forwardedAfterLease = measurement.forwardedAfterLease
-    leaseExpired = measurement.leaseExpired
-    pings = measurement.pings
-    pingsAnswered = measurement.answered
-    succeeded =
-      pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && lost.values.allSatisfy { $0 == 0 }
-      && lostOfSurvivors == 0 && moves > 0
-  }
-
-  public func render(to output: inout some TextOutputStream) {
-    print("a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all", to: &output)
-    print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)
-    for (operation, count) in lost.sorted(by: { $0.key < $1.key }) {
-      print(verdict(count == 0, "\(operation): lost \(count)"), to: &output)
-    }
-    print(
-      verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered"), to: &output)
-    print(verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)"), to: &output)
-    print(verdict(lostOfSurvivors == 0, "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"), to: &output)
-    print(
-      verdict(
-        forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),
-      to: &output)
-    if lostInStandstills > 0 {
-      print(
-        "        lost beside these, when the machine did not let a daemon run for up to \(standstillMilliseconds) ms and its lease ran out: \(lostInStandstills)",
-        to: &output)
-    }
-    if stallMilliseconds > 0 {
-      print("        the machine did not let the sender run for up to \(stallMilliseconds.formatted(digits: 0)) ms", to: &output)
-    }
-    for (what, figures) in silenceMilliseconds.sorted(by: { $0.key < $1.key }) {
-      print("        without service when a \(what) failed: \(figures.text)", to: &output)
     }
   }
 }

@@ -23,12 +23,19 @@ struct LossEvidence {
   }
 
   /// Members whose lease ran out since because they did not run for as long as a master's lease, half of a member's, by their own account.
-  /// - Parameter failed: the member that was made to fail.
-  func standstills(besides failed: Int?) -> [Standstill] {
-    cluster.members.filter { $0 != failed }.flatMap { member in
+  /// And one that was killed and whose next daemon took longer to begin than the lease that the last one left.
+  /// - Parameters:
+  ///   - failed: the member that was made to fail.
+  ///   - crash: the member whose daemon was killed, and when, in seconds since 1970.
+  func standstills(besides failed: Int?, crash: (member: Int, at: Double)?) -> [Standstill] {
+    let lapsed = cluster.members.filter { $0 != failed }.flatMap { member in
       news(of: member).filter { $0.kind == "lease" }
         .compactMap { RoutingReport.number(before: " ms", in: $0.text).map { Standstill(member: member, milliseconds: $0) } }
     }.filter { $0.milliseconds >= cluster.settings.detectionMilliseconds / 2 }
+    guard let crash, let first = news(of: crash.member).first(where: { $0.time >= crash.at }) else { return lapsed }
+    let milliseconds = Int((first.time - crash.at) * 1000)
+    guard milliseconds >= cluster.settings.detectionMilliseconds else { return lapsed }
+    return lapsed + [Standstill(member: crash.member, milliseconds: milliseconds)]
   }
 
   /// What has changed since, for people: a line each.

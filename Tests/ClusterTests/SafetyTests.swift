@@ -89,6 +89,18 @@ struct SafetyTests {
     #expect(lan.conflicts.isEmpty)
   }
 
+  /// What the last run's lease has left may be less than the master's interval.
+  @Test func daemonThatIsBackHasItsLeaseRenewedAtOnce() {
+    var lan = Lan(3)
+    lan.form()
+    let (mine, lease) = (lan.records[1].mine, lan.records[1].lease)
+    lan.replace(1, incarnation: 2)
+    lan.run(for: .milliseconds(70))
+    lan.start(1, claims: mine, lease: lease)
+    #expect(lan.run(within: .seconds(1)) { $0.reports(0) { if case .memberJoined(_, _, 341...342) = $0 { true } else { false } } == 1 })
+    #expect(lan.run(within: .milliseconds(1)) { $0.records[1].lease > lease })
+  }
+
   @Test func daemonThatIsBackTooLateStartsAfresh() {
     var lan = Lan(3)
     lan.form()

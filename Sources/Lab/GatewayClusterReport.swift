@@ -1,0 +1,74 @@
+/// What `skein lab gateway-cluster` found.
+public struct GatewayClusterReport: LabReport, Equatable {
+  public var members: Int
+  public var packets: Int
+  /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
+  public var lost: [String: Int]
+  /// Moves that the plan made.
+  public var moves: Int
+  /// For how long hosts of a failed member were without service: member and master killed, a member's daemon hung.
+  public var silenceMilliseconds: [String: Figures]
+  /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
+  public var lostOfSurvivors: Int
+  /// Packets that were lost, in whichever operation, while a member's lease had run out because the machine did not let its daemon run: not
+  /// counted above, for no hand-over could have held them. And the longest such time, by the daemon's own clock.
+  public var lostInStandstills: Int
+  public var standstillMilliseconds: Int
+  /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
+  public var stallMilliseconds: Double
+  public var forwardedTwice: Int
+  /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
+  public var forwardedAfterLease: Int
+  public var leaseExpired: Int
+  /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
+  public var pings: Int
+  public var pingsAnswered: Int
+  public var succeeded: Bool
+
+  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
+    members = command.options.members
+    packets = datagrams.count
+    lost = measurement.lost
+    moves = measurement.moves
+    silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
+    lostOfSurvivors = measurement.lostOfSurvivors
+    lostInStandstills = measurement.lostInStandstills
+    standstillMilliseconds = measurement.standstills.map(\.milliseconds).max() ?? 0
+    stallMilliseconds = measurement.stream.longestStall
+    forwardedTwice = datagrams.twice
+    forwardedAfterLease = measurement.forwardedAfterLease
+    leaseExpired = measurement.leaseExpired
+    pings = measurement.pings
+    pingsAnswered = measurement.answered
+    succeeded =
+      pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && lost.values.allSatisfy { $0 == 0 }
+      && lostOfSurvivors == 0 && moves > 0
+  }
+
+  public func render(to output: inout some TextOutputStream) {
+    print("a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all", to: &output)
+    print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)
+    for (operation, count) in lost.sorted(by: { $0.key < $1.key }) {
+      print(verdict(count == 0, "\(operation): lost \(count)"), to: &output)
+    }
+    print(
+      verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered"), to: &output)
+    print(verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)"), to: &output)
+    print(verdict(lostOfSurvivors == 0, "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"), to: &output)
+    print(
+      verdict(
+        forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),
+      to: &output)
+    if lostInStandstills > 0 {
+      print(
+        "        lost beside these, when the machine did not let a daemon run for up to \(standstillMilliseconds) ms and its lease ran out: \(lostInStandstills)",
+        to: &output)
+    }
+    if stallMilliseconds > 0 {
+      print("        the machine did not let the sender run for up to \(stallMilliseconds.formatted(digits: 0)) ms", to: &output)
+    }
+    for (what, figures) in silenceMilliseconds.sorted(by: { $0.key < $1.key }) {
+      print("        without service when a \(what) failed: \(figures.text)", to: &output)
+    }
+  }
+}
