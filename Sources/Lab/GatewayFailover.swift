@@ -50,6 +50,8 @@ protocol GatewayUnderTest {
   func waitUntilReady(_ routers: [Int]) throws
   /// How often hosts send and ask while it is measured.
   var packetsPerSecond: Double { get }
+  /// Of the virtual addresses.
+  var families: [AddressFamily] { get }
   /// Whether hosts learn another MAC address when another router takes over, and then make sure of it.
   var changesEntries: Bool { get }
   /// How many of these have the virtual address, where one is meant to; nil where all are.
@@ -81,7 +83,7 @@ extension GatewayUnderTest {
       try pause(milliseconds: silenceCertainAfterMilliseconds)
       try waitUntilReady(survivors)
     }
-    try topology.letHostsAskSeldom(again: changesEntries)
+    try topology.letHostsAskSeldom(again: changesEntries, families: families)
     let traffic = try GatewayTraffic(plan: plan, streams: plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: packetsPerSecond) })
     let asker = try ArpAsker(plan: plan, questionsPerSecond: packetsPerSecond)
     try pause(milliseconds: 500)
@@ -130,6 +132,7 @@ extension GatewayGroup: GatewayUnderTest {
   var silenceCertainAfterMilliseconds: Int { settings.holdMilliseconds + 200 }
   /// Whole seconds need no milliseconds.
   var packetsPerSecond: Double { settings.holdMilliseconds > 5000 ? 100 : 500 }
+  var families: [AddressFamily] { settings.families }
   var changesEntries: Bool { false }
   func addressHolders(_ routers: [Int]) throws -> Int? { nil }
 

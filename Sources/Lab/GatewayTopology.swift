@@ -77,13 +77,14 @@ final class GatewayTopology {
 
   /// From now on hosts keep to the gateway that they have: what happens is the routers' doing alone.
   /// - Parameter again: even if they have been told before.
-  func letHostsAskSeldom(again: Bool = true) throws {
+  /// - Parameter families: in which there is a virtual address.
+  func letHostsAskSeldom(again: Bool = true, families: [AddressFamily] = AddressFamily.allCases) throws {
     guard again || !hostsAskSeldom else { return }
     hostsAskSeldom = true
     let settings = [4, 6].map { ("net/ipv\($0)/neigh/\(GatewayPlan.hostInterface)/base_reachable_time_ms", "7200000") }
     for host in plan.hosts { try launcher.set(settings, in: plan.namespace(ofHost: host)) }
     // Who was just about to ask has asked by then.
-    for family in AddressFamily.allCases { _ = try pingGateway(family) }
+    for family in families { _ = try pingGateway(family) }
     try pause(milliseconds: 1500)
   }
 

@@ -174,6 +174,7 @@ final class VrrpGateway: GatewayUnderTest {
   var silenceCertainAfterMilliseconds: Int { Int(advertSeconds * 4000) + 300 }
 
   var packetsPerSecond: Double { 500 }
+  var families: [AddressFamily] { [.four] }
   var changesEntries: Bool { true }
   func addressHolders(_ routers: [Int]) throws -> Int? { try routers.count(where: isActive) }
 
