@@ -94,7 +94,7 @@ bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
 	@$(SKEIN) bench all
 
 lint: ## swift-format, strict
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Plugins
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Plugins Tools
 
 check: lint test ## lint and test
 
