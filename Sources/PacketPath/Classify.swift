@@ -101,7 +101,7 @@ extension Path {
   @inline(__always) private func isSourceOnly(_ number: UInt8, _ port: UInt16) -> Bool {
     let count = UInt32(settings.pointee.service_count)
     for index in 0..<UInt32(skein_service_count) {
-      guard index < count else { return false }
+      guard isWithin(index, count) else { return false }
       let service = skein_service_at(settings, index)
       if service.pointee.in_use != 0 && service.pointee.protocol == number && (service.pointee.port == 0 || service.pointee.port == port) {
         return true

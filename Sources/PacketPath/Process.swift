@@ -24,9 +24,12 @@ extension Path {
     }
     let network = frame.from(merging: offset, limit: 31)
     if type == 0x0608 { return resolve(frame, network) }
-    let isIPv6 = type == 0xdd86
-    guard isIPv6 || type == 0x0008 else { return Outcome(.pass, .otherProtocol) }
-    guard network.holds(isIPv6 ? 40 : 20) else { return Outcome(.pass, .malformedPassed) }
-    return decide(frame, network, offset, isIPv6: isIPv6)
+    if type == 0x0008 {
+      guard network.holds(20) else { return Outcome(.pass, .malformedPassed) }
+      return decide(frame, network, offset, isIPv6: false)
+    }
+    guard type == 0xdd86 else { return Outcome(.pass, .otherProtocol) }
+    guard network.holds(40) else { return Outcome(.pass, .malformedPassed) }
+    return decide(frame, network, offset, isIPv6: true)
   }
 }

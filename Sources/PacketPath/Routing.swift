@@ -72,7 +72,7 @@ extension Path {
   @inline(__always) private func isFast(_ interface: UInt32) -> Bool {
     let count = UInt32(settings.pointee.fast_interface_count)
     for index in 0..<UInt32(skein_fast_interface_count) {
-      guard index < count else { return false }
+      guard isWithin(index, count) else { return false }
       if skein_fast_interface(settings, index) == interface { return true }
     }
     return false

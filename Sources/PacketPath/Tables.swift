@@ -27,6 +27,10 @@ protocol Tables {
   func redirect(to interface: UInt32)
 }
 
+/// Whether a loop's index is below a count from the settings. The index is opaque, or the optimiser would end the loop by inequality with
+/// the lesser of count and limit, from which verifiers before Linux 6.8 learn nothing: they would follow the loop without end.
+@inline(__always) func isWithin(_ index: UInt32, _ count: UInt32) -> Bool { skein_opaque(UInt(index)) < UInt(count) }
+
 /// A packet path over its tables. A value of a moment: made for one packet.
 struct Path<Memory: Tables> {
   let memory: Memory
@@ -47,7 +51,7 @@ struct Path<Memory: Tables> {
   @inline(__always) func isCluster(_ address: Address) -> Bool {
     let count = UInt32(settings.pointee.cluster_address_count)
     for index in 0..<UInt32(skein_address_count) {
-      guard index < count else { return false }
+      guard isWithin(index, count) else { return false }
       let entry = skein_cluster_address(settings, index)
       if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
     }
@@ -58,7 +62,7 @@ struct Path<Memory: Tables> {
   @inline(__always) func isVirtual(_ address: Address) -> Bool {
     let count = UInt32(settings.pointee.virtual_address_count)
     for index in 0..<UInt32(skein_virtual_address_count) {
-      guard index < count else { return false }
+      guard isWithin(index, count) else { return false }
       let entry = skein_virtual_address(settings, index)
       if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
     }
@@ -69,7 +73,7 @@ struct Path<Memory: Tables> {
   @inline(__always) func isOwn(_ address: Address) -> Bool {
     let count = UInt32(settings.pointee.own_address_count)
     for index in 0..<UInt32(skein_address_count) {
-      guard index < count else { return false }
+      guard isWithin(index, count) else { return false }
       let entry = skein_own_address(settings, index)
       if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
     }

@@ -21,11 +21,12 @@ SKEIN_INLINE uintptr_t skein_opaque(uintptr_t value) {
 }
 
 /* The same value below 65,536, but the verifier no longer knows which: it follows each way through the program for each value that it knows,
- * and ways that differ in nothing else become one. The two loads are of the same octets. */
+ * and ways that differ in nothing else become one. The two loads are of the same octets. The result is opaque, so that a mask stays behind
+ * the XOR: before Linux 6.3 or so the verifier knows no bounds of a 64-bit XOR, and the optimiser would mask first. */
 SKEIN_INLINE uintptr_t skein_forget(uintptr_t value, uintptr_t somewhere) {
   const volatile skein_octets2 *octets = (const volatile skein_octets2 *)somewhere;
   uint16_t once = *octets, again = *octets;
-  return value ^ (uintptr_t)(once ^ again);
+  return skein_opaque(value ^ (uintptr_t)(once ^ again));
 }
 
 /* An address as a pointer. Swift's own way makes an optional on the way, and a comparison with nil is one that the verifier does not follow. */
