@@ -35,7 +35,7 @@ struct ClusterFlow {
 extension Path {
   /// The unit of a packet to a cluster address (specification 1, "Work units").
   @inline(__always) func classifyForCluster(_ headers: Headers) -> Classified {
-    guard !headers.isWhole else { return classifyDatagram(headers, leastLength: 20) }
+    guard _slowPath(!headers.isWhole) else { return classifyDatagram(headers, leastLength: 20) }
     // Without ports in its hash, a fragmented datagram needs no memory: its addresses are in every fragment. An ICMP error in
     // fragments counts as plain ICMP for the same reason.
     let follows = headers.fragmentedProtocol
@@ -57,14 +57,14 @@ extension Path {
     var flow = ClusterFlow(source: headers.source, destination: headers.destination, transportProtocol: headers.transportProtocol)
     let transport = headers.transport
     let number = headers.transportProtocol
-    if IPProtocol.hasPorts(number) {
+    if _fastPath(IPProtocol.hasPorts(number)) {
       let least = number == IPProtocol.tcp ? leastLength : 8
-      guard headers.transportLength >= least, transport.holds(8) else { return .malformed }
+      guard _fastPath(headers.transportLength >= least && transport.holds(8)) else { return .malformed }
       flow.hasPorts = true
       flow.sourcePort = transport.load(0)
       flow.servicePort = transport.load(2)
       var extra: UInt32 = 0
-      if number == IPProtocol.udp && flow.servicePort == UInt16(1701).bigEndian && has(skein_flag_l2tp_ids) {
+      if number == IPProtocol.udp && flow.servicePort == UInt16(1701).bigEndian && _slowPath(has(skein_flag_l2tp_ids)) {
         extra = l2tpFields(headers)
       }
       return .unit(unit(of: flow, extra: extra))
@@ -93,8 +93,8 @@ extension Path {
 
   @inline(__always) private func unit(of flow: ClusterFlow, extra: UInt32) -> UInt32 {
     let source = hash.source(flow.source)
-    if isSourceOnly(flow.transportProtocol, flow.servicePort) { return hash.unit(source) }
-    if flow.hasPorts { return hash.unit(source ^ hash.port(flow.sourcePort) ^ extra) }
+    if _slowPath(isSourceOnly(flow.transportProtocol, flow.servicePort)) { return hash.unit(source) }
+    if _fastPath(flow.hasPorts) { return hash.unit(source ^ hash.port(flow.sourcePort) ^ extra) }
     return hash.unit(source ^ hash.destination(flow.destination))
   }
 

@@ -25,10 +25,12 @@ extension Path {
   }
 
   /// The verdict on an IP packet (WO 00/31945, Figure 9).
-  @inline(__always) func decide(_ frame: Packet, _ network: Packet, _ networkOffset: UInt, isIPv6: Bool) -> Outcome {
+  @inline(__always) func decide(
+    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: @autoclosure () -> Headers, isIPv6: Bool
+  ) -> Outcome {
     // Asked before the headers are followed: there is one way here, and there are many from there.
     let destination = destination(isIPv6 ? network.loadAddress(24) : Address(v4: network.load(16)))
-    let headers = isIPv6 ? Headers(v6: network) : Headers(v4: network)
+    let headers = headers()
     let station = station(frame)
     if isIPv6 && headers.transportProtocol == IPProtocol.icmpv6 && headers.isWhole && !headers.isFaulty {
       guard headers.transportLength >= 8, headers.transport.holds(8) else { return malformed(destination) }
@@ -40,10 +42,15 @@ extension Path {
     }
     if station == .virtual { return decideForwarder(frame, network, networkOffset, headers, destination, isIPv6: isIPv6) }
     guard destination == .cluster else { return decideElsewhere(frame, headers, destination, station) }
-    if station == .group { return Outcome(.drop, .groupFrame) }
-    if station == .other { return Outcome(.pass, .otherStation) }
-    if headers.isMalformed { return Outcome(.drop, .malformed) }
-    if headers.hasTooManyHeaders { return Outcome(.drop, .headerLimit) }
+    return decideForCluster(frame, headers, station)
+  }
+
+  /// The verdict on a packet to a cluster address.
+  @inline(__always) func decideForCluster(_ frame: Packet, _ headers: Headers, _ station: Station) -> Outcome {
+    if _slowPath(station == .group) { return Outcome(.drop, .groupFrame) }
+    if _slowPath(station == .other) { return Outcome(.pass, .otherStation) }
+    if _slowPath(headers.isMalformed) { return Outcome(.drop, .malformed) }
+    if _slowPath(headers.hasTooManyHeaders) { return Outcome(.drop, .headerLimit) }
     switch classifyForCluster(headers) {
     case .unit(let unit): return settle(frame, unit, taken: .taken)
     case .malformed: return Outcome(.drop, .malformed)
@@ -78,10 +85,10 @@ extension Path {
     destination == .cluster ? Outcome(.drop, .malformed) : Outcome(.pass, .malformedPassed)
   }
 
-  @inline(__always) private func station(_ frame: Packet) -> Station {
+  @inline(__always) func station(_ frame: Packet) -> Station {
     let address = frame.loadMAC(0)
     if address == skein_own_mac(settings) { return .own }
-    if address == skein_shared_mac(settings) { return .shared }
+    if _fastPath(address == skein_shared_mac(settings)) { return .shared }
     if has(skein_flag_gateway) && forwarder(of: address) != 0 { return .virtual }
     return address & 1 != 0 ? .group : .other
   }

@@ -132,6 +132,8 @@
     /// Only with a router, whose caller knows.
     @inline(__always) func redirect(to interface: UInt32) {}
 
+    @inline(__always) func afresh(_ frame: Packet) -> Packet { frame }
+
     @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
       let wanted = Int(frame.length) + Int(octets)
       guard wanted >= 0 && wanted <= capacity else { return nil }

@@ -20,6 +20,9 @@ struct Packet {
   /// What follows the first `octets`. May lie beyond the end: `holds` tells.
   @inline(__always) func from(_ octets: UInt) -> Packet { Packet(start: skein_opaque(start &+ octets), end: end) }
 
+  /// As `from`, for an offset that is a constant: what is held of this is held of that, and no register is spent on it.
+  @inline(__always) func from(constant octets: UInt) -> Packet { Packet(start: start &+ octets, end: end) }
+
   /// As `from`, for an offset that several ways lead to, at most `limit`, one less than a power of two. Two octets must be held.
   @inline(__always) func from(merging octets: UInt, limit: UInt) -> Packet { from(skein_forget(octets, start) & limit) }
 

@@ -17,6 +17,9 @@ protocol Tables {
   func count(octets: UInt64, of unit: UInt32)
   /// False when there is no room.
   func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool
+  /// The same frame, of which the kernel's verifier knows nothing yet. Where several ways meet that know different things of it, it would
+  /// follow what comes after once for each.
+  func afresh(_ frame: Packet) -> Packet
   /// The frame, longer or shorter at its end by so much; nil when it cannot be. Every earlier `Packet` of it is void.
   func resized(_ frame: Packet, by octets: Int32) -> Packet?
   /// Of this processor's memory of routes, below `skein_route_memo_count`; nil where nothing is remembered.

@@ -36,6 +36,12 @@ SKEIN_INLINE uint32_t skein_kernel_processor(void) { return ((uint32_t (*)(void)
 /* CLOCK_BOOTTIME, precise: the lease is safety, and it must not run late when a virtual machine's tick does, nor stand still in suspend. */
 SKEIN_INLINE uint64_t skein_kernel_boot_time(void) { return ((uint64_t (*)(void))125)(); }
 
+/* The same context, whose fields the optimiser loads once more. */
+SKEIN_INLINE const struct skein_xdp_context *_Nonnull skein_kernel_again(const struct skein_xdp_context *_Nonnull context) {
+  __asm__ volatile("" : "+r"(context));
+  return context;
+}
+
 /* Grows or cuts the frame at its end; every packet address is void afterwards. */
 SKEIN_INLINE int64_t skein_kernel_adjust_tail(const struct skein_xdp_context *_Nonnull context, int32_t change) {
   return ((int64_t (*)(const void *, int32_t))65)(context, change);

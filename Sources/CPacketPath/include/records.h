@@ -83,16 +83,17 @@ enum skein_flags {
 struct skein_settings {
   uint64_t flags;
   uint64_t hash_keys[8];        /* drawn from the cluster's hash seed */
-  uint8_t own_mac[6];
-  uint8_t shared_mac[6];        /* equals own_mac in forwarding mode */
-  uint16_t own_member;          /* index into members */
+  /* Hardware addresses: six octets, then two of zero, so that one load has the whole. */
+  _Alignas(8) uint8_t own_mac[6];
+  _Alignas(8) uint8_t shared_mac[6];  /* equals own_mac in forwarding mode */
+  _Alignas(8) uint8_t virtual_mac[6]; /* of the gateway's group, with forwarder 0: 00:07:b4, group, 0 */
+  _Alignas(8) uint16_t own_member;    /* index into members */
   uint16_t cluster_address_count;
   uint16_t own_address_count;
   uint16_t service_count;
-  uint8_t virtual_mac[6];       /* of the gateway's group, with forwarder 0: 00:07:b4, group, 0 */
   uint16_t virtual_address_count;
   uint16_t fast_interface_count;
-  uint16_t padding;
+  uint32_t padding;
   /* ifindex of the Ethernet interfaces that fast routing may send out of; by others the kernel sends. */
   uint32_t fast_interfaces[skein_fast_interface_count];
   struct skein_address virtual_addresses[skein_virtual_address_count];

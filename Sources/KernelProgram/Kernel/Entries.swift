@@ -63,6 +63,8 @@ struct KernelTables: Tables {
 
   @inline(__always) func redirect(to interface: UInt32) { _ = skein_kernel_redirect(interface) }
 
+  @inline(__always) func afresh(_ frame: Packet) -> Packet { Packet(skein_kernel_again(context)) }
+
   @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
     guard skein_kernel_adjust_tail(context, octets) == 0 else { return nil }
     return Packet(context)
