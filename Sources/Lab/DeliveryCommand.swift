@@ -6,6 +6,7 @@ public struct DeliveryCommand: LabCommand {
   public var site: ClientSite
   /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
   public var withoutMulticast = false
+  public var detectionMilliseconds = 200
   public var options: LabOptions
 
   public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
@@ -18,7 +19,7 @@ public struct DeliveryCommand: LabCommand {
 
   public func run() throws -> DeliveryReport {
     guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
     settings.withoutMulticast = withoutMulticast
     return try options.withCluster(settings) { cluster in
       options.console.say(

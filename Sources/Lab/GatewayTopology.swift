@@ -40,8 +40,8 @@ final class GatewayTopology {
   private func build() throws {
     try FileManager.default.createDirectory(atPath: plan.directory, withIntermediateDirectories: true)
     try launcher.batch(plan.namespaces.map { "netns add \($0.name)" })
-    let silent = ["iptables", "ip6tables", "arptables"].map { ("net/bridge/bridge-nf-call-\($0)", "0") }
-    try launcher.set(silent + [("net/ipv6/conf/default/disable_ipv6", "1")], in: plan.switchNamespace)
+    try launcher.silenceBridgeFilters(in: plan.switchNamespace)
+    try launcher.set([("net/ipv6/conf/default/disable_ipv6", "1")], in: plan.switchNamespace)
     try launcher.batch(plan.lanWiring, in: plan.switchNamespace)
     // The way back must not end at a router that has no carrier, and one flow keeps to one router.
     let server = [

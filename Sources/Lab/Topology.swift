@@ -70,8 +70,8 @@ final class Topology {
 
   /// The bridge is a switch and nothing else: no firewall looks into it, and it says nothing itself.
   private func prepareSwitch() throws {
-    let settings = ["iptables", "ip6tables", "arptables"].map { ("net/bridge/bridge-nf-call-\($0)", "0") }
-    try set(settings + [("net/ipv6/conf/default/disable_ipv6", "1"), ("net/ipv6/conf/all/disable_ipv6", "1")], in: plan.switchNamespace)
+    try launcher.silenceBridgeFilters(in: plan.switchNamespace)
+    try set([("net/ipv6/conf/default/disable_ipv6", "1"), ("net/ipv6/conf/all/disable_ipv6", "1")], in: plan.switchNamespace)
   }
 
   private func prepareMember(_ member: Int) throws {
@@ -160,6 +160,13 @@ extension Launcher {
         try checked(Int32(write(file.number, value, value.utf8.count)), "write \(value) to /proc/sys/\(name)")
       }
     }
+  }
+
+  /// Keeps firewalls from looking into the bridges of a namespace; where the kernel's module for that is not loaded, none does.
+  func silenceBridgeFilters(in namespace: Namespace) throws {
+    let names = ["iptables", "ip6tables", "arptables"].map { "net/bridge/bridge-nf-call-\($0)" }
+    let there = try namespace.enter { names.filter { access("/proc/sys/\($0)", F_OK) == 0 } }
+    try set(there.map { ($0, "0") }, in: namespace)
   }
 
   /// Takes an interface down or up: its peer loses or finds its carrier.

@@ -77,6 +77,7 @@ extension LabCommands {
   struct Delivery: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Is every request answered exactly once, and by whom?")
     @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
     @Option(help: "How many connections.") var requests = 900
@@ -84,6 +85,7 @@ extension LabCommands {
     func run() throws {
       var command = DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)
       command.withoutMulticast = peers
+      command.detectionMilliseconds = detection.detection
       try lab.perform(command)
     }
   }
