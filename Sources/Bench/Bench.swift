@@ -4,6 +4,7 @@
 // program for the time of a packet, a program that only drops for the packets of a second. What counts is the difference or the ratio of
 // the medians.
 //
+//   ProgramBenchmark.swift     what the verifier made of each kernel program
 //   PacketPathBenchmark.swift  nanoseconds a packet, kernel program and native build, by the test tables' own frames
 //   DropRateBenchmark.swift    packets a second that arrive on a virtual pair and are dropped
 //   GatewayBenchmark.swift     nanoseconds to route a frame, beside the kernel's own forwarding

@@ -4,5 +4,6 @@ import KernelProgram
 enum EmbeddedPrograms {
   static let path = KernelProgram.pathProgram
   static let empty = KernelProgram.emptyProgram
+  static let all = [KernelProgram.pathProgram, KernelProgram.passProgram, KernelProgram.emptyProgram]
   static func object() -> [UInt8] { KernelProgram.object() }
 }

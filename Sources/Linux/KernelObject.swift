@@ -69,7 +69,15 @@ struct KernelObject: ~Copyable {
 
   private static func failure(_ operation: String, _ code: Errno) -> LinuxError {
     let advice = code == .notPermitted ? "run as root, or grant CAP_BPF and CAP_NET_ADMIN" : nil
-    return LinuxError(operation, code, advice: advice, detail: String(cString: skein_capture_text()))
+    return LinuxError(operation, code, advice: advice, detail: verifierEnd(of: String(cString: skein_capture_text())))
+  }
+
+  /// The last lines of the verifier's log, which say what it would not have; all that libbpf said where there is no such log.
+  static func verifierEnd(of text: String, lines count: Int = 12) -> String {
+    let lines = text.split(separator: "\n")
+    guard let end = lines.lastIndex(where: { $0.contains("END PROG LOAD LOG") }) else { return text }
+    let begin = lines[..<end].lastIndex { $0.contains("BEGIN PROG LOAD LOG") }.map { $0 + 1 } ?? 0
+    return lines[begin..<end].suffix(count).joined(separator: "\n")
   }
 }
 

@@ -74,6 +74,33 @@ public final class KernelProgram {
     return object
   }
 
+  /// What the verifier made of a program.
+  public struct Verification: Hashable, Sendable {
+    /// How many instructions the verifier followed, over all ways through the program, of the million that it allows; nil before Linux 5.16,
+    /// which does not tell.
+    public var verifiedInstructions: Int?
+    /// How many instructions the program has.
+    public var instructions: Int
+  }
+
+  /// Loads a program of `object` and lets it go again: would it run here? Nothing is pinned, and a daemon that runs is not disturbed.
+  /// - Throws: what libbpf or the verifier refused, its log's end in `detail`.
+  public static func verify(
+    object: [UInt8], programName: String, maximumEntries: [String: Int] = [:]
+  ) throws(LinuxError) -> Verification {
+    var verification = Verification(instructions: 0)
+    try object.lend { bytes throws(LinuxError) in
+      let loaded = try prepare(bytes, Configuration(instance: "", programName: programName, maximumEntries: maximumEntries))
+      try loaded.load()
+      var information = bpf_prog_info()
+      var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+      try check(bpf_obj_get_info_by_fd(loaded.programDescriptor(programName), &information, &size), "look at \(programName)")
+      verification.verifiedInstructions = information.verified_insns == 0 ? nil : Int(information.verified_insns)
+      verification.instructions = Int(information.xlated_prog_len) / 8
+    }
+    return verification
+  }
+
   /// Loads `object`, the bytes of the ELF file.
   public convenience init(object: [UInt8], _ configuration: Configuration) throws(LinuxError) {
     // The closure cannot delegate to another initializer, so the bytes are lent for the rest of this one.

@@ -7,8 +7,20 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
     discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
     subcommands: [
-      PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self, SimulationBench.self, AllBench.self,
+      ProgramsBench.self, PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self, SimulationBench.self, AllBench.self,
     ])
+}
+
+/// The verifier's price.
+private struct ProgramsBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "programs", abstract: "How many instructions of each kernel program this kernel's verifier follows, of its million.")
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let figures = try Bench.programs()
+    if output.json { try printJSON(figures) } else { print(table(figures.rows)) }
+  }
 }
 
 /// Nanoseconds a packet.
@@ -84,6 +96,7 @@ private struct AllBench: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   private struct Report: Encodable {
+    let programs: [ProgramFigure]
     let packetPath: [PacketPathFigure]
     let dropRate: DropRateReport
     let gateway: [GatewayFigure]
@@ -93,6 +106,8 @@ private struct AllBench: ParsableCommand {
   }
 
   func run() throws {
+    let programs = try Bench.programs()
+    if !output.json { print(table(programs.rows) + "\n") }
     let figures = try Bench.packetPath()
     if !output.json { print(table(figures.rows) + "\n") }
     let dropRate = shown(try Bench.dropRate())
@@ -103,7 +118,7 @@ private struct AllBench: ParsableCommand {
     let simulation = shown(Bench.simulation())
     if output.json {
       try printJSON(
-        Report(packetPath: figures, dropRate: dropRate, gateway: gateway, answers: answers, idle: idle, simulation: simulation))
+        Report(programs: programs, packetPath: figures, dropRate: dropRate, gateway: gateway, answers: answers, idle: idle, simulation: simulation))
     }
   }
 

@@ -62,6 +62,17 @@ extension Privileged {
       let error = #expect(throws: LinuxError.self) { _ = try instance.load(try TestProgram.compile(), program: "broken") }
       #expect(error?.operation == "load the kernel program")
       #expect(error?.detail?.contains("invalid access to packet") == true)
+      #expect(error?.detail?.contains("PROG LOAD LOG") == false)
+      #expect((1...12).contains(error?.detail?.split(separator: "\n").count ?? 0))
+    }
+
+    @Test func whetherAProgramWouldRunIsToldWithoutPinningIt() throws {
+      let facts = try KernelProgram.verify(object: try TestProgram.compile(), programName: "probe")
+      #expect(facts.instructions > 0 && facts.verifiedInstructions.map { $0 > 0 } ?? true)
+      let error = #expect(throws: LinuxError.self) {
+        _ = try KernelProgram.verify(object: try TestProgram.compile(), programName: "broken")
+      }
+      #expect(error?.detail?.contains("invalid access to packet") == true)
     }
 
     @Test func recordsComeUpInOrder() throws {
