@@ -42,31 +42,46 @@ struct PathPlace {
 
 /// Chooses where the packet path runs.
 enum Backends {
-  /// As configured, or by itself: XDP where it attaches (native, then generic), packet sockets where it does not.
-  static func open(_ choice: Configuration.PacketPathChoice, _ place: PathPlace, _ logger: Logger) throws -> any PathBackend {
-    switch choice {
-    case .xdp: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .native, logger: logger)
-    case .xdpGeneric: return try KernelBackend(instance: place.instance, interface: place.interface, mode: .generic, logger: logger)
-    case .packetSocket: return try SocketBackend(place)
+  /// As configured, or by itself: XDP where it loads and attaches (native, then generic), packet sockets where it does not.
+  /// - Throws: when what is configured cannot be had, with the verifier's last lines if it was the verifier.
+  static func open(_ wanted: Configuration.PacketPathChoice, _ place: PathPlace, _ logger: Logger) throws -> any PathBackend {
+    switch wanted {
+    case .xdp: return try KernelBackend(place, mode: .native, asConfigured(wanted, "xdp"), logger)
+    case .xdpGeneric: return try KernelBackend(place, mode: .generic, asConfigured(wanted, "xdp-generic"), logger)
+    case .packetSocket: return try SocketBackend(place, asConfigured(wanted, "packet-socket"))
     case .automatic:
-      do {
-        return try KernelBackend(instance: place.instance, interface: place.interface, mode: mode(for: place.interface), logger: logger)
-      } catch {
-        logger.warning("no XDP here, so the packet path runs on packet sockets, which is slower: \(error)")
-        return try SocketBackend(place)
+      let (mode, choice) = best(for: place.interface)
+      do { return try KernelBackend(place, mode: mode, choice, logger) } catch {
+        let fallback = withoutXDP(error)
+        logger.warning("\(fallback.reason) \(fallback.cost)\(error.detail.map { "\n\($0)" } ?? "")")
+        return try SocketBackend(place, fallback)
       }
     }
+  }
+
+  private static func asConfigured(_ wanted: Configuration.PacketPathChoice, _ running: String) -> PathChoice {
+    PathChoice(wanted: wanted, running: running, reason: "The configuration says so.")
+  }
+
+  /// What `automatic` has when XDP was refused.
+  static func withoutXDP(_ refusal: LinuxError) -> PathChoice {
+    let advice = refusal.advice.map { "; \($0)" } ?? ""
+    let reason = "This kernel does not run the packet path as XDP: cannot \(refusal.operation): \(refusal.code)\(advice)"
+    return PathChoice(wanted: .automatic, running: "packet-socket", reason: reason.sentence, refusal: refusal)
+  }
+
+  /// A virtual Ethernet pair keeps, through native XDP, the packet type that it gave a frame to the shared MAC address on arrival, and TCP
+  /// then refuses it; and what native XDP sends back arrives only if the other end has an XDP program. Generic XDP has neither trouble.
+  private static func best(for interface: NetworkInterface) -> (XDPMode, PathChoice) {
+    if (try? Ethtool.driver(of: interface.name)) == "veth" {
+      return (.generic, PathChoice(wanted: .automatic, running: "xdp-generic", reason: "\(interface.name) is one end of a virtual pair."))
+    }
+    return (.automatic, PathChoice(wanted: .automatic, running: "xdp", reason: "The driver of \(interface.name) has XDP."))
   }
 
   /// What a daemon's pins are named after: `/sys/fs/bpf/skein/<instance>`.
   static func instance(of configuration: Configuration) -> String {
     if let cluster = configuration.cluster { return PathPlace.instance(of: cluster) }
     return configuration.gateway.map(PathPlace.instance) ?? ""
-  }
-
-  /// A virtual Ethernet pair keeps, through native XDP, the packet type that it gave a frame to the shared MAC address on arrival, and TCP
-  /// then refuses it; and what native XDP sends back arrives only if the other end has an XDP program. Generic XDP has neither trouble.
-  private static func mode(for interface: NetworkInterface) -> XDPMode {
-    (try? Ethtool.driver(of: interface.name)) == "veth" ? .generic : .automatic
   }
 }

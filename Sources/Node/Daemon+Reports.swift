@@ -17,7 +17,7 @@ extension Daemon: Controllable {
       cluster: section.name, clusterIdentifier: Int(section.identifier.rawValue), member: Int(profile.identifier.rawValue),
       state: snapshot.phase.rawValue, term: snapshot.term.rawValue, master: snapshot.master.map { Int($0.rawValue) },
       address: "\(machine.ownAddress)", addresses: section.addresses.map(\.description), interface: machine.interface.name,
-      delivery: section.delivery.rawValue, packetPath: backend.name, detectionMilliseconds: section.detection.inMilliseconds,
+      delivery: section.delivery.rawValue, packetPath: backend.choice.report, detectionMilliseconds: section.detection.inMilliseconds,
       leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, partition: section.partition.rawValue,
       members: members(snapshot, now).sorted { $0.member < $1.member },
       units: .init(
@@ -54,6 +54,7 @@ extension Daemon: Controllable {
   /// What an operator should know now.
   private func warnings(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [String] {
     var warnings: [String] = []
+    if let warning = backend.choice.warning { warnings.append(warning) }
     if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")

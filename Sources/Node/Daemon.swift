@@ -216,7 +216,8 @@ public actor Daemon {
     try ServiceManager.ready()
     logger.notice(
       "started",
-      metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.name)"])
+      metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)"])
+    if let warning = backend.choice.warning { events.append(kind: "path", text: warning) }
   }
 
   /// Lets the decision maker begin, with what an earlier daemon's packet path still holds under its lease.

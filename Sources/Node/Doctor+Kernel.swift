@@ -12,6 +12,9 @@ extension Doctor {
       attempt("kernel") { Self.judge(kernel: try KernelVersion.running()) },
       attempt("capabilities") { Self.judge(missing: try Capability.missing()) },
       Finding("xdp", refusal: KernelProbe.xdp(), ok: "XDP programs load.", otherwise: withoutXDP, advice: slower),
+      Self.judge(
+        program: EmbeddedProgram.name,
+        Result { () throws(LinuxError) in try EmbeddedProgram.verify() }, otherwise: withoutXDP, advice: slower),
       Finding(
         "jit", refusal: KernelProbe.justInTimeCompiler(), ok: "BPF programs are compiled to machine code.", otherwise: .warning,
         advice: "Interpreted, a packet takes ten times as long."),
@@ -108,6 +111,31 @@ extension Doctor {
     return Finding("kernel", .ok, "Linux \(version).")
   }
 
+  /// The program that decides packets here: that some other program loads says nothing of it.
+  static func judge(
+    program: String, _ result: Result<KernelProgram.Verification, LinuxError>, otherwise: Finding.State, advice: String
+  ) -> Finding {
+    let name = "packet-path"
+    var finding: Finding
+    switch result {
+    case .success(let verification):
+      let followed = verification.verifiedInstructions.map { ", \(grouped($0)) of a million verified" } ?? ""
+      finding = Finding(
+        name, .ok, "This kernel takes the packet path's program \(program): \(grouped(verification.instructions)) instructions\(followed).")
+      finding.verifiedInstructions = verification.verifiedInstructions
+    case .failure(let refusal):
+      finding = Finding(name, refusal: refusal, ok: "", otherwise: otherwise, advice: advice)
+      finding.verifierLog = refusal.detail?.split(separator: "\n").map(String.init)
+    }
+    finding.program = program
+    finding.loads = finding.state == .ok
+    return finding
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    number < 1000 ? "\(number)" : "\(grouped(number / 1000)),\("\(number % 1000 + 1000)".dropFirst())"
+  }
+
   static func judge(missing capabilities: [Capability]) -> Finding {
     if capabilities.isEmpty { return Finding("capabilities", .ok, "All that the daemon needs.") }
     return Finding(
@@ -138,5 +166,12 @@ extension Doctor {
         advice: "See why it distrusts the processor's counter (`dmesg | grep -i tsc`); a virtual machine may be offered kvm-clock.")
     }
     return Finding("clock-source", .ok, "The kernel reads its time from \(clockSource).")
+  }
+}
+
+extension EmbeddedProgram {
+  /// Whether this kernel takes the very program that the daemon would run, with tables as large as this machine's.
+  fileprivate static func verify() throws(LinuxError) -> KernelProgram.Verification {
+    try KernelProgram.verify(object: object, programName: name, maximumEntries: KernelProgram.tableSizes)
   }
 }

@@ -36,6 +36,14 @@ public struct Finding: Codable, Hashable, Sendable {
   public var found: String
   /// What to do about it, in a sentence; nil when there is nothing to do.
   public var advice: String?
+  /// Of a kernel program: its name; nil in other checks.
+  public var program: String?
+  /// Of a kernel program: whether this kernel takes it.
+  public var loads: Bool?
+  /// Of a kernel program that loads: how many instructions the verifier followed, of a million; nil where the kernel does not tell.
+  public var verifiedInstructions: Int?
+  /// Of a kernel program that does not load: what the verifier said last.
+  public var verifierLog: [String]?
 
   init(_ name: String, _ state: State, _ found: String, advice: String? = nil) {
     self.name = name

@@ -79,7 +79,8 @@ actor GatewayDaemon {
     if !hasCarrier { gateway.handle(.carrierLost) }
     try ServiceManager.ready()
     logger.notice(
-      "started", metadata: ["group": "\(section.group)", "interface": "\(section.interface)", "packetPath": "\(backend.name)"])
+      "started", metadata: ["group": "\(section.group)", "interface": "\(section.interface)", "packetPath": "\(backend.choice.running)"])
+    if let warning = backend.choice.warning { events.append(kind: "path", text: warning) }
   }
 
   private func writeSettings() throws {

@@ -21,8 +21,7 @@ public struct GatewayReport: Codable, Sendable {
   public var holdMilliseconds: Double
   public var answers: String
   public var steering: String
-  /// xdp, xdp-generic or packet-socket.
-  public var packetPath: String
+  public var packetPath: PacketPathReport
   /// Who routes: xdp or kernel.
   public var routing: String
   /// How much longer this machine may forward without renewing its lease; 0 when it has run out.

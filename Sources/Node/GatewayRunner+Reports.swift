@@ -17,7 +17,7 @@ extension GatewayRunner {
       activeGateway: snapshot.activeGateway?.description, standby: snapshot.standbyGateway?.description, priority: Int(section.priority),
       weight: Int(snapshot.weight), helloMilliseconds: section.timers.hello.inMilliseconds,
       holdMilliseconds: section.timers.hold.inMilliseconds, answers: section.answers.rawValue, steering: section.steering.method.rawValue,
-      packetPath: backend.name, routing: fastRouting.interfaces.isEmpty ? "kernel" : "xdp",
+      packetPath: backend.choice.report, routing: fastRouting.interfaces.isEmpty ? "kernel" : "xdp",
       leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, gateways: gateways(snapshot, forwarders, now),
       forwarders: forwarders, clients: router.clientCount, uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
       residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events, warnings: warnings(snapshot))
@@ -68,6 +68,7 @@ extension GatewayRunner {
     if snapshot.phase == .left {
       return ["this gateway has left the group: what is shown is old, and only a restart of the daemon brings it back"]
     }
+    if mode == .alone, let warning = backend.choice.warning { warnings.append(warning) }
     if snapshot.activeGateway == nil { warnings.append("no active virtual gateway: hosts that ask are not answered") }
     if !snapshot.isForwarding { warnings.append("this gateway forwards nothing: its weight is \(snapshot.weight)") }
     for name in tracked.down { warnings.append("\(name) is down") }

@@ -16,17 +16,18 @@ final class KernelBackend: PathBackend {
   private let instance: String
   private let requested: XDPMode
   private let logger: Logger
-  private(set) var name: String
+  private(set) var choice: PathChoice
   private var upcall: ((skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void)?
   let tables: PacketTables
 
   var tablesWereReused: Bool { program.mapsWereReused }
 
-  init(instance: String, interface: NetworkInterface, mode: XDPMode, logger: Logger) throws(LinuxError) {
+  init(_ place: PathPlace, mode: XDPMode, _ choice: PathChoice, _ logger: Logger) throws(LinuxError) {
     let processors = KernelProgram.possibleProcessorCount
-    self.instance = instance
-    self.interface = interface
+    instance = place.instance
+    interface = place.interface
     requested = mode
+    self.choice = choice
     self.logger = logger
     program = try KernelProgram(
       object: EmbeddedProgram.object,
@@ -36,14 +37,17 @@ final class KernelBackend: PathBackend {
     injector = try FrameInjector()
     ring = try program.ring("upcalls")
     sender = try PacketSocket(interface: interface.index, receives: false)
-    name = "xdp"
   }
 
   func start(
     on poller: Poller, upcall: @escaping (skein_upcall_reason, Int, UInt32, UnsafeRawBufferPointer) -> Void
   ) throws(LinuxError) {
     let mode = try program.attach(to: interface.name, mode: requested)
-    name = mode == .native ? "xdp" : "xdp-generic"
+    choice.running = mode == .native ? "xdp" : "xdp-generic"
+    if let refusal = program.nativeRefusal {
+      choice.refusal = refusal
+      choice.reason = "the driver of \(interface.name) has no XDP of its own: \(refusal.operation): \(refusal.code)".sentence
+    }
     self.upcall = upcall
     try poller.watch(ring.descriptor) { [weak self] _ in self?.drain() }
     if let replacement = program.replacement { try replace(by: replacement) }

@@ -4,6 +4,7 @@ import Foundation
 enum Metrics {
   static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
     var page = Page()
+    if let path = status?.packetPath ?? gateway?.packetPath { add(path, to: &page) }
     if let status { add(status, to: &page) }
     if let gateway { add(gateway, to: &page) }
     for group in counters.counters.map(\.group).uniqued {
@@ -12,6 +13,14 @@ enum Metrics {
         counters.counters.filter { $0.group == group }.map { ("reason=\"\($0.name)\"", $0.value) })
     }
     return page.lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func add(_ path: PacketPathReport, to page: inout Page) {
+    page.gauge(
+      "packet_path_info", "1, with the packet path that is wanted and the one that runs.",
+      [("wanted=\"\(path.wanted)\",running=\"\(path.running)\"", 1)])
+    page.gauge(
+      "packet_path_fallback", "1 while a slower packet path runs than the one that was tried first.", [("", path.isFallback ? 1 : 0)])
   }
 
   private static func add(_ status: StatusReport, to page: inout Page) {

@@ -20,7 +20,7 @@ public struct StatusReport: Codable, Sendable {
   public var addresses: [String]
   public var interface: String
   public var delivery: String
-  public var packetPath: String
+  public var packetPath: PacketPathReport
   public var detectionMilliseconds: Double
   /// How much longer this machine may process its units; 0 when its lease has run out.
   public var leaseMilliseconds: Double
@@ -59,6 +59,20 @@ public struct StatusReport: Codable, Sendable {
     public var overflowed: UInt64
     public var expired: UInt64
   }
+}
+
+/// Where the packet path runs, and why there.
+public struct PacketPathReport: Codable, Equatable, Sendable {
+  /// The configuration's `packetPath`: automatic, xdp, xdp-generic or packet-socket.
+  public var wanted: String
+  /// xdp, xdp-generic or packet-socket.
+  public var running: String
+  /// Why that one runs, in a sentence.
+  public var reason: String
+  /// What it costs, in a sentence.
+  public var cost: String
+  /// `automatic` did not get what it tried first.
+  public var isFallback: Bool
 }
 
 /// One member, as this machine sees it.

@@ -6,7 +6,7 @@ import Wire
 /// The packet path as the native build of the same source, on packet sockets: for kernels and interfaces without XDP. The kernel's own
 /// stack is kept from what is for the cluster (`StackGuard`); what this machine takes reaches it by a TAP device.
 final class SocketBackend: PathBackend {
-  let name = "packet-socket"
+  let choice: PathChoice
   let tables: PacketTables
   let tablesWereReused = false
   private let path = NativePacketPath()
@@ -20,7 +20,8 @@ final class SocketBackend: PathBackend {
   /// Room for a segment as large as the kernel's offloads make them.
   private static let bufferByteCount = 1 << 17
 
-  init(_ place: PathPlace) throws {
+  init(_ place: PathPlace, _ choice: PathChoice) throws {
+    self.choice = choice
     interface = place.interface
     addresses = place.guarded
     tables = path.tables

@@ -37,7 +37,8 @@ struct DoctorCommand: ParsableCommand {
     let lines = report.findings.flatMap { finding in
       let name = finding.name.padding(toLength: width, withPad: " ", startingAt: 0)
       let advice = finding.advice.map { "  " + String(repeating: " ", count: width + 11) + Paint.dim("→ \($0)") }
-      return ["  \(mark(finding.state))  \(name)  \(finding.found)"] + [advice].compactMap(\.self)
+      let log = (finding.verifierLog ?? []).map { "  " + String(repeating: " ", count: width + 11) + Paint.dim("| \($0.prefix(160))") }
+      return ["  \(mark(finding.state))  \(name)  \(finding.found)"] + log + [advice].compactMap(\.self)
     }
     return (lines + ["", "  " + verdict(report)]).joined(separator: "\n")
   }

@@ -95,7 +95,7 @@ struct GatewayScreen {
     return [
       "  gateway    \(report.addresses.joined(separator: ", "))  (\(protection))",
       "  answers    \(report.answers), steering by \(report.steering), \(report.clients) hosts known",
-      "  routing    by \(report.routing), packet path \(report.packetPath), lease \(lease)",
+      "  routing    by \(report.routing), packet path \(report.packetPath.running), lease \(lease)",
       "  daemon     up \(duration(seconds: report.uptimeSeconds)), \(report.residentBytes >> 20) MiB, priority \(report.priority), weight \(report.weight)",
     ]
   }

@@ -57,7 +57,7 @@ struct StatusScreen {
       ? String(format: "%.0f ms left of %.0f", status.leaseMilliseconds, status.detectionMilliseconds)
       : Paint.red("run out: processing nothing")
     return [
-      "  addresses  \(status.addresses.isEmpty ? "the virtual gateway's" : status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath)",
+      "  addresses  \(status.addresses.isEmpty ? "the virtual gateway's" : status.addresses.joined(separator: ", "))  by \(status.delivery), \(status.packetPath.running)",
       "  units      \(all), \(grouped(units.mine)) here"
         + (units.assigned > units.acknowledged ? ", \(units.assigned - units.acknowledged) on their way" : ""),
       "  lease      \(lease)",

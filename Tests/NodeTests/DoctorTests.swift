@@ -35,6 +35,22 @@ import Wire
     #expect(!DoctorReport(good + [Finding("d", .problem, "No.")]).ok)
   }
 
+  @Test func aProgramThatLoadsIsToldWithItsPrice() {
+    let finding = Doctor.judge(
+      program: "skein_path", .success(.init(verifiedInstructions: 543_611, instructions: 7899)), otherwise: .problem, advice: "Slower.")
+    #expect(finding.name == "packet-path" && finding.state == .ok && finding.advice == nil)
+    #expect(finding.program == "skein_path" && finding.loads == true && finding.verifiedInstructions == 543_611)
+    #expect(finding.found == "This kernel takes the packet path's program skein_path: 7,899 instructions, 543,611 of a million verified.")
+  }
+
+  @Test func aProgramThatIsRefusedIsToldWithTheVerifiersLastLines() {
+    let refusal = LinuxError("load the kernel program", .accessDenied, detail: "41: (bf) r1 = r2\nR2 offset is outside of the packet")
+    let finding = Doctor.judge(program: "skein_path", .failure(refusal), otherwise: .warning, advice: "Slower.")
+    #expect(finding.state == .warning && finding.loads == false && finding.verifiedInstructions == nil)
+    #expect(finding.verifierLog == ["41: (bf) r1 = r2", "R2 offset is outside of the packet"])
+    #expect(finding.advice == "Slower.")
+  }
+
   @Test func findingIsWrittenWithItsState() throws {
     let text = String(decoding: try JSONEncoder().encode(DoctorReport([Finding("mtu", .ok, "1500 octets.")])), as: UTF8.self)
     #expect(text.contains("\"findings\":[") && text.contains("\"ok\":true") && text.contains("\"state\":\"ok\""))

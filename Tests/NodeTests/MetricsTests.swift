@@ -8,7 +8,7 @@ import Testing
   init() {
     let status = StatusReport(
       cluster: "edge", clusterIdentifier: 7, member: 1, state: "master", term: 3, master: 1, address: "192.0.2.1",
-      addresses: ["192.0.2.10/24"], interface: "eth0", delivery: "multicast", packetPath: "xdp", detectionMilliseconds: 200,
+      addresses: ["192.0.2.10/24"], interface: "eth0", delivery: "multicast", packetPath: Self.path, detectionMilliseconds: 200,
       leaseMilliseconds: 88, partition: "serve",
       members: [1, 2].map {
         MemberReport(
@@ -27,6 +27,8 @@ import Testing
       String.init)
   }
 
+  private static let path = PacketPathReport(wanted: "automatic", running: "xdp", reason: "", cost: "", isFallback: false)
+
   private static var gateway: GatewayReport {
     let forwarders = [1, 2].map {
       ForwarderReport(
@@ -37,7 +39,7 @@ import Testing
     return GatewayReport(
       group: 7, addresses: ["192.0.2.100"], interface: "eth0", address: "192.0.2.1", mode: "cluster", state: "active",
       activeGateway: "192.0.2.1", standby: nil, priority: 100, weight: 100, helloMilliseconds: 200, holdMilliseconds: 650,
-      answers: "least-traffic", steering: "hybrid", packetPath: "xdp", routing: "xdp", leaseMilliseconds: 88, gateways: [],
+      answers: "least-traffic", steering: "hybrid", packetPath: Self.path, routing: "xdp", leaseMilliseconds: 88, gateways: [],
       forwarders: forwarders, clients: 2, uptimeSeconds: 1, residentBytes: 1, events: [], warnings: [])
   }
 
@@ -80,5 +82,10 @@ import Testing
       ])
     #expect(lines.contains("skein_gateway_forwarder_packets_total{forwarder=\"1\",mac=\"00:07:b4:00:07:01\"} 5"))
     #expect(lines.contains("skein_gateway_total{reason=\"dropped\"} 18446744073709551615"))
+  }
+
+  @Test func thePacketPathIsSaidOnceWithWhatWasWanted() {
+    #expect(lines.filter { $0.hasPrefix("skein_packet_path_info{") } == ["skein_packet_path_info{wanted=\"automatic\",running=\"xdp\"} 1.0"])
+    #expect(lines.contains("skein_packet_path_fallback 0.0"))
   }
 }
