@@ -99,14 +99,14 @@ extension Doctor {
 }
 
 extension Doctor {
+  /// The oldest kernel that the packet path is tried on (`make kernels`).
+  static let oldestTried = KernelVersion(major: 6, minor: 1)
+
   static func judge(kernel version: KernelVersion) -> Finding {
-    if version < KernelVersion(major: 5, minor: 8) {
+    if version < oldestTried {
       return Finding(
-        "kernel", .problem, "Linux \(version) has no BPF ring buffer.", advice: "Linux 5.18 can all that is needed, Linux 5.8 most of it.")
-    }
-    if version < KernelVersion(major: 5, minor: 18) {
-      return Finding(
-        "kernel", .warning, "Linux \(version) cannot hand held packets back to its stack.", advice: "Linux 5.18 or later can.")
+        "kernel", .warning, "Linux \(version) is older than any that Skein is tried on, which is \(oldestTried).",
+        advice: "It may do, with `packetPath: packet-socket` if not otherwise: the next lines say what it can.")
     }
     return Finding("kernel", .ok, "Linux \(version).")
   }
