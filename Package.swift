@@ -12,6 +12,15 @@ let house: [SwiftSetting] = [
   .unsafeFlags(["-enable-testing"]),
 ]
 
+/// The program carries Swift's own libraries, so that it runs where no Swift is: a matter of linking alone, and so the program and the tests,
+/// which do not, share what was compiled. The libraries named are what Foundation's archives need of each other. Nothing is looked up in the
+/// program by name: without that promise the linker leaves out what nobody calls.
+let selfContained: [LinkerSetting] = [
+  .unsafeFlags(["-static-stdlib", "-Xlinker", "--no-export-dynamic"]),
+  .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"),
+  .linkedLibrary("_FoundationCollections"),
+]
+
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
@@ -73,7 +82,7 @@ let package = Package(
       dependencies: [
         "Bench", "Cluster", "Credentials", "Gateway", "Lab", "Linux", "Node", "Simulation", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], swiftSettings: house),
+      ], swiftSettings: house, linkerSettings: selfContained),
 
     .target(
       name: "CPacketPathTestSupport", dependencies: ["CPacketPath"], path: "Tests/CPacketPathTestSupport",
