@@ -8,6 +8,8 @@ SKEIN := .build/release/skein
 
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
 PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived frr iperf3 nfdump tshark
+# What emulated machines need besides.
+MACHINE_PACKAGES := qemu-system-x86 debootstrap busybox-static kmod cpio
 
 .PHONY: help dependencies build demo test bench lint check install uninstall clean
 
@@ -98,24 +100,43 @@ lint: ## swift-format, strict
 
 check: lint test ## lint and test
 
-install: build ## The program, its manual pages, completions, systemd unit and example configurations
-	install -D -m 755 $(SKEIN) $(DESTDIR)$(PREFIX)/bin/skein
-	install -D -m 644 packaging/skein.service $(DESTDIR)/etc/systemd/system/skein.service
-	sed -i 's|/usr/local/bin/skein|$(PREFIX)/bin/skein|' $(DESTDIR)/etc/systemd/system/skein.service
-	install -D -m 644 packaging/skein.yaml $(DESTDIR)/etc/skein/skein.yaml.example
-	install -D -m 644 packaging/skein-gateway.yaml $(DESTDIR)/etc/skein/skein-gateway.yaml.example
+# Where everything goes. The package has its unit and zsh's completions where Debian keeps them.
+UNITDIR ?= /etc/systemd/system
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+
+install: build stage ## The program, its manual pages, completions, systemd unit and example configurations
+
+# What is installed, into DESTDIR: `make install` and `make deb` share it. The program is stripped of its symbols, half of its size.
+.PHONY: stage deb machines
+stage:
+	install -D -s -m 755 $(SKEIN) $(DESTDIR)$(PREFIX)/bin/skein
+	install -D -m 644 packaging/skein.service $(DESTDIR)$(UNITDIR)/skein.service
+	sed -i 's|/usr/local/bin/skein|$(PREFIX)/bin/skein|' $(DESTDIR)$(UNITDIR)/skein.service
+	install -d -m 700 $(DESTDIR)/etc/skein
+	install -m 644 packaging/skein.yaml $(DESTDIR)/etc/skein/skein.yaml.example
+	install -m 644 packaging/skein-gateway.yaml $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	$(SKEIN) manual --directory $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 packaging/skein.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(SKEIN) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein
-	$(SKEIN) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skein
+	$(SKEIN) --generate-completion-script zsh > $(DESTDIR)$(ZSHDIR)/_skein
 	$(SKEIN) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
 
 uninstall: ## Takes away what install put there, but not your configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)/etc/systemd/system/skein.service $(DESTDIR)/etc/skein/skein.yaml.example $(DESTDIR)/etc/skein/skein-gateway.yaml.example
+	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)$(UNITDIR)/skein.service $(DESTDIR)/etc/skein/skein.yaml.example $(DESTDIR)/etc/skein/skein-gateway.yaml.example
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/skein*.1 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_skein $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein $(DESTDIR)$(ZSHDIR)/_skein $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
+
+deb: PACKAGES += dpkg-dev
+deb: build ## A Debian package, which installs where no Swift is: .build/skein_*.deb
+	@rm -rf .build/deb .build/skein_*.deb
+	@$(MAKE) --no-print-directory --silent stage DESTDIR=$(CURDIR)/.build/deb PREFIX=/usr UNITDIR=/usr/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions >/dev/null
+	@packaging/debian/deb .build/deb .build
+
+machines: PACKAGES += dpkg-dev $(MACHINE_PACKAGES)
+machines: deb ## The package on Debian 12 in emulated machines: one, then three as a cluster (root)
+	@packaging/machines/machines .build/skein_*.deb
 
 clean: ## Removes what was built, and what an interrupted lab left behind
 	@[ ! -x $(SKEIN) ] || [ "$$(id -u)" != 0 ] || $(SKEIN) lab down

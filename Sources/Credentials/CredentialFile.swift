@@ -44,10 +44,20 @@ enum CredentialFile {
     if let failure { throw unwritable(path, failure) }
   }
 
-  /// Makes the directory if it is not there.
+  /// Makes the directory if it is not there, and those that it is in: for nobody but their owner, since secrets will lie there.
   static func makeDirectory(_ path: String) throws(CredentialError) {
+    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+    guard errno == ENOENT, let parent = directory(of: path) else { throw unwritable(path, errno) }
+    try makeDirectory(parent)
     guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
     throw unwritable(path, errno)
+  }
+
+  /// The directory that a path's last name is in; nil for the root and for a name alone.
+  static func directory(of path: String) -> String? {
+    let names = path.split(separator: "/")
+    guard names.count > 1 else { return nil }
+    return (path.hasPrefix("/") ? "/" : "") + names.dropLast().joined(separator: "/")
   }
 
   /// Throws if there is anything of this name.
@@ -98,6 +108,9 @@ enum CredentialFile {
   }
 
   private static func unwritable(_ path: String, _ error: Int32) -> CredentialError {
-    .init(.unwritable, "cannot write \(path)", remedy: String(cString: strerror(error)))
+    guard error == ENOENT, let directory = directory(of: path) else {
+      return .init(.unwritable, "cannot write \(path)", remedy: String(cString: strerror(error)))
+    }
+    return .init(.unwritable, "cannot write \(path): its directory is not there", remedy: "mkdir -p -m 700 \(directory)")
   }
 }

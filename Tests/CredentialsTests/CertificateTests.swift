@@ -20,10 +20,12 @@ import Wire
     try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
   }
 
-  private func kind(_ body: () throws -> Void) -> CredentialError.Kind? {
-    do { try body() } catch { return (error as? CredentialError)?.kind }
+  private func error(_ body: () throws -> Void) -> CredentialError? {
+    do { try body() } catch { return error as? CredentialError }
     return nil
   }
+
+  private func kind(_ body: () throws -> Void) -> CredentialError.Kind? { error(body)?.kind }
 
   @Test func issuedFileHoldsAllThatAMemberNeeds() throws {
     let path = try issue()
@@ -53,6 +55,24 @@ import Wire
     #expect(try permissions(cluster.directory + "/authority.key") == 0o600)
     let path = try issue()
     #expect(throws: Never.self) { try MemberCredentials(path: path) }
+  }
+
+  @Test func authorityMakesTheDirectoriesThatItIsToBeIn() throws {
+    let directory = cluster.directory + "/etc/skein"
+    _ = try CertificateAuthority.create(
+      cluster: ClusterIdentifier(rawValue: 7), name: "x", directory: directory + "/authority", at: wallClock)
+    #expect(try permissions(directory) == 0o700 && permissions(directory + "/authority") == 0o700)
+    #expect(throws: Never.self) { try CertificateAuthority(directory: directory + "/authority") }
+  }
+
+  @Test func whereNothingIsThereItIsSaidWhatToDo() throws {
+    let missing = cluster.directory + "/none"
+    let authority = error { _ = try CertificateAuthority(directory: missing) }
+    #expect(authority?.kind == .unreadable && authority?.remedy.contains("skein certificate authority") == true)
+    let file = error { _ = try cluster.authority.issue(member: three, name: "x", path: missing + "/member.pem", at: wallClock) }
+    #expect(file?.kind == .unwritable && file?.remedy == "mkdir -p -m 700 \(missing)")
+    let bundle = try cluster.authority.signPersonality(version: 1, text: "cluster:\n  detection: 1s\n")
+    #expect(error { try bundle.write(to: missing + "/bundle") }?.remedy == "mkdir -p -m 700 \(missing)")
   }
 
   @Test func authorityIsNotOverwritten() throws {
