@@ -99,7 +99,8 @@ let package = Package(
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
-    .testTarget(name: "NodeTests", dependencies: ["Credentials", "Linux", "Node", "Wire"], swiftSettings: house),
+    .testTarget(
+      name: "NodeTests", dependencies: ["CPacketPath", "Credentials", "Linux", "Node", "PacketPath", "Wire"], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]
 )

@@ -61,9 +61,11 @@ extension Shared {
   }
 
   mutating func stop(_ forwarder: UInt8, _ reason: GatewayRouter.StopReason) {
-    if case .arriving = holdings[Int(forwarder)] { act(.dropHeld(forwarder)) }
+    let wasArriving = if case .arriving = holdings[Int(forwarder)] { true } else { false }
     holdings[Int(forwarder)] = nil
+    // In this order: what is sent up before the packet path stops is dropped too.
     act(.stop(forwarder))
+    if wasArriving { act(.dropHeld(forwarder)) }
     report(.stoppedForwarding(forwarder, reason))
     releases[Int(forwarder)] = table[forwarder]?.holder
     voice.speakNow()

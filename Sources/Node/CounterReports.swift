@@ -15,6 +15,9 @@ extension HeldPackets {
         group: "packets", name: "heldOverflow", meaning: "packets for units without an owner that did not fit the bounds", value: overflowed
       ),
       CounterReport(group: "packets", name: "heldExpired", meaning: "packets held in vain: nobody acknowledged in time", value: expired),
+      CounterReport(
+        group: "packets", name: "heldDuplicates", meaning: "copies of packets that were held already, from two machines", value: duplicates),
+      CounterReport(group: "packets", name: "heldUnsent", meaning: "packets held, and then not taken by the kernel", value: unsent),
       CounterReport(group: "packets", name: "heldReleased", meaning: "packets held and then sent on to the unit's owner", value: released),
     ]
   }

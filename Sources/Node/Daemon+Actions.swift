@@ -13,7 +13,7 @@ extension Daemon {
     guard !isHandling else { return }
     isHandling = true
     let now = BootClock.now()
-    lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
+    noticeStandstill(at: now)
     if hearsTraffic(at: now) { waitingEvents.insert(.heardTraffic, at: 0) }
     var next = 0
     while next < waitingEvents.count {
@@ -29,6 +29,16 @@ extension Daemon {
     timer?.deadline = plannedAt
   }
 
+  /// This process should have run when half of its lease was left or more, and ran only when it was over: that is the machine's doing.
+  private func noticeStandstill(at now: Instant) {
+    lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
+    let isMaster = backend.tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    let (deadline, lease) = (backend.tables.leaseDeadline, isMaster ? section.detection / 2 : section.detection)
+    guard let plannedAt, deadline <= now, plannedAt + lease / 2 <= deadline else { return }
+    standstills += 1
+    standstillMilliseconds += UInt64(lateness.inMilliseconds)
+  }
+
   private func carryOut(_ action: ClusterMember.Action) {
     switch action {
     case .send(let message, let destination, let protection): send(message, to: destination, protection)
@@ -37,16 +47,17 @@ extension Daemon {
     case .setUnits(let units, let owner, let acknowledged): set(units, owner: owner, acknowledged: acknowledged)
     case .setMembers(let profiles): set(members: profiles)
     case .setHashSeed(let seed): backend.tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
-    case .releaseHeld(let units, let owner): release(units, to: owner)
-    case .forgetHeld(let units): forgetHeld(units)
-    case .dropHeld: held.removeAll()
+    case .releaseHeld(let units, let owner):
+      handover.release(units, isOwn: owner == profile.identifier, at: BootClock.now())
+    case .forgetHeld(let units): handover.forgetHeld(units)
+    case .dropHeld: handover.held.removeAll()
     case .announce(let reason): announce(reason)
     case .probeAddresses: probeAddresses()
     case .askApplications(let nonce, let profile): ask(nonce, profile)
     case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
     case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
     case .handOverState(let serial, let units, let target): handOverPackets(of: units, serial, to: target)
-    case .abandonState(let serial): abandonPackets(serial)
+    case .abandonState(let serial): handover.abandon(serial)
     case .deliverState: break
     case .newGroupKey(let epoch):
       security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
@@ -92,7 +103,7 @@ extension Daemon {
 
   /// A member that has handed over its last units still holds packets for them under the lease that it has.
   private func setLease(_ deadline: Instant) {
-    endsLease = deadline == .zero && !partings.isEmpty && hasCarrier
+    endsLease = deadline == .zero && handover.isParting && hasCarrier
     if !endsLease { backend.tables.leaseDeadline = deadline }
   }
 
@@ -120,33 +131,13 @@ extension Daemon {
     for unit in units where !keepsHolding(unit, before: state) { write(state, unit) }
   }
 
-  func write(_ state: UnitState, _ unit: Int) {
+  private func write(_ state: UnitState, _ unit: Int) {
     backend.tables.setUnit(unit, owner: state.owner, isAcknowledged: state.isAcknowledged, isMine: state.isMine)
     gatewayIsBehind = true
     guard state.isMine else { return }
     announceForwarders(UnitSet(CollectionOfOne(unit)))
-    open(unit)
+    handover.open(unit, at: BootClock.now())
   }
-
-  // MARK: held packets
-
-  private func release(_ units: UnitSet, to owner: MemberIdentifier) {
-    guard !held.isEmpty else { return }
-    let now = BootClock.now()
-    for unit in units {
-      // In the other modes the owner has seen the packets itself, or asked for them (`Daemon+Handover.swift`).
-      if section.delivery == .forwarding || owner == profile.identifier {
-        for packet in held.release(unit, at: now) { rerun(packet) }
-      } else {
-        held.forget(unit)
-      }
-    }
-  }
-
-  /// Runs a held packet through the packet path once more.
-  /// - Returns: false when it still cannot be decided.
-  @discardableResult
-  func rerun(_ packet: HeldPackets.Packet) -> Bool { replay.rerun(packet, backend, logger) }
 
   // MARK: announcements
 
@@ -196,6 +187,6 @@ extension Daemon {
     guard isStopping else { return }
     // The last units' next owners may still ask for the packets held here.
     stopsAt = BootClock.now() + InFlight.linger
-    housekeeping?.deadline = stopsAt
+    wakeHouse(by: stopsAt)
   }
 }

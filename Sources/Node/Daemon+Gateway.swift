@@ -18,8 +18,10 @@ extension Daemon {
   func startGateway() throws {
     guard let gateway else { return }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.open($0) }, forget: { self.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.handover.open($0, at: BootClock.now()) },
+      forget: { self.handover.held.forget($0) },
       place: { self.place($0) }, broadcast: { self.broadcast($0) })
+    handover.isVirtual = { gateway.isVirtual($0) }
     try gateway.start(on: poller)
     gatewayIsBehind = true
     tellGateway()

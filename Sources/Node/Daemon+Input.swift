@@ -87,27 +87,12 @@ extension Daemon {
       return
     }
     if reason == skein_upcall_fragment {
-      held.holdFragment(frame, interface: interface, at: now)
-      housekeeping?.deadline = now + Self.fragmentPatience
+      handover.held.holdFragment(frame, interface: interface, at: now)
+      wakeHouse(by: now + Self.fragmentPatience)
       return
     }
-    held.hold(frame, unit: unit, interface: interface, at: now)
-    // The unit may have been opened since the packet was sent up; then nothing would release it.
-    if backend.tables.units[unit].mine == UInt8(skein_mine) {
-      open(unit)
-    } else if backend.tables.units[unit].acknowledged == 1 {
-      sendOn(unit, at: now)
-    } else if reason == skein_upcall_unassigned {
-      handle(.packetForUnassigned(unit: unit))
-    }
-  }
-
-  /// Packets of a unit that was given away since they were sent up. In the other modes than forwarding its owner has seen them itself, but not
-  /// those to a virtual MAC address.
-  private func sendOn(_ unit: Int, at now: Instant) {
-    for packet in held.release(unit, at: now) where section.delivery == .forwarding || gateway?.isVirtual(packet.frame) ?? false {
-      rerun(packet)
-    }
+    let waits = handover.take(frame, unit: unit, interface: interface, at: now)
+    if waits, reason == skein_upcall_unassigned { handle(.packetForUnassigned(unit: unit)) }
   }
 
   static var fragmentPatience: Interval { .milliseconds(5) }
@@ -127,13 +112,14 @@ extension Daemon {
   private func keepHouse() {
     let now = BootClock.now()
     pursueHandovers(at: now)
-    if let stopsAt, now >= stopsAt, partings.isEmpty { return stop(keeping: false) }
-    for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
+    if let stopsAt, now >= stopsAt, !handover.isParting { return stop(keeping: false) }
+    for packet in handover.held.takeFragments() where !handover.rerun(packet) { handover.held.keepFragment(packet, at: now) }
     runTrackedCommands(at: now)
     if now >= nextMinorRound { minorRound(at: now) }
     housekeeping?.deadline =
-      held.hasFragments || endsLease || !arrivals.isEmpty || !partings.isEmpty
+      handover.held.hasFragments || endsLease
       ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound, nextTrackedCommands(at: now))
+    wakeHouse(by: handover.nextDeadline)
   }
 
   /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.
@@ -141,7 +127,7 @@ extension Daemon {
 
   private func minorRound(at now: Instant) {
     nextMinorRound = now + Self.minorRoundInterval
-    held.expire(at: now)
+    handover.held.expire(at: now)
     let own = backend.tables.ownUnits
     load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)

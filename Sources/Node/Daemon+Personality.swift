@@ -136,7 +136,7 @@ extension Daemon {
     section = cluster
     appliedPersonality = personality.version
     hooks = Hooks(commands: cluster.hooks)
-    held.limits = cluster.hold
+    handover.held.limits = cluster.hold
     do {
       try machine.changeAddresses(from: old, to: cluster)
       try writeSettings()

@@ -27,7 +27,9 @@ extension Daemon: Controllable {
       keepalive: .init(
         toleratedLosses: snapshot.toleratedLosses, intervalMilliseconds: snapshot.keepaliveInterval.inMilliseconds,
         loss: snapshot.lossAverage),
-      hold: .init(packets: held.packetCount, octets: held.byteCount, overflowed: held.overflowed, expired: held.expired),
+      hold: .init(
+        packets: handover.held.packetCount, octets: handover.held.byteCount, overflowed: handover.held.overflowed,
+        expired: handover.held.expired),
       uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
       residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.notable,
       warnings: warnings(snapshot, now))
@@ -76,7 +78,8 @@ extension Daemon: Controllable {
     if duplicates > 0 {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
     }
-    if held.overflowed > 0 { warnings.append("\(held.overflowed) packets did not fit what may be held (cluster.hold)") }
+    let overflowed = handover.held.overflowed
+    if overflowed > 0 { warnings.append("\(overflowed) packets did not fit what may be held (cluster.hold)") }
     let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
     if days < 30 {
       warnings.append(
@@ -95,8 +98,16 @@ extension Daemon: Controllable {
   }
 
   public func counters() -> CountersReport {
-    var result = backend.tables.counterReports + held.counterReports
+    var result = backend.tables.counterReports + handover.held.counterReports
     result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
+    result += [
+      CounterReport(
+        group: "cluster", name: "standstills",
+        meaning: "times that this process did not run for so long that its lease, of which half was left, ran out", value: standstills),
+      CounterReport(
+        group: "cluster", name: "standstillMilliseconds", meaning: "milliseconds that this process did not run then",
+        value: standstillMilliseconds),
+    ]
     result += SecurityRefusal.allCases.map {
       CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
     }

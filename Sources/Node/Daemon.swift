@@ -7,7 +7,7 @@
 //
 //   Daemon.swift           the actor: its parts, its start and stop
 //   Daemon+Actions.swift   carrying out what the decision maker wants
-//   Daemon+Handover.swift  the packets in flight while a unit moves
+//   PacketHandover.swift   the packets in flight while a unit moves; Daemon+Handover.swift, what is said about them
 //   Daemon+Input.swift     datagrams, packets sent up, time, signals
 //   Daemon+Reports.swift   what the API shows
 //   Machine.swift          addresses, filters and kernel variables, set and taken back
@@ -36,7 +36,6 @@ public actor Daemon {
   var section: ClusterSection
   var machine: Machine
   let backend: any PathBackend
-  let replay: ReplayPath
   let messenger: Messenger
   var security: SecurityLayer
   var member: ClusterMember
@@ -46,7 +45,8 @@ public actor Daemon {
   var timer: DeadlineTimer?
   var housekeeping: DeadlineTimer?
   let links: LinkMonitor
-  var held: HeldPackets
+  /// Packets that wait, and units on their way to and from this machine.
+  let handover: PacketHandover
   var events = EventLog()
   var hooks: Hooks
   var load = LoadMeter()
@@ -54,10 +54,7 @@ public actor Daemon {
   /// The version whose settings are in force.
   var appliedPersonality: UInt64
 
-  /// Units on their way to and from this machine, with the packets that arrive meanwhile.
-  var arrivals: [UInt32: Arrival] = [:]
-  var partings: [Int: Parting] = [:]
-  /// The lease ends when the last of `partings` is gone.
+  /// The lease ends when no unit parts from this machine any more.
   var endsLease = false
   /// Everybody who was a member, for packets that are still owed.
   var knownProfiles: [MemberIdentifier: MemberProfile] = [:]
@@ -74,6 +71,9 @@ public actor Daemon {
   /// When the decision maker wants to be called next, and how much later than that it was called this time.
   var plannedAt: Instant?
   var lateness = Interval.zero
+  /// How often this process did not run for so long that its lease, of which half was left, ran out; and for how long in all.
+  var standstills: UInt64 = 0
+  var standstillMilliseconds: UInt64 = 0
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
@@ -153,10 +153,10 @@ public actor Daemon {
     links = try LinkMonitor()
     // Last of what may fail: it leaves marks in the kernel.
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
-    replay = ReplayPath(backend.tables)
     gateway = try Self.gateway(configuration, machine.ownAddress, backend, logger)
     member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
-    held = HeldPackets(limits: section.hold)
+    handover = PacketHandover(
+      backend, own: machine.interface.ethernetAddress, holdsEverywhere: section.delivery != .forwarding, limits: section.hold)
     hooks = Hooks(commands: section.hooks)
     self.file = file
     self.configuration = configuration

@@ -115,7 +115,9 @@ actor GatewayDaemon {
 
   private func release(_ unit: Int) {
     guard !held.isEmpty else { return }
-    for packet in held.release(unit, at: BootClock.now()) { replay.rerun(packet, backend, logger) }
+    for packet in held.release(unit, at: BootClock.now()) {
+      do { _ = try replay.rerun(packet, backend) } catch { held.countUnsent() }
+    }
   }
 
   // MARK: time, links and signals

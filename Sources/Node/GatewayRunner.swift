@@ -154,7 +154,9 @@ final class GatewayRunner {
     case .releaseHeld(let forwarder):
       backend.drain()
       surroundings.release(Int(forwarder))
-    case .dropHeld(let forwarder): surroundings.forget(Int(forwarder))
+    case .dropHeld(let forwarder):
+      backend.drain()
+      surroundings.forget(Int(forwarder))
     case .setActive(let isActive): backend.tables.set(flag: skein_flag_answers, isActive)
     case .answer(let host, let forwarder): answer(host, forwarder)
     case .correct(let host, let forwarder): correct(host, forwarder)

@@ -23,6 +23,8 @@ struct HeldPackets {
 
   /// Copies of packets that were held already: two machines held the same one.
   private(set) var duplicates: UInt64 = 0
+  /// Packets sent on that the kernel did not take.
+  private(set) var unsent: UInt64 = 0
 
   /// What waits for one unit, and what it is recognised by.
   private struct Queue {
@@ -55,6 +57,8 @@ struct HeldPackets {
   private static func digest(_ frame: UnsafeRawBufferPointer) -> UInt64 {
     frame.dropFirst(14).reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
+
+  mutating func countUnsent() { unsent += 1 }
 
   /// Drops the packets of a unit: another machine has them too.
   mutating func forget(_ unit: Int) {

@@ -1,6 +1,5 @@
 import CPacketPath
 import Linux
-import Logging
 import PacketPath
 import Wire
 
@@ -29,18 +28,16 @@ final class ReplayPath {
   /// Decides about a held packet and does what was decided. In every mode of delivery it may be forwarded: the member has seen it already,
   /// and dropped it as not its own.
   /// - Returns: false when it still cannot be decided.
-  @discardableResult
-  func rerun(_ packet: HeldPackets.Packet, _ backend: any PathBackend, _ logger: Logger) -> Bool {
+  /// - Throws: when the kernel did not take it.
+  func rerun(_ packet: HeldPackets.Packet, _ backend: any PathBackend) throws(LinuxError) -> Bool {
     var frame = packet.frame
-    do {
-      switch process(&frame, at: BootClock.now()) {
-      case .pass: try backend.deliver(frame, interface: packet.interface)
-      case .transmit: try backend.transmit(frame)
-      // The native build routes nothing itself.
-      case .drop, .redirect: break
-      case .up: return false
-      }
-    } catch { logger.debug("a held packet was lost: \(error)") }
+    switch process(&frame, at: BootClock.now()) {
+    case .pass: try backend.deliver(frame, interface: packet.interface)
+    case .transmit: try backend.transmit(frame)
+    // The native build routes nothing itself.
+    case .drop, .redirect: break
+    case .up: return false
+    }
     return true
   }
 }
