@@ -81,6 +81,11 @@ public final class KernelProgram {
     public var verifiedInstructions: Int?
     /// How many instructions the program has.
     public var instructions: Int
+
+    public init(verifiedInstructions: Int? = nil, instructions: Int) {
+      self.verifiedInstructions = verifiedInstructions
+      self.instructions = instructions
+    }
   }
 
   /// Loads a program of `object` and lets it go again: would it run here? Nothing is pinned, and a daemon that runs is not disturbed.

@@ -22,7 +22,7 @@ SKEIN_INLINE uintptr_t skein_opaque(uintptr_t value) {
 
 /* The same value below 65,536, but the verifier no longer knows which: it follows each way through the program for each value that it knows,
  * and ways that differ in nothing else become one. The two loads are of the same octets. The result is opaque, so that a mask stays behind
- * the XOR: before Linux 6.3 or so the verifier knows no bounds of a 64-bit XOR, and the optimiser would mask first. */
+ * the XOR: Linux 6.1's verifier forgets the bounds of what went into a 64-bit XOR, and the optimiser would mask first. */
 SKEIN_INLINE uintptr_t skein_forget(uintptr_t value, uintptr_t somewhere) {
   const volatile skein_octets2 *octets = (const volatile skein_octets2 *)somewhere;
   uint16_t once = *octets, again = *octets;
