@@ -67,7 +67,8 @@ public struct CertificateAuthority: Sendable {
   /// The authority in this directory.
   public init(directory: String) throws(CredentialError) {
     guard access("\(directory)/authority.pem", F_OK) == 0 || errno != ENOENT else {
-      throw .init(.unreadable, "there is no authority in \(directory)", remedy: "`skein certificate authority` makes one; --directory names another")
+      throw .init(
+        .unreadable, "there is no authority in \(directory)", remedy: "`skein certificate authority` makes one; --directory names another")
     }
     let trusted = try TrustedAuthority(path: "\(directory)/authority.pem")
     let key = try PrivateKeyFile.key(in: CredentialFile.readText("\(directory)/authority.key", isSecret: true), name: "authority.key")
