@@ -5,6 +5,9 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 SKEIN := .build/release/skein
+# The same for the program and for the tests, so that nothing is compiled twice.
+export SWIFT
+export SWIFTFLAGS := -c release
 
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
 PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived frr iperf3 nfdump tshark
@@ -28,16 +31,16 @@ dependencies:
 	@command -v $(SWIFT) >/dev/null || { echo "Swift 6.3 or later is needed: https://www.swift.org/install"; exit 1; }
 
 build: dependencies ## The program, at .build/release/skein
-	$(SWIFT) build -c release --product skein
+	@Tools/build/build --product skein
 
 demo: build ## Three machines behind one address; one dies; nobody minds (root)
 	@if [ "$$(id -u)" != 0 ]; then echo "The demo makes network namespaces: run it as root (sudo make demo)"; exit 1; fi
 	@$(SKEIN) lab demo
 
 test: dependencies ## Every test: in memory, in the kernel, in the simulator, and in the lab
-	$(SWIFT) build -c release --build-tests
-	$(SWIFT) build -c release --product skein
-	$(SWIFT) test -c release --skip-build --disable-xctest
+	@Tools/build/build --build-tests
+	@Tools/build/build --product skein
+	$(SWIFT) test $(SWIFTFLAGS) --skip-build --disable-xctest
 	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 GATEWAY_SEEDS=20 FLOOD=100000
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
