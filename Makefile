@@ -12,7 +12,7 @@ export SWIFTFLAGS := -c release
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
 PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived frr iperf3 nfdump tshark
 # What emulated machines need besides.
-MACHINE_PACKAGES := qemu-system-x86 debootstrap busybox-static kmod cpio
+MACHINE_PACKAGES := qemu-system-x86 debootstrap busybox-static kmod cpio xz-utils
 
 .PHONY: help dependencies build demo test bench lint check install uninstall clean
 
@@ -37,10 +37,16 @@ demo: build ## Three machines behind one address; one dies; nobody minds (root)
 	@if [ "$$(id -u)" != 0 ]; then echo "The demo makes network namespaces: run it as root (sudo make demo)"; exit 1; fi
 	@$(SKEIN) lab demo
 
-test: dependencies ## Every test: in memory, in the kernel, in the simulator, and in the lab
+# Everything is built that is tried, once.
+.PHONY: build-tests
+build-tests: dependencies
 	@Tools/build/build --build-tests
 	@Tools/build/build --product skein
+
+test: PACKAGES += $(MACHINE_PACKAGES)
+test: build-tests ## Every test: in memory, in the kernels, in the simulator, and in the lab
 	$(SWIFT) test $(SWIFTFLAGS) --skip-build --disable-xctest
+	@if [ "$$(id -u)" != 0 ]; then echo "SKIPPED: the kernels' machines show them this one's files, and need root"; else Tools/kernels/run short 6.1 6.12; fi
 	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=100 GATEWAY_SEEDS=20 FLOOD=100000
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
@@ -136,6 +142,12 @@ deb: build ## A Debian package, which installs where no Swift is: .build/skein_*
 	@rm -rf .build/deb .build/skein_*.deb
 	@$(MAKE) --no-print-directory --silent stage DESTDIR=$(CURDIR)/.build/deb PREFIX=/usr UNITDIR=/usr/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions >/dev/null
 	@packaging/debian/deb .build/deb .build
+
+.PHONY: kernels
+kernels: PACKAGES += $(MACHINE_PACKAGES)
+kernels: build-tests ## The packet path and the labs on Debian's kernels, 6.1 and 6.12, booted in QEMU, and on this one (root)
+	@if [ "$$(id -u)" != 0 ]; then echo "The machines show the kernels this one's files: run it as root (sudo make kernels)"; exit 1; fi
+	@Tools/kernels/run full
 
 machines: PACKAGES += dpkg-dev $(MACHINE_PACKAGES)
 machines: deb ## The package on Debian 12 in emulated machines: one, then three as a cluster (root)

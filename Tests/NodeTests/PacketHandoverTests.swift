@@ -8,7 +8,7 @@ import Wire
 
 /// A packet path in memory: its ring is a list, and what it is given to send is kept.
 private final class FakeBackend: PathBackend {
-  let name = "fake"
+  let choice = PathChoice(wanted: .xdp, running: "fake", reason: "")
   let tablesWereReused = false
   private let path = NativePacketPath()
   var tables: PacketTables { path.tables }
