@@ -12,7 +12,7 @@ export SWIFTFLAGS := -c release
 # What a fresh Debian 12 lacks: libbpf for the program, the rest for the lab.
 PACKAGES := libbpf-dev libelf-dev zlib1g-dev iproute2 nftables ethtool iputils-ping curl nginx-light keepalived frr iperf3 nfdump tshark
 # What emulated machines need besides.
-MACHINE_PACKAGES := qemu-system-x86 debootstrap busybox-static kmod cpio xz-utils
+MACHINE_PACKAGES := qemu-system-x86 debootstrap busybox-static kmod cpio xz-utils e2fsprogs python3
 
 .PHONY: help dependencies build demo test bench lint check install uninstall clean
 
