@@ -16,7 +16,8 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// Both builds do the same with whatever comes: the cases' frames mutated, and noise. Set SKEIN_SEED to run a seed again.
+/// Both builds do the same with whatever comes: the cases' frames mutated, and noise. Set SKEIN_SEED to run a seed again,
+/// SKEIN_RANDOM_PACKETS for another number than a hundred thousand.
 @Suite(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF")) struct RandomTests {
   private static let worlds: [World] = [
     World(), World(units: .acknowledged), World(hasLease: false),
@@ -29,7 +30,8 @@ struct SeededGenerator: RandomNumberGenerator {
     World(flags: World.gateway(), units: .acknowledged),
   ]
 
-  @Test func hundredThousandRandomPacketsAgree() throws {
+  @Test func randomPacketsAgree() throws {
+    let count = environment("SKEIN_RANDOM_PACKETS").flatMap { Int($0) } ?? 100_000
     let seed = seedFromEnvironment() ?? UInt64.random(in: 0 ... .max)
     print("random packets: SKEIN_SEED=\(seed)")
     var generator = SeededGenerator(state: seed)
@@ -37,7 +39,7 @@ struct SeededGenerator: RandomNumberGenerator {
     let kernel = KernelDoer(rig: try Rig())
     let frames = PacketPathCase.all.flatMap(\.steps).map(\.frame)
     var verdicts: [Verdict: Int] = [:]
-    for round in 0..<100_000 {
+    for round in 0..<count {
       if round % 1000 == 0, var world = Self.worlds.randomElement(using: &generator) {
         world.seed = generator.next()
         world.apply(to: native.tables)
