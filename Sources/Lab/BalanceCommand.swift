@@ -103,11 +103,13 @@ private final class BalanceTrial {
   private var probers: [Prober] = []
   private var steps: [BalanceReport.Step] = []
   private var windows: [Range<UInt64>] = []
+  private let books: LossBooks
 
   init(rule: BalanceRule, cluster: SkeinCluster, patienceSeconds: Double) {
     self.rule = rule
     self.cluster = cluster
     self.patienceSeconds = patienceSeconds
+    books = LossBooks(cluster)
   }
 
   /// Lets more clients ask until the end.
@@ -135,20 +137,29 @@ private final class BalanceTrial {
     step.unitsMoved = try unitsMoved() - movedBefore
     steps.append(step)
     windows.append(start..<BootClock.nanoseconds)
+    books.turnPage()
   }
 
   /// Ends the probes, and enters what was seen.
   func finish(_ report: inout BalanceReport) throws {
     let ledgers = try probers.map { try $0.finish() }
+    books.turnPage()
     for (index, window) in windows.enumerated() {
       steps[index].lost = ledgers.reduce(0) { $0 + $1.lost(flows: Array($1.flows.indices), sentIn: window) }
+      steps[index].losses = explain(ledgers, sentIn: window).causes
     }
     report.steps += steps
+    let losses = Losses(causes: report.losses, unexplained: report.unexplained, answersUnseen: report.answersUnseen) + explain(ledgers)
+    (report.losses, report.unexplained, report.answersUnseen) = (losses.causes, losses.unexplained, losses.answersUnseen)
     for ledger in ledgers {
       report.lost += ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
       report.answeredTwice += ledger.answeredTwice
       report.probes += ledger.probeCount
     }
+  }
+
+  private func explain(_ ledgers: [ProbeLedger], sentIn window: Range<UInt64> = 0..<UInt64.max) -> Losses {
+    books.explain(ledgers.flatMap { $0.lostProbes(where: { window.contains($1) }, answered: cluster.answersGiven($0)) })
   }
 
   /// The members' parts of the answers to the last second's probes, but for those that may still be on their way.

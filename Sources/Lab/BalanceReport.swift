@@ -15,6 +15,8 @@ public struct BalanceReport: LabReport, Equatable {
     /// Until everybody had its part.
     public var seconds = 0.0
     public var lost = 0
+    /// What took those that were lost.
+    public var losses: [Loss] = []
 
     init(by rule: BalanceRule, what: String, parts: [Int], isDemanded: Bool = true) {
       by = rule
@@ -40,7 +42,9 @@ public struct BalanceReport: LabReport, Equatable {
       return shares.count == targets.count && zip(shares, targets).allSatisfy { abs($0 * 100 - $1) <= tolerance }
     }
 
-    var holds: Bool { lost == 0 && (!isDemanded || isReached && isFollowed) }
+    var holds: Bool { losses.excuse(lost) && hasItsParts }
+    /// Whether everybody has its part, where that is demanded.
+    fileprivate var hasItsParts: Bool { !isDemanded || isReached && isFollowed }
   }
 
   public var mode: DeliveryMode
@@ -50,6 +54,11 @@ public struct BalanceReport: LabReport, Equatable {
   public var steps: [Step] = []
   /// Probes that nobody answered.
   public var lost = 0
+  /// What took them, and how many nothing explains.
+  public var losses: [Loss] = []
+  public var unexplained = 0
+  /// Of those that nothing explains: they were answered, and the answer was not seen.
+  public var answersUnseen = 0
   /// Probes with more than one answer on the wire.
   public var answeredTwice = 0
   public var probes = 0
@@ -62,7 +71,10 @@ public struct BalanceReport: LabReport, Equatable {
     tolerancePoints = Dictionary(uniqueKeysWithValues: tolerances.map { ($0.key.rawValue, $0.value) })
   }
 
-  public var succeeded: Bool { !steps.isEmpty && lost == 0 && answeredTwice == 0 && steps.allSatisfy(\.holds) }
+  public var succeeded: Bool { !steps.isEmpty && losses.excuse(lost) && answeredTwice == 0 && steps.allSatisfy(\.holds) }
+  public var stoodStill: Bool {
+    !succeeded && !steps.isEmpty && losses.excuseOrStandstill(lost) && answeredTwice == 0 && steps.allSatisfy(\.hasItsParts)
+  }
 
   public func render(to output: inout some TextOutputStream) {
     print("\(members) members, delivery by \(mode.rawValue), \(probes) probes", to: &output)
@@ -71,7 +83,8 @@ public struct BalanceReport: LabReport, Equatable {
       print("by \(rule.rawValue)\(rule == .traffic ? "" : ", units to one")\(tolerance):", to: &output)
       for step in steps where step.by == rule { print(Self.line(step), to: &output) }
     }
-    print(verdict(lost == 0, "lost: \(lost)"), to: &output)
+    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
+    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
   }
 

@@ -27,8 +27,10 @@ public struct DeliveryCommand: LabCommand {
       let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)
       guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
       options.console.say("and as many flows of datagrams")
+      let books = LossBooks(cluster)
       let datagrams = try probe(cluster.topology.plan)
-      return DeliveryReport(command: self, web: web, datagrams: datagrams)
+      books.turnPage()
+      return DeliveryReport(command: self, web: web, datagrams: datagrams, losses: books.explain(datagrams))
     }
   }
 
@@ -61,9 +63,15 @@ public struct DeliveryReport: LabReport, Equatable {
   public var failures: [String: Int]
   public var datagrams: Int
   public var datagramsAnswered: Int
+  /// What took the datagrams without an answer, and how many nothing explains.
+  public var losses: [Loss]
+  public var unexplained: Int
+  /// Of those that nothing explains: they were answered, and the answer was not seen.
+  public var answersUnseen: Int
   public var succeeded: Bool
+  public var stoodStill: Bool
 
-  init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger) {
+  init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger, losses known: Losses = Losses()) {
     mode = command.mode
     family = command.family
     from = command.site
@@ -77,8 +85,11 @@ public struct DeliveryReport: LabReport, Equatable {
     failures = web.failures
     // For three members 25 % to 42 %; the same three quarters to five quarters of a fair part for any number.
     let fair = 0.75 / Double(members)...1.26 / Double(members)
-    succeeded =
-      answered == requests && answeredTwice == 0 && datagramsAnswered == datagrams && shares.allSatisfy(fair.contains)
+    let lost = datagrams - datagramsAnswered
+    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
+    let allElse = answered == requests && answeredTwice == 0 && shares.allSatisfy(fair.contains)
+    succeeded = allElse && known.excuse(lost)
+    stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
   }
 
   public func render(to output: inout some TextOutputStream) {
@@ -87,7 +98,9 @@ public struct DeliveryReport: LabReport, Equatable {
     print("\(members) members, delivery by \(mode.rawValue)", to: &output)
     print(verdict(answered == requests, "answered: \(answered)"), to: &output)
     for (reason, count) in failures.sorted(by: { $0.key < $1.key }) { print("          \(count) × \(reason)", to: &output) }
-    print(verdict(datagramsAnswered == datagrams, "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)
+    let lost = datagrams - datagramsAnswered
+    print(verdict(losses.excuse(lost), "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)
+    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered by two machines: \(answeredTwice), counted on the wire"), to: &output)
     for (index, share) in shares.enumerated() {
       print("        member \(index + 1)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)

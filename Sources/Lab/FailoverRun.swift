@@ -30,6 +30,8 @@ struct FailoverRun: Sendable {
   var stallMilliseconds = 0.0
   /// How long any client heard nothing from the repair on.
   var silenceOnReturnMilliseconds = 0.0
+  /// What took the probes that were lost and should not have been, where books are kept of it.
+  var losses = Losses()
 }
 
 extension FailoverRun {
@@ -68,6 +70,18 @@ extension FailoverRun {
       ledger.flows.indices.map { ledger.longestSilence(flow: $0, in: healedAt..<max(healedAt, end)).nanoseconds }.max())
   }
 
+  /// Which flows' probes, sent when, count as lost: the same as above.
+  static func countedLosses(
+    _ ledger: ProbeLedger, victim: Int, failedAt: UInt64, healedAt: UInt64, everybodyWaits: Bool = false
+  ) -> (_ flow: Int, _ sentAt: UInt64) -> Bool {
+    let window = failedAt..<healedAt
+    var countsFrom = Dictionary(uniqueKeysWithValues: ledger.flows.indices.map { ($0, everybodyWaits ? healedAt : failedAt) })
+    for flow in ledger.flows(ownedBy: victim, before: failedAt) {
+      countsFrom[flow] = ledger.longestSilence(flow: flow, in: window).endedAt ?? healedAt
+    }
+    return { flow, sentAt in sentAt >= min(countsFrom[flow] ?? healedAt, healedAt) }
+  }
+
   private static func milliseconds(_ nanoseconds: UInt64?) -> Double { Double((nanoseconds ?? 0) / 1000) / 1000 }
 }
 
@@ -84,6 +98,8 @@ extension ClusterUnderTest {
 
     let survivors = topology.plan.members.filter { $0 != victim }
     let lapsesBefore = try survivors.map(leasesLapsed)
+    let books = lossBooks()
+    books?.failed = [victim]
     let failedAt = BootClock.nanoseconds
     try fail(victim, by: failure)
     let failedBy = BootClock.nanoseconds
@@ -97,10 +113,17 @@ extension ClusterUnderTest {
     let beforeRepair = try leaseEnded == nil ? nil : readPath(victim)
     let lapses = try zip(survivors.map(leasesLapsed), lapsesBefore).map { $0 - $1 }
     let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
+    books?.turnPage()
+    books?.failed = []
     let healedAt = BootClock.nanoseconds
     try heal(victim, after: failure)
     try waitUntilSettled()
-    var run = try FailoverRun(ledger: prober.finish(), victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
+    let ledger = try prober.finish()
+    books?.turnPage()
+    var run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
+    let counts = FailoverRun.countedLosses(
+      ledger, victim: victim, failedAt: failedAt, healedAt: healedAt, everybodyWaits: everybodyWaits(for: wish))
+    if let books { run.losses = books.explain(ledger, where: counts) }
     run.addressHolders = holders
     run.survivorsLapses = lapses.reduce(0, +)
     if let leaseEnded, let beforeRepair { run.afterLease = AfterLease(leaseEnded, beforeRepair) }

@@ -87,6 +87,10 @@ protocol ClusterUnderTest {
   func readPath(_ member: Int) throws -> PathReading?
   /// How often the member's lease has run out since it started; 0 where there are no leases.
   func leasesLapsed(_ member: Int) throws -> Int
+  /// Whether everybody's packets go by the one who is to fail, so that everybody must wait for the next.
+  func everybodyWaits(for victim: Victim) -> Bool
+  /// The books of what may take a probe, opened now; nil where none are kept.
+  func lossBooks() -> LossBooks?
   /// Repairs the member and begins its way back.
   func heal(_ member: Int, after failure: Failure) throws
   /// Waits until everybody has their part again.

@@ -42,10 +42,9 @@ final class GatewayClusterMeasurement {
   var lost: [String: Int] = [:]
   var silences: [String: [Double]] = [:]
   var lostOfSurvivors = 0
-  var lostInStandstills = 0
-  var standstills: [LossEvidence.Standstill] = []
-  /// The daemon that was killed just now, and when.
-  private var crash: (member: Int, at: Double)?
+  /// What took those that were lost.
+  var losses = Losses()
+  var standstills: [LossPage.Standstill] = []
   var forwardedAfterLease = 0
   var leaseExpired = 0
   var moves = 0
@@ -82,13 +81,11 @@ final class GatewayClusterMeasurement {
     }
     // Packet sockets are the daemon's own and end with it.
     if cluster.settings.packetPath != "packet-socket" {
-      try during("crash") {
-        crash = (member, Date().timeIntervalSince1970)
+      try during("crash", crashing: member) {
         try cluster.crash(member)
         try pause(milliseconds: 1000)
         try cluster.waitUntilForwarding(members: members)
       }
-      crash = nil
     }
     let master = try cluster.master()
     try during("restart") {
@@ -151,9 +148,12 @@ final class GatewayClusterMeasurement {
 
   private func movesPlanned() throws -> Int { try cluster.counterTable(cluster.master())["gateway.moves"] ?? 0 }
 
-  /// - Parameter failed: the member that does not run as it should.
-  private func during(_ operation: String, besides failed: Int? = nil, _ body: () throws -> Void) throws {
-    let books = LossEvidence(cluster)
+  /// - Parameters:
+  ///   - failed: the member that does not run as it should.
+  ///   - crashed: the member whose daemon is killed and started again at once.
+  private func during(_ operation: String, besides failed: Int? = nil, crashing crashed: Int? = nil, _ body: () throws -> Void) throws {
+    let books = Evidence(cluster, failed)
+    if let crashed { books.counters.noteCrash(of: crashed) }
     let (start, startedAt) = (stream.mark, BootClock.nanoseconds)
     try body()
     try pause(milliseconds: 500)
@@ -162,19 +162,30 @@ final class GatewayClusterMeasurement {
     try pause(milliseconds: 200)
     let lost = stream.datagrams(start..<end).filter { $0.count == 0 }
     console.say("  \(operation): lost \(lost.count) of \(end - start)")
-    self.lost[operation, default: 0] += judge(lost, books, since: startedAt, failed: failed)
+    self.lost[operation, default: 0] += judge(lost, books, since: startedAt)
   }
 
-  /// Says what is known of a loss.
-  /// - Returns: how much of it counts: none where a lease has run out because the machine did not let its daemon run.
-  private func judge(_ lost: [GatewayClusterStream.Datagram], _ books: LossEvidence, since time: UInt64, failed: Int?) -> Int {
+  /// What is known of the losses of one operation.
+  private struct Evidence {
+    let words: LossEvidence
+    let counters: LossBooks
+
+    init(_ cluster: SkeinCluster, _ failed: Int?) {
+      words = LossEvidence(cluster)
+      counters = LossBooks(cluster)
+      counters.failed = Set([failed].compactMap { $0 })
+    }
+  }
+
+  /// Says what is known of a loss, and notes what took it.
+  /// - Returns: how many were lost.
+  private func judge(_ lost: [GatewayClusterStream.Datagram], _ books: Evidence, since time: UInt64) -> Int {
     guard !lost.isEmpty else { return 0 }
-    for line in books.lines(lost, stream.stalls(since: time)) { console.say("    \(line)") }
-    let standstills = books.standstills(besides: failed, crash: crash)
-    guard !standstills.isEmpty else { return lost.count }
-    self.standstills += standstills
-    lostInStandstills += lost.count
-    return 0
+    for line in books.words.lines(lost, stream.stalls(since: time)) { console.say("    \(line)") }
+    books.counters.turnPage()
+    losses = losses + books.counters.explain(lost.map { LostProbe(sentAt: $0.sentAt) })
+    standstills += books.counters.pages.flatMap(\.standstills)
+    return lost.count
   }
 
   /// The moment before a failure.
@@ -182,7 +193,7 @@ final class GatewayClusterMeasurement {
     var victim: Int
     /// What it sends from.
     var address: UInt64
-    var books: LossEvidence
+    var books: Evidence
     /// The first datagram that is looked at: a second's worth before the failure, to see who forwards what.
     var start: Int
     var failedAt: UInt64 = 0
@@ -191,7 +202,7 @@ final class GatewayClusterMeasurement {
   private func eve(of victim: Int) throws -> Eve {
     try pause(milliseconds: 200)
     let address = try cluster.hardwareAddress(of: victim)
-    return Eve(victim: victim, address: address, books: LossEvidence(cluster), start: max(0, stream.mark - 10_000))
+    return Eve(victim: victim, address: address, books: Evidence(cluster, victim), start: max(0, stream.mark - 10_000))
   }
 
   func kill(_ wish: Victim) throws {
@@ -220,7 +231,7 @@ final class GatewayClusterMeasurement {
     console.say(
       "  \(what): hosts of its \(bereft.count) virtual MAC addresses without service for \(silence.formatted(digits: 1)) ms, lost on others' \(lost.count)"
     )
-    lostOfSurvivors += judge(lost, eve.books, since: eve.failedAt, failed: eve.victim)
+    lostOfSurvivors += judge(lost, eve.books, since: eve.failedAt)
   }
 
   /// A daemon hangs: its kernel must forward nothing once its lease has run out, whoever still sends to it.

@@ -3,12 +3,6 @@ import Foundation
 /// What explains a lost packet, from every book that is kept: the members' counters and events, the drops on every wire, and how long the
 /// machine itself stood still.
 struct LossEvidence {
-  /// A member that did not run, so that its lease ran out: a lease that protects from that must not be renewed, and what it has is lost.
-  struct Standstill {
-    var member: Int
-    var milliseconds: Int
-  }
-
   private let cluster: SkeinCluster
   private let startedAt = BootClock.nanoseconds
   private let clockedAt = Date().timeIntervalSince1970
@@ -20,22 +14,6 @@ struct LossEvidence {
     self.cluster = cluster
     counters = Self.counters(cluster)
     drops = Self.drops(cluster.topology.plan)
-  }
-
-  /// Members whose lease ran out since because they did not run for as long as a master's lease, half of a member's, by their own account.
-  /// And one that was killed and whose next daemon took longer to begin than the lease that the last one left.
-  /// - Parameters:
-  ///   - failed: the member that was made to fail.
-  ///   - crash: the member whose daemon was killed, and when, in seconds since 1970.
-  func standstills(besides failed: Int?, crash: (member: Int, at: Double)?) -> [Standstill] {
-    let lapsed = cluster.members.filter { $0 != failed }.flatMap { member in
-      news(of: member).filter { $0.kind == "lease" }
-        .compactMap { RoutingReport.number(before: " ms", in: $0.text).map { Standstill(member: member, milliseconds: $0) } }
-    }.filter { $0.milliseconds >= cluster.settings.detectionMilliseconds / 2 }
-    guard let crash, let first = news(of: crash.member).first(where: { $0.time >= crash.at }) else { return lapsed }
-    let milliseconds = Int((first.time - crash.at) * 1000)
-    guard milliseconds >= cluster.settings.detectionMilliseconds else { return lapsed }
-    return lapsed + [Standstill(member: crash.member, milliseconds: milliseconds)]
   }
 
   /// What has changed since, for people: a line each.
@@ -125,17 +103,10 @@ struct LossEvidence {
     var result: [String: Int] = [:]
     for namespace in plan.namespaces {
       let table = try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8) }
-      for line in (table ?? "").split(separator: "\n").dropFirst(2) {
-        let fields = line.split(whereSeparator: { $0 == " " || $0 == ":" })
-        guard fields.count > 12, fields[0] != "lo" else { continue }
-        result["\(namespace.name) \(fields[0])"] = Int(fields[12]) ?? 0
-      }
+      for (name, _, sent) in KernelBooks.interfaceDrops(table ?? "") { result["\(namespace.name) \(name)"] = sent }
     }
-    let backlog = (try? String(contentsOfFile: "/proc/net/softnet_stat", encoding: .utf8)) ?? ""
-    result["the processors' queues"] = backlog.split(separator: "\n").reduce(0) { sum, line in
-      let fields = line.split(separator: " ")
-      return sum + (fields.count > 1 ? Int(fields[1], radix: 16) ?? 0 : 0)
-    }
+    result["the processors' queues"] =
+      KernelBooks.backlogDrops((try? String(contentsOfFile: "/proc/net/softnet_stat", encoding: .utf8)) ?? "")
     return result
   }
 }

@@ -65,6 +65,9 @@ final class KeepalivedCluster: ClusterUnderTest {
     try topology.inflict(failure, on: member, daemon: daemon(member))
   }
 
+  func lossBooks() -> LossBooks? { nil }
+  func everybodyWaits(for victim: Victim) -> Bool { true }
+
   func addressHolders(dead: Set<Int>) throws -> Int? {
     try topology.plan.members.filter { !dead.contains($0) }.count { member in
       let namespace = topology.plan.namespace(ofMember: member).name

@@ -29,11 +29,28 @@ struct KernelBooks {
   }
 
   /// The last column of the line of the members' port.
-  static func socketDrops(_ table: String) -> Int {
-    let port = String(format: ":%04X", WireRecorder.port)
+  static func socketDrops(_ table: String, port: UInt16 = WireRecorder.port) -> Int {
+    let port = String(format: ":%04X", port)
     return table.split(separator: "\n").reduce(0) { sum, line in
       let fields = line.split(separator: " ")
       return fields.count > 12 && fields[1].hasSuffix(port) ? sum + (Int(fields[12]) ?? 0) : sum
+    }
+  }
+
+  /// What each interface but the loopback dropped of what it received and of what it was to send: /proc/net/dev.
+  static func interfaceDrops(_ table: String) -> [(name: String, received: Int, sent: Int)] {
+    table.split(separator: "\n").dropFirst(2).compactMap { line in
+      let fields = line.split(whereSeparator: { $0 == " " || $0 == ":" })
+      guard fields.count > 12, fields[0] != "lo" else { return nil }
+      return (String(fields[0]), Int(fields[4]) ?? 0, Int(fields[12]) ?? 0)
+    }
+  }
+
+  /// The second column of /proc/net/softnet_stat, over all processors.
+  static func backlogDrops(_ table: String) -> Int {
+    table.split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      return sum + (fields.count > 1 ? Int(fields[1], radix: 16) ?? 0 : 0)
     }
   }
 

@@ -42,6 +42,8 @@ public struct MaintenanceCommand: LabCommand {
   private struct Step {
     var what: String
     var bereft: () throws -> Int? = { nil }
+    /// Whose daemon is killed.
+    var crashes: Int?
     var action: () throws -> Void
   }
 
@@ -69,7 +71,7 @@ public struct MaintenanceCommand: LabCommand {
     func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { Step(what: what) { for action in actions { try action() } } }
     // A master's lease is shorter than the time after which the others do without it.
     func crash(_ what: String, _ member: Int) -> Step {
-      Step(what: what, bereft: { try cluster.master() == member ? member : nil }) {
+      Step(what: what, bereft: { try cluster.master() == member ? member : nil }, crashes: member) {
         try cluster.crash(member)
         try settle()
       }
@@ -104,36 +106,25 @@ public struct MaintenanceCommand: LabCommand {
     let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
     var windows: [MaintenanceReport.Window] = []
-    var lapses = LeaseLapses()
+    let books = LossBooks(cluster)
     for step in steps {
       let bereft = try step.bereft()
       let what = step.what + (bereft == nil ? "" : " (master)")
       options.console.say("  \(what)")
       let start = BootClock.nanoseconds
+      if let member = step.crashes { books.noteCrash(of: member) }
       try step.action()
       try pause(milliseconds: 300)
       windows.append(.init(what: what, times: start..<BootClock.nanoseconds, bereft: bereft))
-      lapses.read(cluster)
+      books.turnPage()
     }
-    var report = MaintenanceReport(command: self, ledger: try prober.finish(), windows: windows)
-    report.leasesLapsed = lapses.count
+    let ledger = try prober.finish()
+    books.turnPage()
+    let bereft = MaintenanceReport.bereft(windows, ledger)
+    let losses = books.explain(ledger) { flow, time in !zip(windows, bereft).contains { $0.times.contains(time) && $1.contains(flow) } }
+    var report = MaintenanceReport(command: self, ledger: ledger, windows: windows, losses: losses)
+    report.leasesLapsed = books.leasesLapsed
     return report
-  }
-}
-
-/// How often any member's lease has run out, though daemons come and go and each counts from 0.
-struct LeaseLapses {
-  private(set) var count = 0
-  private var last: [Int: Int] = [:]
-
-  /// To be called before a daemon that may have counted ends. One that does not answer is passed over.
-  mutating func read(_ cluster: SkeinCluster) {
-    for member in cluster.members {
-      guard let lapses = try? cluster.leasesLapsed(member) else { continue }
-      let before = last[member] ?? 0
-      count += lapses >= before ? lapses - before : lapses
-      last[member] = lapses
-    }
   }
 }
 
@@ -210,18 +201,29 @@ public struct MaintenanceReport: LabReport, Equatable {
   public var flows: Int
   public var probes: Int
   public var steps: [Step]
+  /// What took those that were lost, and how many nothing explains.
+  public var losses: [Loss]
+  public var unexplained: Int
+  /// Of those that nothing explains: they were answered, and the answer was not seen.
+  public var answersUnseen: Int
   /// How often a member's lease ran out: never, but where the machine stops a daemon for longer than its lease.
   public var leasesLapsed = 0
   /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
   public var stallMilliseconds: Double
   public var succeeded: Bool
+  public var stoodStill: Bool
 
-  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window]) {
+  /// The flows of each step's bereft member.
+  static func bereft(_ windows: [Window], _ ledger: ProbeLedger) -> [[Int]] {
+    windows.map { window in window.bereft.map { ledger.flows(ownedBy: $0, before: window.times.lowerBound) } ?? [] }
+  }
+
+  init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window], losses known: Losses = Losses()) {
     operation = command.operation
     mode = command.mode
     detectionMilliseconds = command.detectionMilliseconds
     let everyFlow = Array(ledger.flows.indices)
-    let bereft = windows.map { window in window.bereft.map { ledger.flows(ownedBy: $0, before: window.times.lowerBound) } ?? [] }
+    let bereft = Self.bereft(windows, ledger)
     lost =
       ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
       - zip(windows, bereft).reduce(0) { $0 + ledger.lost(flows: $1.1, sentIn: $1.0.times) }
@@ -236,7 +238,9 @@ public struct MaintenanceReport: LabReport, Equatable {
         lost: ledger.lost(flows: everyFlow.filter { !bereft.contains($0) }, sentIn: window.times),
         silenceMilliseconds: silence.map { Double($0 / 1000) / 1000 })
     }
-    succeeded = lost == 0 && answeredTwice == 0
+    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
+    succeeded = known.excuse(lost) && answeredTwice == 0
+    stoodStill = !succeeded && known.excuseOrStandstill(lost) && answeredTwice == 0
   }
 
   public func render(to output: inout some TextOutputStream) {
@@ -245,7 +249,8 @@ public struct MaintenanceReport: LabReport, Equatable {
       let silence = step.silenceMilliseconds.map { "; its own clients heard nothing for \($0.formatted(digits: 0)) ms" } ?? ""
       print("  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)", to: &output)
     }
-    print(verdict(lost == 0, "lost: \(lost)"), to: &output)
+    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
+    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
     guard lost > 0 || leasesLapsed > 0 else { return }
     print(

@@ -93,6 +93,7 @@ public struct MatrixReport: LabReport, Equatable {
   public var broken: [Broken]
   public var peers: [Peer]
   public var succeeded: Bool
+  public var stoodStill: Bool
 
   init(command: MatrixCommand, cells: [FailoverReport], broken: [Broken], peers: [Peer]) {
     mode = command.mode
@@ -102,6 +103,7 @@ public struct MatrixReport: LabReport, Equatable {
     self.broken = broken
     self.peers = peers
     succeeded = broken.isEmpty && cells.allSatisfy(\.succeeded)
+    stoodStill = broken.isEmpty && !succeeded && cells.allSatisfy { $0.succeeded || $0.stoodStill }
   }
 
   private static let widths = [11, 8, 11, 9, 9, 9, 11, 9, 9]
@@ -125,6 +127,7 @@ public struct MatrixReport: LabReport, Equatable {
         + [cell.answeredTwice, cell.lostOnSurvivors, cell.lostAfterRecovery, cell.lostOnReturn].map(String.init)
       print(verdict(cell.succeeded, Self.line(columns)), to: &output)
       for fault in cell.faults { print("          \(fault)", to: &output) }
+      for line in cell.losses.lines(of: cell.lost, answersUnseen: cell.answersUnseen) { print("  \(line)", to: &output) }
     }
     for cell in broken {
       print(

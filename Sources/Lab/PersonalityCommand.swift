@@ -57,10 +57,16 @@ public struct PersonalityCommand: LabCommand {
     return try options.withCluster(settings) { cluster in
       let settings = Prober.Settings(family: family, flowsPerMember: 24, candidateCount: 240)
       let prober = try Prober(plan: cluster.topology.plan, settings: settings)
-      let steps = try Self.versions.map { try change(to: $0, cluster) }
+      let books = LossBooks(cluster)
+      let steps = try Self.versions.map { version in
+        defer { books.turnPage() }
+        return try change(to: version, cluster)
+      }
       options.console.say("  an older one and one of another authority are refused")
       let refusals = try cluster.refusals(by: cluster.victim(.member, owners: []))
-      return PersonalityReport(command: self, ledger: try prober.finish(), steps: steps, refusals: refusals)
+      let ledger = try prober.finish()
+      let losses = books.explain(ledger) { _, time in steps.contains { !$0.mayInterrupt && $0.window.contains(time) } }
+      return PersonalityReport(command: self, ledger: ledger, steps: steps, refusals: refusals, losses: losses)
     }
   }
 
@@ -155,9 +161,15 @@ public struct PersonalityReport: LabReport, Equatable {
   public var steps: [Step]
   /// What a member said to an older bundle, and to one that is not signed by its authority.
   public var refusals: [String]
+  /// What took the lost ones, and how many nothing explains.
+  public var losses: [Loss]
+  public var unexplained: Int
+  /// Of those that nothing explains: they were answered, and the answer was not seen.
+  public var answersUnseen: Int
   public var succeeded: Bool
+  public var stoodStill: Bool
 
-  init(command: PersonalityCommand, ledger: ProbeLedger, steps measured: [Measured], refusals: [String]) {
+  init(command: PersonalityCommand, ledger: ProbeLedger, steps measured: [Measured], refusals: [String], losses known: Losses = Losses()) {
     mode = command.mode
     let everyFlow = Array(ledger.flows.indices)
     steps = measured.map { step in
@@ -173,7 +185,10 @@ public struct PersonalityReport: LabReport, Equatable {
     flows = ledger.flows.count
     probes = ledger.probeCount
     self.refusals = refusals
-    succeeded = lost == 0 && answeredTwice == 0 && Self.areRefusals(refusals)
+    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
+    let allElse = answeredTwice == 0 && Self.areRefusals(refusals)
+    succeeded = allElse && known.excuse(lost)
+    stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
   }
 
   private static func areRefusals(_ texts: [String]) -> Bool {
@@ -187,7 +202,8 @@ public struct PersonalityReport: LabReport, Equatable {
       let silence = step.mayInterrupt ? ", at worst \(step.silenceMilliseconds.formatted(digits: 0)) ms of silence" : ""
       print("        \(versions)  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence): \(step.what)", to: &output)
     }
-    print(verdict(lost == 0, "lost where nothing may be lost: \(lost)"), to: &output)
+    print(verdict(losses.excuse(lost), "lost where nothing may be lost: \(lost)"), to: &output)
+    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
     print(verdict(Self.areRefusals(refusals), "refused, with these words:"), to: &output)
     for text in refusals { print("          \(text)", to: &output) }

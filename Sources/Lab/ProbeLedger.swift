@@ -8,14 +8,25 @@ struct ProbeLedger: Sendable {
     var member: Int = 0
     /// How many answers were on the wire.
     var answers: Int = 0
+    /// The client's kernel did not take the question.
+    var isUnsent = false
   }
 
   /// Each flow's probes, in the order sent.
   private(set) var flows: [[Probe]]
 
-  init(flowCount: Int) { flows = Array(repeating: [], count: flowCount) }
+  /// What the prober's questions are marked with.
+  let run: UInt32
+
+  init(flowCount: Int, run: UInt32 = 0) {
+    flows = Array(repeating: [], count: flowCount)
+    self.run = run
+  }
 
   mutating func sent(flow: Int, at time: UInt64) { flows[flow].append(Probe(sentAt: time)) }
+
+  /// The flow's last question was not taken.
+  mutating func refused(flow: Int) { flows[flow].indices.last.map { flows[flow][$0].isUnsent = true } }
 
   /// Takes note of an answer; one to a question that was never asked is ignored.
   mutating func answered(flow: Int, sequence: UInt64, by member: Int, at time: UInt64) {
@@ -76,6 +87,39 @@ extension ProbeLedger {
   /// Probes sent in this time that nobody has answered.
   func lost(flows which: [Int], sentIn window: Range<UInt64>) -> Int {
     which.reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }
+  }
+
+  /// The probes that nobody has answered, in the order sent.
+  /// - Parameters:
+  ///   - counts: which of them are meant.
+  ///   - answered: the member whose application says that it answered.
+  func lostProbes(
+    where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool, answered: [ProbeKey: Int] = [:]
+  ) -> [LostProbe] {
+    flows.indices.flatMap { flow in
+      flows[flow].indices.filter { flows[flow][$0].answers == 0 && counts(flow, flows[flow][$0].sentAt) }.map { index in
+        let before = flows[flow][..<index].last { $0.answers > 0 }?.member
+        let after = flows[flow][index...].first { $0.answers > 0 }?.member
+        return LostProbe(
+          sentAt: flows[flow][index].sentAt, members: Set([before, after].compactMap { $0 }), isUnsent: flows[flow][index].isUnsent,
+          answeredBy: answered[ProbeKey(flow: flow, sequence: index)])
+      }
+    }.sorted { $0.sentAt < $1.sentAt }
+  }
+
+  /// Which probe of a run.
+  struct ProbeKey: Hashable, Sendable {
+    var flow: Int
+    var sequence: Int
+  }
+
+  /// Those without an answer.
+  var lostKeys: Set<ProbeKey> {
+    var keys: Set<ProbeKey> = []
+    for flow in flows.indices {
+      for sequence in flows[flow].indices where flows[flow][sequence].answers == 0 { keys.insert(.init(flow: flow, sequence: sequence)) }
+    }
+    return keys
   }
 
   /// The longest time that the flow's client heard nothing, of all such times that touch the window.

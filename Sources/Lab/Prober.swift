@@ -35,7 +35,7 @@ final class Prober: Sendable {
         let tap = try plan.tapNamespace(settings.site).enter { try WireTap(interface: Plan.interface) }
         let asker = try plan.clientNamespace(settings.site).enter { try Asker(settings: settings, tap: tap) }
         try asker.learn()
-        state.begin(flowCount: asker.flowCount)
+        state.begin(flowCount: asker.flowCount, run: asker.run)
         state.learned.signal()
         try asker.ask(state)
       } catch {
@@ -65,7 +65,7 @@ private final class ProberState: Sendable {
   let failed = Flag()
   let stopping = Flag()
 
-  func begin(flowCount: Int) { ledger.withLock { $0 = ProbeLedger(flowCount: flowCount) } }
+  func begin(flowCount: Int, run: UInt32) { ledger.withLock { $0 = ProbeLedger(flowCount: flowCount, run: run) } }
 }
 
 /// The prober's thread.
@@ -73,7 +73,7 @@ private final class Asker {
   private let settings: Prober.Settings
   private var sockets: [Descriptor]
   private let tap: WireTap
-  private var run = UInt32.random(in: 1...UInt32.max)
+  private(set) var run = UInt32.random(in: 1...UInt32.max)
   private var sequence: UInt64 = 0
 
   var flowCount: Int { sockets.count }
@@ -148,9 +148,8 @@ private final class Asker {
         ProbeMessage(run: run, flow: UInt16(flow), sequence: sequence).write(to: buffer)
         ledger.sent(flow: flow, at: BootClock.nanoseconds)
         // An error that an earlier probe met is reported by the next send, which then has sent nothing.
-        if send(socket.number, buffer.baseAddress, buffer.count, Self.flags) < 0 {
-          send(socket.number, buffer.baseAddress, buffer.count, Self.flags)
-        }
+        let isSent = (0..<2).contains { _ in send(socket.number, buffer.baseAddress, buffer.count, Self.flags) >= 0 }
+        if !isSent { ledger.refused(flow: flow) }
       }
     }
   }

@@ -4,11 +4,16 @@ import Foundation
 public protocol LabReport: Codable, Sendable {
   /// Whether what the command checks holds; decides its exit status.
   var succeeded: Bool { get }
+  /// Whether all that does not hold came of a daemon that, as is proved, did not run for longer than its lease had left: the machine's
+  /// doing, not the daemon's. Then it is worth another try.
+  var stoodStill: Bool { get }
   /// Writes it for people who have never seen Skein.
   func render(to output: inout some TextOutputStream)
 }
 
 extension LabReport {
+  public var stoodStill: Bool { false }
+
   /// The report as one JSON object on one line.
   public func json() throws -> String {
     let encoder = JSONEncoder()

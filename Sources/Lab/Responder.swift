@@ -12,6 +12,7 @@ final class Responder {
 
   private let stopping: Flag
   private let worker: Worker<Void>
+  private let log: AnswerLog
 
   /// - Parameter namespaces: where the members live, by their numbers.
   convenience init(namespaces: [Int: Namespace]) throws {
@@ -23,10 +24,14 @@ final class Responder {
     let services = try namespaces.sorted { $0.key < $1.key }.flatMap { member, namespace in
       try namespace.enter { try addresses.map { Service(member: member, socket: try Self.listen($0)) } }
     }
-    let stopping = Flag()
+    let (stopping, log) = (Flag(), AnswerLog())
     self.stopping = stopping
-    worker = Worker(isUrgent: true) { Self.serve(services, until: stopping) }
+    self.log = log
+    worker = Worker(isUrgent: true) { Self.serve(services, log, until: stopping) }
   }
+
+  /// Which of a run's lost questions an application has answered, and which member's it was.
+  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: Int] { log.answers(to: ledger.lostKeys, run: ledger.run) }
 
   deinit { stopping.raise() }
 
@@ -39,15 +44,15 @@ final class Responder {
     return socket
   }
 
-  private static func serve(_ services: [Service], until stopping: Flag) {
+  private static func serve(_ services: [Service], _ log: AnswerLog, until stopping: Flag) {
     var polled = services.map { pollfd(fd: $0.socket.number, events: Int16(POLLIN), revents: 0) }
     while !stopping.isRaised {
       guard poll(&polled, nfds_t(polled.count), 100) > 0 else { continue }
-      for (index, service) in services.enumerated() where polled[index].revents != 0 { answerWaiting(service) }
+      for (index, service) in services.enumerated() where polled[index].revents != 0 { answerWaiting(service, log) }
     }
   }
 
-  private static func answerWaiting(_ service: Service) {
+  private static func answerWaiting(_ service: Service, _ log: AnswerLog) {
     withUnsafeTemporaryAllocation(byteCount: 2048, alignment: 8) { buffer in
       for _ in 0..<256 {
         var sender = sockaddr_storage()
@@ -56,7 +61,7 @@ final class Responder {
           pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { sender in
             let count = recvfrom(service.socket.number, buffer.baseAddress, buffer.count, 0, sender, &length)
             guard count >= 0 else { return errno == EAGAIN }
-            answer(service, UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count]), to: sender, length)
+            answer(service, log, UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count]), to: sender, length)
             return false
           }
         }
@@ -66,17 +71,45 @@ final class Responder {
   }
 
   private static func answer(
-    _ service: Service, _ question: UnsafeMutableRawBufferPointer, to sender: UnsafePointer<sockaddr>, _ length: socklen_t
+    _ service: Service, _ log: AnswerLog, _ question: UnsafeMutableRawBufferPointer, to sender: UnsafePointer<sockaddr>, _ length: socklen_t
   ) {
     if var probe = ProbeMessage(UnsafeRawBufferPointer(question)) {
       probe.member = UInt16(service.member)
       probe.write(to: question)
       // However long the question was: the answer goes in one frame.
-      sendto(service.socket.number, question.baseAddress, ProbeMessage.octetCount, Int32(MSG_NOSIGNAL), sender, length)
+      let sent = sendto(service.socket.number, question.baseAddress, ProbeMessage.octetCount, Int32(MSG_NOSIGNAL), sender, length)
+      if sent >= 0 { log.add(probe) }
     } else {
       // A person with `nc -u`.
       let text = Array("member \(service.member) heard: ".utf8) + question
       sendto(service.socket.number, text, text.count, Int32(MSG_NOSIGNAL), sender, length)
+    }
+  }
+}
+
+/// The latest answers that were given, for probes whose answer nobody has seen: two million, a minute's worth under load.
+private final class AnswerLog: Sendable {
+  private struct Entries: Sendable {
+    var answers: [ProbeMessage] = []
+    var next = 0
+  }
+  private static let capacity = 1 << 21
+  private let entries = Mutex(Entries())
+
+  func add(_ answer: ProbeMessage) {
+    entries.withLock { entries in
+      if entries.answers.count < Self.capacity { entries.answers.append(answer) } else { entries.answers[entries.next] = answer }
+      entries.next = (entries.next + 1) % Self.capacity
+    }
+  }
+
+  func answers(to lost: Set<ProbeLedger.ProbeKey>, run: UInt32) -> [ProbeLedger.ProbeKey: Int] {
+    guard !lost.isEmpty else { return [:] }
+    return entries.withLock { entries in
+      entries.answers.reduce(into: [:]) { found, answer in
+        let key = ProbeLedger.ProbeKey(flow: Int(answer.flow), sequence: Int(clamping: answer.sequence))
+        if answer.run == run, lost.contains(key) { found[key] = Int(answer.member) }
+      }
     }
   }
 }

@@ -65,6 +65,9 @@ final class SkeinCluster: ClusterUnderTest {
     try waitUntilSettled()
   }
 
+  /// Which of a run's lost questions an application has answered, and which member's it was.
+  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: Int] { responder?.answersGiven(ledger) ?? [:] }
+
   private var plan: Plan { topology.plan }
   var members: [Int] { Array(plan.members.dropLast(settings.guestCount)) }
 
@@ -260,6 +263,8 @@ extension SkeinCluster {
   }
 
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
+  func lossBooks() -> LossBooks? { LossBooks(self) }
+  func everybodyWaits(for victim: Victim) -> Bool { settings.delivery == .forwarding && victim == .master }
 
   /// A daemon's counters by their names.
   func counterTable(_ member: Int) throws -> [String: Int] {

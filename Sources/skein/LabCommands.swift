@@ -14,6 +14,19 @@ struct LabCommands: ParsableCommand {
     ])
 }
 
+extension LabCommands {
+  /// Prints what a lab has found. The status is 0 when all holds; 75 (EX_TEMPFAIL of sysexits.h) when what does not hold came, as is proved,
+  /// of a daemon that this machine did not let run for longer than its lease had left, so that another try may help; else 1.
+  static func finish(_ report: some LabReport, _ output: OutputOptions) throws {
+    print(output.json ? try report.json() : report.text())
+    if report.stoodStill {
+      FileHandle.standardError.write(Data("This machine did not let a daemon run for longer than its lease had left (status 75).\n".utf8))
+      throw ExitCode(75)
+    }
+    if !report.succeeded { throw ExitCode.failure }
+  }
+}
+
 extension AddressFamily: ExpressibleByArgument {}
 extension DeliveryMode: ExpressibleByArgument {}
 extension Failure: ExpressibleByArgument {}
@@ -32,11 +45,9 @@ struct LabArguments: ParsableArguments {
     LabOptions(console: Console(verbose: verbose, quiet: output.json), members: members, packetPath: packetPath)
   }
 
-  /// Runs a lab command, prints what it found, and fails when what it checks does not hold.
+  /// Runs a lab command, prints what it found, and fails when what it checks does not hold: see `LabCommands.finish`.
   func perform(_ command: some LabCommand) throws {
-    let report = try command.run()
-    print(output.json ? try report.json() : report.text())
-    if !report.succeeded { throw ExitCode.failure }
+    try LabCommands.finish(try command.run(), output)
   }
 }
 

@@ -15,11 +15,9 @@ struct LabGatewayArguments: ParsableArguments {
 
   var options: LabOptions { LabOptions(console: Console(verbose: verbose, quiet: output.json), packetPath: packetPath) }
 
-  /// Runs a lab command, prints what it found, and fails when what it checks does not hold.
+  /// Runs a lab command, prints what it found, and fails when what it checks does not hold: see `LabCommands.finish`.
   func perform(_ command: some LabCommand) throws {
-    let report = try command.run()
-    print(output.json ? try report.json() : report.text())
-    if !report.succeeded { throw ExitCode.failure }
+    try LabCommands.finish(try command.run(), output)
   }
 }
 

@@ -1,0 +1,145 @@
+import Foundation
+import Testing
+
+@testable import Lab
+
+@Suite("What took a lost probe") struct LossesTests {
+  private static let ring = LossCounter(cause: .ring, member: 1, place: "member 1, packets.ringFull")
+  private static let port = LossCounter(cause: .wire, member: 2, meetsAnswers: true, place: "switch m2, sent and dropped")
+  private static let queue = LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues")
+  private static let socket = LossCounter(cause: .socket, member: 2, place: "member 2, the application's socket")
+
+  private func probe(_ sentAt: UInt64 = 5, of members: Set<Int> = [1], answeredBy: Int? = nil) -> LostProbe {
+    LostProbe(sentAt: sentAt, members: members, answeredBy: answeredBy)
+  }
+
+  private func attribute(_ lost: [LostProbe], _ rises: [LossCounter: Int]) -> Losses {
+    Losses.attribute(lost, [LossPage(times: 0..<10, rises: rises)])
+  }
+
+  @Test func aCounterExplainsNoMoreThanItRoseBy() {
+    let losses = attribute([probe(), probe(), probe()], [Self.ring: 2])
+    #expect(losses.causes == [Loss(.ring, 2, Self.ring.place)])
+    #expect(losses.unexplained == 1)
+    #expect(losses.count == 3 && losses.excused == 0)
+  }
+
+  @Test func aProbeIsNotLostOnAnothersWay() {
+    #expect(attribute([probe(of: [1])], [Self.port: 1]).unexplained == 1)
+    #expect(attribute([probe(of: [1, 2])], [Self.port: 1]).causes.map(\.cause) == [.wire])
+    #expect(attribute([probe(of: [])], [Self.port: 1]).causes.map(\.cause) == [.wire])
+  }
+
+  @Test func theProductIsBlamedBeforeTheMachine() {
+    let losses = attribute([probe(), probe()], [Self.queue: 5, Self.ring: 1])
+    #expect(losses.causes == [Loss(.ring, 1, Self.ring.place), Loss(.backlog, 1, Self.queue.place)])
+    #expect(losses.causes.map(\.fails) == [true, false])
+    #expect(!losses.excuse(2) && losses.excuse(1))
+  }
+
+  @Test func anotherStretchOfTheRunExplainsNothing() {
+    let pages = [LossPage(times: 0..<10, rises: [Self.queue: 5]), LossPage(times: 10..<20)]
+    #expect(Losses.attribute([probe(15)], pages).unexplained == 1)
+    #expect(Losses.attribute([probe(25)], pages).unexplained == 1)
+  }
+
+  @Test func whatWasAnsweredWasLostOnTheWayBack() {
+    let rises = [Self.ring: 9, Self.socket: 9]
+    let losses = attribute([probe(of: [1, 2], answeredBy: 2)], rises)
+    #expect(losses.unexplained == 1 && losses.answersUnseen == 1)
+    #expect(attribute([probe(of: [1, 2], answeredBy: 2)], [Self.port: 1]).causes.map(\.cause) == [.wire])
+    #expect(attribute([probe(of: [1, 2], answeredBy: 1)], [Self.port: 1]).unexplained == 1)
+  }
+
+  @Test func whatTheClientCouldNotSendIsNobodyElses() {
+    let losses = attribute([LostProbe(sentAt: 5, isUnsent: true)], [Self.ring: 1])
+    #expect(losses.causes.map(\.cause) == [.client] && losses.excuse(1))
+  }
+
+  @Test func aStandstillTakesWhatWasLostMeanwhileAndStillFails() {
+    var page = LossPage(times: 0..<10, rises: [Self.ring: 1])
+    page.standstills = [.init(member: 3, milliseconds: 250)]
+    let losses = Losses.attribute([probe(), probe(15)], [page, LossPage(times: 10..<20)])
+    #expect(losses.inStandstills == 1 && losses.unexplained == 1)
+    #expect(!losses.excuse(1) && losses.excuseOrStandstill(1) && !losses.excuseOrStandstill(2))
+  }
+
+  @Test func aCounterThatIsSmallerHasBegunAnew() {
+    #expect([LossCounter: Int].rise(from: [Self.ring: 7, Self.port: 3], to: [Self.ring: 2, Self.port: 3]) == [Self.ring: 2])
+    #expect([LossCounter: Int].rise(from: [:], to: [Self.ring: 2]) == [Self.ring: 2])
+  }
+
+  @Test func aFrameThatAnInterfaceCountsAndTheQueueTooIsOneFrame() {
+    let interface = LossCounter(cause: .wire, member: 1, meetsAnswers: true, place: "m1 eth0, \(LossCounter.received)")
+    let rises = [LossCounter: Int].rise(from: [:], to: [interface: 2, Self.queue: 3])
+    #expect(rises == [interface: 2, Self.queue: 1])
+  }
+
+  @Test func aLedgerKnowsWhoseALostProbeMayHaveBeen() {
+    var ledger = ProbeLedger(flowCount: 2)
+    for sequence in UInt64(0)..<4 {
+      for flow in 0..<2 { ledger.sent(flow: flow, at: 10 * sequence) }
+    }
+    for (sequence, member) in [(UInt64(0), 1), (3, 2)] { ledger.answered(flow: 0, sequence: sequence, by: member, at: 40) }
+    ledger.refused(flow: 1)
+    let lost = ledger.lostProbes(where: { flow, time in flow == 0 || time == 30 }, answered: [.init(flow: 0, sequence: 2): 1])
+    #expect(lost.map(\.sentAt) == [10, 20, 30])
+    #expect(lost.map(\.members) == [[1, 2], [1, 2], []])
+    #expect(lost.map(\.answeredBy) == [nil, 1, nil])
+    #expect(lost.map(\.isUnsent) == [false, false, true])
+  }
+
+  @Test func tablesOfTheKernelAreRead() {
+    let devices = """
+      Inter-|   Receive                                                |  Transmit
+       face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+          lo:       0       0    0    9    0     0          0         0        0       0    0    9    0     0       0          0
+        eth0:    1500      10    0    3    0     0          0         0     2500      20    0    4    0     0       0          0
+      """
+    let drops = KernelBooks.interfaceDrops(devices)
+    #expect(drops.map(\.name) == ["eth0"] && drops.map(\.received) == [3] && drops.map(\.sent) == [4])
+    #expect(KernelBooks.backlogDrops("0000a1b2 00000002 00000000\n00000001 0000000a 00000000\n") == 12)
+    let sockets = """
+        sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+       512: 6400A8C0:1E61 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12345 2 ffff 7
+       513: 6400A8C0:1E62 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12346 2 ffff 8
+      """
+    #expect(KernelBooks.socketDrops(sockets, port: 7777) == 7)
+  }
+}
+
+@Suite("Reports that say what took their losses") struct LossReportTests {
+  private func report(_ causes: [Loss]) -> MaintenanceReport {
+    var ledger = ProbeLedger(flowCount: 1)
+    for time in UInt64(1)...2 { ledger.sent(flow: 0, at: time) }
+    return MaintenanceReport(command: .init(.drain, options: LabOptions()), ledger: ledger, windows: [], losses: Losses(causes: causes))
+  }
+
+  @Test func whatTheMachineTookFailsNothing() {
+    #expect(report([Loss(.backlog, 2, "queues")]).succeeded)
+    #expect(!report([Loss(.backlog, 1, "queues")]).succeeded)
+    #expect(!report([Loss(.backlog, 1, "queues"), Loss(.held, 1, "member 1")]).succeeded)
+  }
+
+  @Test func aProvedStandstillIsWorthAnotherTryAndNothingElseIs() {
+    #expect(report([Loss(.standstill, 1, "member 1"), Loss(.wire, 1, "port")]).stoodStill)
+    #expect(!report([Loss(.standstill, 1, "member 1")]).stoodStill)
+    #expect(!report([Loss(.standstill, 1, "member 1"), Loss(.path, 1, "member 1")]).stoodStill)
+    #expect(!report([Loss(.wire, 2, "port")]).stoodStill)
+  }
+
+  @Test func theFieldsHaveTheirNames() throws {
+    let text = try report([Loss(.wire, 1, "switch m2, sent and dropped")]).json()
+    let fields = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let loss = try #require((fields["losses"] as? [[String: Any]])?.first)
+    #expect(loss["cause"] as? String == "wire" && loss["count"] as? Int == 1 && loss["fails"] as? Bool == false)
+    #expect(loss["where"] as? String == "switch m2, sent and dropped")
+    #expect(fields["unexplained"] as? Int == 1)
+  }
+
+  @Test func everyLineSaysWhatItIs() {
+    let lines = report([Loss(.wire, 1, "switch m2, sent and dropped")]).text()
+    #expect(lines.contains("1 lost by switch m2, sent and dropped (the machine that the lab runs on: fails nothing)"))
+    #expect(lines.contains("1 lost and unexplained"))
+  }
+}
