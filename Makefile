@@ -62,9 +62,10 @@ GATEWAY_SEEDS ?= 200
 lab: ## Delivery, failures, maintenance and simulation, as the README claims them (root)
 	@if [ "$$(id -u)" != 0 ]; then echo "SKIPPED: the lab makes network namespaces and needs root"; exit 0; fi; \
 	passed=0; failed=0; \
-	try() { echo "== skein $$*"; \
-	  if $(SKEIN) "$$@"; then passed=$$((passed + 1)); \
-	  elif echo "Once more: a busy machine can stop a daemon for longer than its lease." && $(SKEIN) "$$@"; then passed=$$((passed + 1)); \
+	try() { echo "== skein $$*"; $(SKEIN) "$$@"; status=$$?; \
+	  if [ $$status = 75 ]; then echo "Once more: the report proves that this machine let a daemon stand still for longer than its lease."; \
+	    $(SKEIN) "$$@"; status=$$?; fi; \
+	  if [ $$status = 0 ]; then passed=$$((passed + 1)); \
 	  else failed=$$((failed + 1)); echo "FAILED: skein $$*"; fi; }; \
 	for mode in forwarding unicast multicast; do for family in 4 6; do try lab delivery --mode $$mode --family $$family; done; done; \
 	try lab delivery --packet-path packet-socket; \
