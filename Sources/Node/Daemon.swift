@@ -216,7 +216,9 @@ public actor Daemon {
     try ServiceManager.ready()
     logger.notice(
       "started",
-      metadata: ["member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)"])
+      metadata: [
+        "member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)",
+      ])
     if let warning = backend.choice.warning { events.append(kind: "path", text: warning) }
   }
 

@@ -7,7 +7,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
     discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
     subcommands: [
-      ProgramsBench.self, PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self, SimulationBench.self, AllBench.self,
+      ProgramsBench.self, PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self,
+      SimulationBench.self, AllBench.self,
     ])
 }
 
@@ -118,7 +119,9 @@ private struct AllBench: ParsableCommand {
     let simulation = shown(Bench.simulation())
     if output.json {
       try printJSON(
-        Report(programs: programs, packetPath: figures, dropRate: dropRate, gateway: gateway, answers: answers, idle: idle, simulation: simulation))
+        Report(
+          programs: programs, packetPath: figures, dropRate: dropRate, gateway: gateway, answers: answers, idle: idle,
+          simulation: simulation))
     }
   }
 

@@ -85,7 +85,8 @@ import Testing
   }
 
   @Test func thePacketPathIsSaidOnceWithWhatWasWanted() {
-    #expect(lines.filter { $0.hasPrefix("skein_packet_path_info{") } == ["skein_packet_path_info{wanted=\"automatic\",running=\"xdp\"} 1.0"])
+    #expect(
+      lines.filter { $0.hasPrefix("skein_packet_path_info{") } == ["skein_packet_path_info{wanted=\"automatic\",running=\"xdp\"} 1.0"])
     #expect(lines.contains("skein_packet_path_fallback 0.0"))
   }
 }
