@@ -34,10 +34,11 @@ final class LossBooks {
     var now = last
     for (member, table) in tables where !failed.contains(member) { now.merge(Self.productCounters(member, table)) { $1 } }
     now.merge(Self.hostCounters(cluster)) { $1 }
-    let standstills = standstills(tables) + (lateStart().map { [$0] } ?? [])
+    let rises = [LossCounter: Int].rise(from: last, to: now)
+    let standstills = standstills(tables) + (lateStart(rises).map { [$0] } ?? [])
     noteLapses(tables)
     let end = BootClock.nanoseconds
-    pages.append(LossPage(times: begun..<end, rises: .rise(from: last, to: now), standstills: standstills))
+    pages.append(LossPage(times: begun..<end, rises: rises, standstills: standstills))
     (begun, last, crash) = (end, now, nil)
   }
 
@@ -87,19 +88,23 @@ final class LossBooks {
     }
   }
 
-  /// A daemon that was killed, and whose next one took longer to begin than the lease that the last one left.
-  private func lateStart() -> LossPage.Standstill? {
+  /// A daemon that was killed, and whose next one took longer to begin than the lease that the last one left: longer than a whole one, or
+  /// the packet path, which goes on under it, says that it ran out.
+  private func lateStart(_ rises: [LossCounter: Int]) -> LossPage.Standstill? {
     guard let crash, let first = (try? cluster.events(crash.member))?.first(where: { $0.time >= crash.at }) else { return nil }
     let milliseconds = Int((first.time - crash.at) * 1000)
-    guard milliseconds >= cluster.settings.detectionMilliseconds else { return nil }
+    let ranOut = rises.contains { $0.key.member == crash.member && $0.key.place.hasSuffix(Self.leaseExpired) }
+    guard ranOut || milliseconds >= cluster.settings.detectionMilliseconds else { return nil }
     return .init(member: crash.member, milliseconds: milliseconds, isLateStart: true)
   }
 
   // MARK: the counters
 
+  private static let leaseExpired = "packets.leaseExpired"
+
   /// Those that no probe should meet. That a packet is another member's is a matter of course where every member sees it.
   private static let product: [String: Loss.Cause] = [
-    "packets.leaseExpired": .path, "packets.unassignedDropped": .path, "packets.unacknowledgedDropped": .path,
+    leaseExpired: .path, "packets.unassignedDropped": .path, "packets.unacknowledgedDropped": .path,
     "packets.memberMissing": .path, "packets.malformed": .path, "packets.headerLimit": .path, "packets.tableMissing": .path,
     "packets.ringFull": .ring, "packets.heldOverflow": .held, "packets.heldExpired": .held, "packets.heldUnsent": .held,
   ]
