@@ -32,7 +32,9 @@ final class LossBooks {
   func turnPage() {
     let tables = Dictionary(uniqueKeysWithValues: cluster.members.compactMap { member in counters(of: member).map { (member, $0) } })
     var now = last
-    for (member, table) in tables where !failed.contains(member) { now.merge(Self.productCounters(member, table)) { $1 } }
+    for (member, table) in tables where !failed.contains(member) {
+      now.merge(Self.productCounters(member, table, isGateway: cluster.settings.hasGateway)) { $1 }
+    }
     now.merge(Self.hostCounters(cluster)) { $1 }
     let rises = [LossCounter: Int].rise(from: last, to: now)
     let standstills = standstills(tables) + (lateStart(rises).map { [$0] } ?? [])
@@ -109,9 +111,11 @@ final class LossBooks {
     "packets.ringFull": .ring, "packets.heldOverflow": .held, "packets.heldExpired": .held, "packets.heldUnsent": .held,
   ]
 
-  private static func productCounters(_ member: Int, _ table: [String: Int]) -> [LossCounter: Int] {
+  private static func productCounters(_ member: Int, _ table: [String: Int], isGateway: Bool) -> [LossCounter: Int] {
     var result: [LossCounter: Int] = [:]
-    for (name, cause) in product {
+    // The switch knows who has a virtual MAC address: nobody else should get what is sent there.
+    let atGateway: [String: Loss.Cause] = isGateway ? ["packets.notForwarder": .path] : [:]
+    for (name, cause) in product.merging(atGateway, uniquingKeysWith: { $1 }) {
       guard let value = table[name] else { continue }
       result[LossCounter(cause: cause, member: member, place: "member \(member), \(name)")] = value
     }
@@ -125,14 +129,12 @@ final class LossBooks {
     for namespace in [plan.routerNamespace, plan.clientNamespace(.far)] { result.merge(interfaces(namespace, member: { _ in nil })) { $1 } }
     for member in plan.members {
       let namespace = plan.namespace(ofMember: member)
-      for (counter, value) in interfaces(namespace, member: { _ in member }) {
-        // A reverse ARP request, which a gateway sends, is dropped by every machine that hears it.
-        if cluster.settings.hasGateway, counter.isReceiver { continue }
-        result[counter] = value
-      }
+      result.merge(interfaces(namespace, member: { _ in member })) { $1 }
       let place = "member \(member), the application's socket"
       result[LossCounter(cause: .socket, member: member, place: place)] = applicationDrops(namespace)
     }
+    // A reverse ARP request, which a gateway sends, is dropped by every machine that hears it.
+    if cluster.settings.hasGateway { result = result.filter { !$0.key.isReceiver } }
     result[LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues (softnet_stat)")] = backlogDrops()
     return result
   }
