@@ -71,7 +71,8 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	for mode in forwarding unicast multicast; do for family in 4 6; do try lab delivery --mode $$mode --family $$family; done; done; \
 	try lab delivery --packet-path packet-socket; \
 	try lab packets; \
-	for operation in rejoin restart crash drain leave; do try lab $$operation; done; \
+	for operation in rejoin restart drain leave; do try lab $$operation; done; \
+	try lab crash --detection 1s; \
 	try lab balance --by count --by weight; \
 	try lab flood --datagrams $(FLOOD); \
 	try lab gateway --method moves; try lab gateway-cluster --runs $(RUNS); \
@@ -85,7 +86,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	  try lab failover --victim master --mode forwarding --runs $(RUNS) --peer-runs 0; \
 	  try lab packets --packet-path packet-socket; try lab balance --by traffic; \
 	  try lab gateway-cluster --packet-path packet-socket --runs 1; \
-	  for operation in upgrade personality; do try lab $$operation; done; \
+	  for operation in crash upgrade personality; do try lab $$operation; done; \
 	  for mode in forwarding multicast; do for family in 4 6; do try lab routing --mode $$mode --family $$family; done; done; \
 	  try lab delivery --mode unicast --peers; try lab failover --mode forwarding --peers --victim member --runs 1 --peer-runs 0; \
 	  try lab intruders; \

@@ -61,9 +61,7 @@ struct MemberBooks {
     counters = try cluster.counters(member)
     members = try cluster.memberNumbers(member)
     owners = try cluster.owners(member)
-    kernel = try KernelBooks(
-      daemon: cluster.daemon(member).processIdentifier, member: plan.namespace(ofMember: member), switch: plan.switchNamespace,
-      port: plan.port(ofMember: member))
+    kernel = try KernelBooks(daemon: cluster.daemon(member).processIdentifier, member: member, plan: plan)
   }
 }
 

@@ -11,7 +11,7 @@ public struct FloodReport: LabReport, Equatable {
     public var authentic: Int
     /// What its socket had no room for: `drops` of /proc/net/udp. The cluster's own datagrams may be among them.
     public var droppedBySocket: Int
-    /// Lost before the socket: by the interface, the switch's port, or for want of a fragment.
+    /// Lost before the socket: by an interface or a processor's queue on the way, or for want of a fragment.
     public var droppedOnWire: Int
     public var reasons: [String: Int]
     public var residentBefore: Int

@@ -8,19 +8,25 @@ struct KernelBooks {
   var processorSeconds: Double
   /// Datagrams that its socket had no room for.
   var socketDrops: Int
-  /// Frames that were lost before: the member's interface or its port had no room, or a fragment was missing.
+  /// Frames that were lost before: an interface on the way from the client had no room, a processor's queue was full, or a fragment was
+  /// missing. What all machines' ways share is in each one's.
   var wireDrops: Int
 
-  /// - Parameter port: the switch's port to the machine.
-  init(daemon process: pid_t, member namespace: Namespace, switch switchNamespace: Namespace, port: String) throws {
+  /// - Parameters:
+  ///   - daemon: the process.
+  ///   - member: the machine's number.
+  init(daemon process: pid_t, member: Int, plan: Plan) throws {
     residentBytes = Self.residentBytes(process)
     let words = Self.text("/proc/\(process)/stat").split(separator: ")").last?.split(separator: " ").compactMap { Int($0) } ?? []
     // Fields 14 and 15 of proc(5), in ticks of 10 ms; what is left here begins with field 4, as field 3 is a letter.
     processorSeconds = words.count > 11 ? Double(words[10] + words[11]) / 100 : 0
     socketDrops = Self.socketDrops(Self.text("/proc/\(process)/net/udp"))
-    let member = try namespace.enter { try Self.dropped("/proc/thread-self/net/dev", Plan.interface, column: 3) }
-    let sent = try switchNamespace.enter { try Self.dropped("/proc/thread-self/net/dev", port, column: 11) }
-    wireDrops = member + sent + Self.missedFragments(Self.text("/proc/\(process)/net/snmp"))
+    let others = Set(plan.members.filter { $0 != member }.map { plan.port(ofMember: $0) })
+    let way = [plan.namespace(ofMember: member), plan.switchNamespace, plan.clientNamespace(.near)]
+    let interfaces = try way.flatMap { try $0.enter { Self.interfaceDrops(Self.text("/proc/thread-self/net/dev")) } }
+    wireDrops =
+      interfaces.reduce(0) { others.contains($1.name) ? $0 : $0 + $1.received + $1.sent }
+      + Self.backlogDrops(Self.text("/proc/net/softnet_stat")) + Self.missedFragments(Self.text("/proc/\(process)/net/snmp"))
   }
 
   static func residentBytes(_ process: pid_t) -> Int {
@@ -59,12 +65,6 @@ struct KernelBooks {
     let lines = table.split(separator: "\n").filter { $0.hasPrefix("Ip:") }.map { $0.split(separator: " ") }
     guard lines.count == 2, let column = lines[0].firstIndex(of: "ReasmFails"), column < lines[1].count else { return 0 }
     return Int(lines[1][column]) ?? 0
-  }
-
-  private static func dropped(_ path: String, _ interface: String, column: Int) throws -> Int {
-    let lines = text(path).split(separator: "\n").map { $0.split(whereSeparator: { $0 == " " || $0 == ":" }) }
-    guard let line = lines.first(where: { $0.first.map(String.init) == interface }), line.count > column + 1 else { return 0 }
-    return Int(line[column + 1]) ?? 0
   }
 
   private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
