@@ -226,24 +226,27 @@ final class PacketHandover {
     guard !lastWords.contains(where: { $0.serial == serial && $0.heir == heir }) else { return }
     // What nobody asked for in time would come twice: the heir waits no longer either.
     let late = UnitSet(units.filter { partings[$0].map { now >= $0.until } ?? false })
-    for unit in units { stopHolding(unit, for: heir, isLate: late.contains(unit), at: now) }
+    // An old question may name a unit that goes to somebody else by now: what is held stays for whoever that is.
+    let heirs = UnitSet(units.filter { stopHolding($0, for: heir, isLate: late.contains($0), at: now) })
     backend.drain()
-    for unit in units {
+    for unit in heirs {
       if late.contains(unit) { held.forget(unit) } else { hand(unit, to: heir, at: now) }
     }
     lastWords.append(LastWord(serial: serial, units: units, heir: heir, due: now + Self.settlingTime))
   }
 
-  private func stopHolding(_ unit: Int, for heir: Heir, isLate: Bool, at now: Instant) {
+  /// - Returns: whether the unit is the heir's.
+  private func stopHolding(_ unit: Int, for heir: Heir, isLate: Bool, at now: Instant) -> Bool {
     if let parting = partings[unit] {
-      guard parting.target == heir.member || parting.target == nil else { return }
+      guard parting.target == heir.member || parting.target == nil else { return false }
       partings[unit] = nil
     } else {
       let record = backend.tables.units[unit]
-      guard record.owner == heir.index, record.mine == UInt8(skein_not_mine) else { return }
+      guard record.owner == heir.index, record.mine == UInt8(skein_not_mine) else { return false }
     }
     if !isLate { given[unit] = Gift(heir: heir, until: now + Self.leastLimit) }
     store(UnitState(owner: heir.index, isAcknowledged: true, isMine: false), unit)
+    return true
   }
 
   private func hand(_ unit: Int, to heir: Heir, at now: Instant) {

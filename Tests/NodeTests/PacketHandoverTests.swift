@@ -113,6 +113,15 @@ private final class FakeBackend: PathBackend {
     #expect(handover.takeLastWords(at: Self.start + .seconds(1)).count == 1)
   }
 
+  @Test func whatIsHeldForOneIsNotGivenToAnotherWhoAsks() {
+    stopWithOnePacketHeldAndOneInTheRing()
+    let stranger = Heir(member: MemberIdentifier(rawValue: 3), index: 2, address: EthernetAddress(bits: 0x0200_0000_0003))
+    handover.giveUp(Self.units, to: stranger, serial: 1, at: Self.start)
+    #expect(backend.transmitted.isEmpty)
+    handover.giveUp(Self.units, to: Self.heir, serial: 2, at: Self.start)
+    #expect(sentToHeir == [1, 2])
+  }
+
   @Test func whatComesOutOfTheRingLaterStillIsSentOnForAWhile() {
     stopWithOnePacketHeldAndOneInTheRing()
     handover.giveUp(Self.units, to: Self.heir, serial: 1, at: Self.start)
