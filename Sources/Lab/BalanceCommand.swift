@@ -121,7 +121,7 @@ private final class BalanceTrial {
   ///   - isEven: whether it must come to that; else it is only looked at.
   func step(_ what: String, parts: [Int], isEven: Bool = true, _ action: () throws -> Void) throws {
     cluster.topology.console.say("  \(what)")
-    let (movedBefore, start) = (try unitsMoved(), BootClock.nanoseconds)
+    let (movedBefore, start) = (cluster.unitsMoved(), BootClock.nanoseconds)
     try action()
     let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1e9)
     var step = BalanceReport.Step(by: rule, what: what, parts: parts, isDemanded: isEven)
@@ -134,7 +134,7 @@ private final class BalanceTrial {
     // By weight the flows are where their units are; a second of them is looked at when all units have arrived.
     if rule != .traffic { try pause(milliseconds: 1000) }
     step.shares = shares()
-    step.unitsMoved = try unitsMoved() - movedBefore
+    step.unitsMoved = cluster.unitsMoved() - movedBefore
     steps.append(step)
     windows.append(start..<BootClock.nanoseconds)
     books.turnPage()
@@ -178,11 +178,6 @@ private final class BalanceTrial {
     let expected = cluster.members.filter { (try? cluster.daemon($0).endedWith) == .some(nil) }
     guard let status = try cluster.masterStatus(of: expected) else { return nil }
     return cluster.members.map { member in status.members.first { $0.member == member }?.units ?? 0 }
-  }
-
-  /// Whoever is the master has moved them.
-  private func unitsMoved() throws -> Int {
-    cluster.members.reduce(0) { $0 + ((try? cluster.counterTable($1)["cluster.unitsMoved"]) ?? 0) }
   }
 }
 

@@ -22,6 +22,8 @@ public struct DeliveryCommand: LabCommand {
     var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
     settings.withoutMulticast = withoutMulticast
     return try options.withCluster(settings) { cluster in
+      let paths = try cluster.members.map { try cluster.status($0).packetPath?.running ?? "" }
+      let moved = cluster.unitsMoved()
       options.console.say(
         "\(requests) connections from \(Plan.clientAddressCount) \(site.rawValue) client addresses to \(WebServer.url(family))")
       let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)
@@ -30,7 +32,9 @@ public struct DeliveryCommand: LabCommand {
       let books = LossBooks(cluster)
       let datagrams = try probe(cluster.topology.plan)
       books.turnPage()
-      return DeliveryReport(command: self, web: web, datagrams: datagrams, losses: books.explain(datagrams))
+      var report = DeliveryReport(command: self, web: web, datagrams: datagrams, losses: books.explain(datagrams))
+      (report.packetPaths, report.unitsMoved) = (paths, cluster.unitsMoved() - moved)
+      return report
     }
   }
 
@@ -57,6 +61,12 @@ public struct DeliveryReport: LabReport, Equatable {
   public var answered: Int
   /// Connections and datagrams that more than one machine has answered on the wire.
   public var answeredTwice: Int
+  /// Each of those connections, with the frames that answered it.
+  public var secondAnswers: [String]
+  /// How many work units were moved meanwhile: a connection does not outlive the move of its unit.
+  public var unitsMoved = 0
+  /// Each member's packet path, as its `status` names it.
+  public var packetPaths: [String] = []
   /// Each member's part of the answers, by its number.
   public var shares: [Double]
   /// Connections without an answer, by reason.
@@ -80,6 +90,7 @@ public struct DeliveryReport: LabReport, Equatable {
     answered = web.answered
     datagrams = ledger.probeCount
     datagramsAnswered = ledger.probeCount - ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    secondAnswers = web.secondAnswers
     answeredTwice = web.answeredTwice + ledger.answeredTwice
     shares = (1...members).map { Double(web.answers[$0] ?? 0) / Double(max(1, web.answered)) }
     failures = web.failures
@@ -102,8 +113,11 @@ public struct DeliveryReport: LabReport, Equatable {
     print(verdict(losses.excuse(lost), "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)
     for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered by two machines: \(answeredTwice), counted on the wire"), to: &output)
+    for line in secondAnswers { print("          \(line)", to: &output) }
+    if unitsMoved > 0 { print("        work units moved meanwhile: \(unitsMoved)", to: &output) }
     for (index, share) in shares.enumerated() {
-      print("        member \(index + 1)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)
+      let path = packetPaths.indices.contains(index) ? "  \(packetPaths[index])" : ""
+      print("        member \(index + 1)\(path)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)
     }
   }
 }

@@ -94,7 +94,7 @@ extension GatewayGroup {
   func counters(_ router: Int) throws -> GatewayCounters { try decode(router, "counters") }
 
   private func decode<Report: Decodable>(_ router: Int, _ words: String...) throws -> Report {
-    let text = try topology.launcher.run(["timeout", "3", program] + words + ["--json", "--api", api(router)])
+    let text = try topology.launcher.ask([program] + words + ["--json", "--api", api(router)])
     return try JSONDecoder().decode(Report.self, from: Data(text.utf8))
   }
 

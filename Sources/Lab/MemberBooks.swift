@@ -25,7 +25,7 @@ extension SkeinCluster {
   private struct Counters: Codable { var counters: [Counter] }
 
   private func ask<Answer: Decodable>(_ machine: Int, _ word: String, _: Answer.Type) throws -> Answer {
-    let text = try topology.launcher.run(["timeout", "5", program, word, "--json", "--api", api(machine)])
+    let text = try topology.launcher.ask([program, word, "--json", "--api", api(machine)])
     return try JSONDecoder().decode(Answer.self, from: Data(text.utf8))
   }
 

@@ -27,6 +27,9 @@ struct Launcher {
     return output
   }
 
+  /// Asks a daemon by its program. One that hangs does not answer, and the lab must not hang with it; an emulated machine needs seconds.
+  func ask(_ arguments: [String]) throws -> String { try run(["timeout", "10"] + arguments) }
+
   /// Starts a program that stays; what it writes goes to the end of `log`.
   func start(_ name: String, _ arguments: [String], in namespace: Namespace?, log: String) throws -> ChildProcess {
     console.command(Self.line(arguments, in: namespace) + " &")

@@ -18,7 +18,7 @@ extension SkeinCluster {
   }
 
   private func gateway(_ member: Int) throws -> GatewayView {
-    let text = try topology.launcher.run(["timeout", "3", program, "gateway", "status", "--json", "--api", api(member)])
+    let text = try topology.launcher.ask([program, "gateway", "status", "--json", "--api", api(member)])
     return try JSONDecoder().decode(GatewayView.self, from: Data(text.utf8))
   }
 

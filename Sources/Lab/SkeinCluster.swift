@@ -166,11 +166,15 @@ struct MemberStatus: Codable, Equatable {
     var assigned: Int
     var acknowledged: Int
   }
+  struct PacketPath: Codable, Equatable {
+    var running: String
+  }
   var state: String
   var member: Int
   var members: [Peer]
   var units: Units
   var personalityVersion: Int?
+  var packetPath: PacketPath?
 
   static let unitCount = 1024
 
@@ -179,11 +183,14 @@ struct MemberStatus: Codable, Equatable {
     members.map(\.member).sorted() == expected.sorted() && units.assigned == Self.unitCount && units.acknowledged == Self.unitCount
   }
 
-  /// Whether everybody has as many units as its weight says, but for two. Those without any on purpose are not counted.
+  /// Whether no unit is left to be moved: for none of them would it make two members more equal, by their weights. Those without any on
+  /// purpose are not counted. A connection does not outlive the move of its unit.
   func isBalanced(without drained: Set<Int> = []) -> Bool {
     let takers = members.filter { !drained.contains($0.member) }
-    let sum = Double(takers.reduce(0) { $0 + $1.weight })
-    return !takers.isEmpty && takers.allSatisfy { abs(Double($0.units) - Double(Self.unitCount * $0.weight) / sum) < 2 }
+    return !takers.isEmpty
+      && takers.allSatisfy { most in
+        takers.allSatisfy { least in (most.units - 1) * least.weight < (least.units + 1) * most.weight }
+      }
   }
 }
 
@@ -192,9 +199,8 @@ extension SkeinCluster {
     try JSONDecoder().decode(MemberStatus.self, from: Data(statusText(member).utf8))
   }
 
-  /// A daemon that hangs does not answer; the lab must not hang with it.
   private func statusText(_ member: Int) throws -> String {
-    try topology.launcher.run(["timeout", "3", program, "status", "--json", "--api", api(member)])
+    try topology.launcher.ask([program, "status", "--json", "--api", api(member)])
   }
 
   /// The view of the master whose cluster consists of these members; nil while there is no such master.
@@ -271,6 +277,9 @@ extension SkeinCluster {
     let reading = try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8))
     return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
   }
+
+  /// How many units have been moved from member to member.
+  func unitsMoved() -> Int { members.reduce(0) { $0 + ((try? counterTable($1)["cluster.unitsMoved"]) ?? 0) } }
 
   func leasesLapsed(_ member: Int) throws -> Int { try counterTable(member)["cluster.leasesLapsed"] ?? 0 }
 

@@ -9,7 +9,9 @@ struct WebClients {
     /// Connections without a complete answer, by reason.
     var failures: [String: Int] = [:]
     /// Connections that more than one machine has answered on the wire.
-    var answeredTwice = 0
+    var answeredTwice: Int { secondAnswers.count }
+    /// Each of those, and what was seen of it.
+    var secondAnswers: [String] = []
   }
 
   let plan: Plan
@@ -41,13 +43,13 @@ struct WebClients {
         request.outcome.map { result.count($0) }
       }
       open.removeAll { $0.outcome != nil }
-      tap.drain { octets, _ in wire.note(octets) }
+      tap.drain { wire.note($0, at: $1) }
     }
     // What a second machine has to say may come a little later.
     try pause(milliseconds: 200)
-    tap.drain { octets, _ in wire.note(octets) }
+    tap.drain { wire.note($0, at: $1) }
     try tap.checkComplete()
-    result.answeredTwice = wire.answeredTwice
+    result.secondAnswers = wire.secondAnswers
     return result
   }
 }
@@ -128,20 +130,52 @@ struct WireAnswers {
     let client: [UInt8]
     let port: UInt16
   }
-  private struct Answerers {
-    var hardware: Set<UInt64> = []
-    var sequences: Set<UInt32> = []
+  fileprivate struct Answer {
+    let time: UInt64
+    let hardware: UInt64
+    let flags: UInt8
+    let sequence: UInt32
   }
-  private var connections: [Connection: Answerers] = [:]
+  private var connections: [Connection: [Answer]] = [:]
 
-  mutating func note(_ octets: UnsafeRawBufferPointer) {
+  mutating func note(_ octets: UnsafeRawBufferPointer, at time: UInt64 = 0) {
     guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port, case .tcp(let flags, let sequence) = frame.transport
     else { return }
-    let connection = Connection(client: frame.destination, port: frame.destinationPort)
-    connections[connection, default: Answerers()].hardware.insert(frame.hardwareSource)
-    let accepted = AnswerFrame.synchronize | AnswerFrame.acknowledge
-    if flags & accepted == accepted { connections[connection, default: Answerers()].sequences.insert(sequence) }
+    let answer = Answer(time: time, hardware: frame.hardwareSource, flags: flags, sequence: sequence)
+    connections[Connection(client: frame.destination, port: frame.destinationPort), default: []].append(answer)
   }
 
-  var answeredTwice: Int { connections.values.count { $0.hardware.count > 1 || $0.sequences.count > 1 } }
+  var answeredTwice: Int { connections.values.count(where: Self.isTwice) }
+
+  /// Each connection that two have answered, with every frame of its answers.
+  var secondAnswers: [String] {
+    connections.filter { Self.isTwice($0.value) }.map { connection, answers in
+      let first = answers.first?.time ?? 0
+      let frames = answers.map { answer in
+        let milliseconds = (Double(answer.time - first) / 1e6).formatted(digits: 1)
+        return "\(milliseconds) ms \(answer.names) \(answer.sequence) from \(answer.hardwareText)"
+      }
+      let client = connection.client.map { String($0, radix: 16) }.joined(separator: ".")
+      return "client \(client) port \(connection.port): " + frames.joined(separator: ", ")
+    }.sorted()
+  }
+
+  private static func isTwice(_ answers: [Answer]) -> Bool {
+    let accepted = AnswerFrame.synchronize | AnswerFrame.acknowledge
+    let sequences = answers.filter { $0.flags & accepted == accepted }.map(\.sequence)
+    return Set(answers.map(\.hardware)).count > 1 || Set(sequences).count > 1
+  }
+}
+
+extension WireAnswers.Answer {
+  fileprivate var names: String {
+    let all = ["FIN", "SYN", "RST", "PSH", "ACK"].enumerated().filter { flags >> $0.offset & 1 == 1 }.map(\.element)
+    return all.joined(separator: "+")
+  }
+  fileprivate var hardwareText: String {
+    (0..<6).map { index in
+      let octet = String(hardware >> (40 - UInt64(index) * 8) & 0xff, radix: 16)
+      return octet.count == 1 ? "0" + octet : octet
+    }.joined(separator: ":")
+  }
 }

@@ -41,10 +41,12 @@ import Testing
         units: .init(assigned: 1024, acknowledged: 1024))
     }
     #expect(status([342, 341, 341]).isBalanced())
+    #expect(!status([342, 342, 340]).isBalanced())
     #expect(!status([512, 512, 0]).isBalanced())
     #expect(status([512, 512, 0]).isBalanced(without: [3]))
     #expect(!status([]).isBalanced())
     #expect(status([256, 256, 512], weights: [100, 100, 200]).isBalanced())
     #expect(!status([342, 341, 341], weights: [100, 100, 200]).isBalanced())
+    #expect(status([146, 293, 585], weights: [10, 20, 40]).isBalanced())
   }
 }

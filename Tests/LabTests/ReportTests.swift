@@ -34,7 +34,8 @@ import Testing
   private func delivery(_ answers: [Int: Int], twice: Int = 0, datagramAnswers: Int = 1) -> DeliveryReport {
     DeliveryReport(
       command: DeliveryCommand(mode: .unicast, family: .six, requests: 900, options: LabOptions()),
-      web: WebClients.Result(answers: answers, answeredTwice: twice), datagrams: ledger(answers: datagramAnswers))
+      web: WebClients.Result(answers: answers, secondAnswers: Array(repeating: "", count: twice)),
+      datagrams: ledger(answers: datagramAnswers))
   }
 
   @Test func deliveryReportHasItsFields() throws {

@@ -101,6 +101,15 @@ enum Frames {
     #expect(twice([accepted, Frames.four(6, Frames.tcp(flags: 0x04), source: Self.other)]) == 1)
   }
 
+  @Test func secondAnswerIsShownWithItsFrames() {
+    var answers = WireAnswers()
+    let frames = [Frames.four(6, Frames.tcp(flags: 0x12)), Frames.four(6, Frames.tcp(flags: 0x04), source: Self.other)]
+    for (index, frame) in frames.enumerated() { frame.withUnsafeBytes { answers.note($0, at: UInt64(index) * 2_500_000) } }
+    #expect(answers.secondAnswers.count == 1)
+    #expect(answers.secondAnswers[0].contains("0.0 ms SYN+ACK 7 from "))
+    #expect(answers.secondAnswers[0].hasSuffix("2.5 ms RST 7 from 02:00:00:00:00:02"))
+  }
+
   @Test func secondInitialSequenceNumberIsASecondAnswer() {
     #expect(twice([Frames.four(6, Frames.tcp(flags: 0x12)), Frames.four(6, Frames.tcp(flags: 0x12, sequence: 8))]) == 1)
   }
