@@ -7,7 +7,7 @@ import Foundation
 struct AnswerFrame: Equatable {
   enum Transport: Equatable {
     case udp(payload: Range<Int>)
-    case tcp(flags: UInt8, sequence: UInt32)
+    case tcp(flags: UInt8, sequence: UInt32, acknowledged: UInt32)
   }
 
   /// The sender's Ethernet address: tells one member from another even where both say the same.
@@ -46,8 +46,9 @@ struct AnswerFrame: Equatable {
     guard frame.count >= transportStart + (protocolNumber == 6 ? 20 : 8) else { return nil }
     switch protocolNumber {
     case 6:
-      let sequence = UInt32(sixteen(transportStart + 4)) << 16 | UInt32(sixteen(transportStart + 6))
-      transport = .tcp(flags: frame[transportStart + 13], sequence: sequence)
+      func thirtyTwo(_ offset: Int) -> UInt32 { UInt32(sixteen(offset)) << 16 | UInt32(sixteen(offset + 2)) }
+      transport = .tcp(
+        flags: frame[transportStart + 13], sequence: thirtyTwo(transportStart + 4), acknowledged: thirtyTwo(transportStart + 8))
     case 17:
       let end = transportStart + Int(sixteen(transportStart + 4))
       guard end >= transportStart + 8, end <= frame.count else { return nil }

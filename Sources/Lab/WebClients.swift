@@ -124,11 +124,22 @@ private final class WebRequest {
 }
 
 /// Who answered each connection on the wire. Two answer the same one if their frames come from two Ethernet addresses, or if the
-/// connection was accepted with two initial sequence numbers; a repeated SYN-ACK of the same server is neither.
+/// connection was accepted with two initial sequence numbers; a repeated SYN-ACK of the same server is neither. The client's kernel may
+/// use a port again: a SYN-ACK that acknowledges another SYN belongs to the port's next connection.
 struct WireAnswers {
-  private struct Connection: Hashable {
+  private struct Port: Hashable {
     let client: [UInt8]
     let port: UInt16
+  }
+  private struct Connection {
+    /// What the SYN-ACK acknowledged; nil before there was one.
+    var acknowledged: UInt32?
+    var answers: [Answer] = []
+
+    var isTwice: Bool {
+      let sequences = answers.filter(\.isAcceptance).map(\.sequence)
+      return Set(answers.map(\.hardware)).count > 1 || Set(sequences).count > 1
+    }
   }
   fileprivate struct Answer {
     let time: UInt64
@@ -136,38 +147,52 @@ struct WireAnswers {
     let flags: UInt8
     let sequence: UInt32
   }
-  private var connections: [Connection: [Answer]] = [:]
+  private var connections: [Port: [Connection]] = [:]
 
   mutating func note(_ octets: UnsafeRawBufferPointer, at time: UInt64 = 0) {
-    guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port, case .tcp(let flags, let sequence) = frame.transport
+    guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port,
+      case .tcp(let flags, let sequence, let acknowledged) = frame.transport
     else { return }
     let answer = Answer(time: time, hardware: frame.hardwareSource, flags: flags, sequence: sequence)
-    connections[Connection(client: frame.destination, port: frame.destinationPort), default: []].append(answer)
+    var all = connections[Port(client: frame.destination, port: frame.destinationPort)] ?? [Connection()]
+    var index = all.endIndex - 1
+    if answer.isAcceptance {
+      if let known = all.firstIndex(where: { $0.acknowledged == acknowledged }) {
+        index = known
+      } else if all[index].acknowledged != nil {
+        all.append(Connection())
+        index += 1
+      }
+      all[index].acknowledged = acknowledged
+    }
+    all[index].answers.append(answer)
+    connections[Port(client: frame.destination, port: frame.destinationPort)] = all
   }
 
-  var answeredTwice: Int { connections.values.count(where: Self.isTwice) }
+  var answeredTwice: Int { connections.values.reduce(0) { $0 + $1.count(where: \.isTwice) } }
 
   /// Each connection that two have answered, with every frame of its answers.
   var secondAnswers: [String] {
-    connections.filter { Self.isTwice($0.value) }.map { connection, answers in
-      let first = answers.first?.time ?? 0
-      let frames = answers.map { answer in
-        let milliseconds = (Double(answer.time - first) / 1e6).formatted(digits: 1)
-        return "\(milliseconds) ms \(answer.names) \(answer.sequence) from \(answer.hardwareText)"
-      }
-      let client = connection.client.map { String($0, radix: 16) }.joined(separator: ".")
-      return "client \(client) port \(connection.port): " + frames.joined(separator: ", ")
-    }.sorted()
+    connections.flatMap { port, all in all.filter(\.isTwice).map { Self.line(port, $0.answers) } }.sorted()
   }
 
-  private static func isTwice(_ answers: [Answer]) -> Bool {
-    let accepted = AnswerFrame.synchronize | AnswerFrame.acknowledge
-    let sequences = answers.filter { $0.flags & accepted == accepted }.map(\.sequence)
-    return Set(answers.map(\.hardware)).count > 1 || Set(sequences).count > 1
+  private static func line(_ port: Port, _ answers: [Answer]) -> String {
+    let first = answers.first?.time ?? 0
+    let frames = answers.map { answer in
+      let milliseconds = (Double(answer.time - first) / 1e6).formatted(digits: 1)
+      return "\(milliseconds) ms \(answer.names) \(answer.sequence) from \(answer.hardwareText)"
+    }
+    let isFour = port.client.count == 4
+    let client = port.client.map { isFour ? "\($0)" : String($0, radix: 16) }.joined(separator: isFour ? "." : ":")
+    return "client \(client) port \(port.port): " + frames.joined(separator: ", ")
   }
 }
 
 extension WireAnswers.Answer {
+  fileprivate var isAcceptance: Bool {
+    let accepted = AnswerFrame.synchronize | AnswerFrame.acknowledge
+    return flags & accepted == accepted
+  }
   fileprivate var names: String {
     let all = ["FIN", "SYN", "RST", "PSH", "ACK"].enumerated().filter { flags >> $0.offset & 1 == 1 }.map(\.element)
     return all.joined(separator: "+")

@@ -39,8 +39,8 @@ enum Frames {
   /// From port 7777 to 40000.
   static func udp(_ payload: [UInt8]) -> [UInt8] { [0x1e, 0x61, 0x9c, 0x40, 0, UInt8(8 + payload.count), 0, 0] + payload }
   /// From port 80 to 40000.
-  static func tcp(flags: UInt8, sequence: UInt8 = 7) -> [UInt8] {
-    [0, 80, 0x9c, 0x40, 0, 0, 0, sequence, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0]
+  static func tcp(flags: UInt8, sequence: UInt8 = 7, acknowledged: UInt8 = 5) -> [UInt8] {
+    [0, 80, 0x9c, 0x40, 0, 0, 0, sequence, 0, 0, 0, acknowledged, 0x50, flags, 0, 0, 0, 0, 0, 0]
   }
 }
 
@@ -63,7 +63,7 @@ enum Frames {
 
   @Test func segmentIsTakenApart() throws {
     let accepted = try #require(frame(Frames.four(6, Frames.tcp(flags: 0x12))))
-    #expect(accepted.transport == .tcp(flags: 0x12, sequence: 7))
+    #expect(accepted.transport == .tcp(flags: 0x12, sequence: 7, acknowledged: 5))
     #expect(accepted.sourcePort == 80)
   }
 
@@ -108,6 +108,14 @@ enum Frames {
     #expect(answers.secondAnswers.count == 1)
     #expect(answers.secondAnswers[0].contains("0.0 ms SYN+ACK 7 from "))
     #expect(answers.secondAnswers[0].hasSuffix("2.5 ms RST 7 from 02:00:00:00:00:02"))
+  }
+
+  @Test func portThatIsUsedAgainIsAnotherConnection() {
+    let (first, second) = (Frames.tcp(flags: 0x12), Frames.tcp(flags: 0x12, sequence: 8, acknowledged: 6))
+    #expect(twice([Frames.four(6, first), Frames.four(6, second), Frames.four(6, first)]) == 0)
+    #expect(twice([Frames.four(6, first), Frames.four(6, second, source: Self.other)]) == 0)
+    let reset = Frames.four(6, Frames.tcp(flags: 0x04), source: Self.other)
+    #expect(twice([Frames.four(6, first), Frames.four(6, second), reset]) == 1)
   }
 
   @Test func secondInitialSequenceNumberIsASecondAnswer() {
