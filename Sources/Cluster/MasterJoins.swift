@@ -123,15 +123,15 @@ extension Master {
     keepWaiting(request, address, &shared)
   }
 
-  /// Two machines with one number: the one that is in, and still speaks, stays. An earlier run has fallen silent; one on a machine with the
-  /// same addresses is known to have ended, since the cluster's port is one daemon's at a time. Its next run must not wait: the lease that
-  /// the last one left is running out.
+  /// Two machines with one number: the one that is in, and still speaks, stays. An earlier run has fallen silent. Whoever has its addresses,
+  /// and claims what its packet path still holds, is its next run, and must not wait: the lease that it was left with is running out.
   private func earlierRunObjects(_ joiner: Joiner, _ shared: Shared) -> RefusalReason? {
     guard let slot = slots[joiner.request.profile.identifier], peers[slot].profile.incarnation != joiner.request.profile.incarnation else {
       return nil
     }
     let (earlier, next) = (peers[slot].profile, joiner.request.profile)
-    if earlier.address == next.address, earlier.ethernetAddress == next.ethernetAddress { return nil }
+    let isNextRun = earlier.address == next.address && earlier.ethernetAddress == next.ethernetAddress && !joiner.request.claims.isEmpty
+    if isNextRun { return nil }
     let interval = shared.timing.keepaliveInterval(toleratedLosses: toleratedLosses)
     if peers[slot].lastHeard > joiner.firstSeen + interval { return .duplicateMember }
     return shared.now - peers[slot].lastHeard < interval * 2 ? .operationInProgress : nil

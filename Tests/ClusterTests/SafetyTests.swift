@@ -112,31 +112,6 @@ struct SafetyTests {
     #expect(lan.records[1].mine == mine && lan.conflicts.isEmpty)
   }
 
-  /// A second machine with the number of one that is in: it is told so, and the one that is in stays.
-  @Test func anotherMachineWithAMembersNumberIsRefused() {
-    var lan = Lan(3)
-    lan.form()
-    var twin = Lan.profile(1, incarnation: 2)
-    twin.address = InternetAddress(ipv4: 0x0a00_0063)
-    var challenge: UInt64 = 0
-    for sequence in UInt64(1)...20 {
-      let request = JoinRequest(
-        nonce: 4711, challenge: challenge, profile: twin, personalityVersion: 1, settingsDigest: 0, term: .none, claims: UnitSet(),
-        sequence: sequence)
-      let envelope = ClusterMember.Envelope(
-        sender: twin.identifier, incarnation: twin.incarnation, protection: .signed, epoch: 0, sequence: sequence,
-        sourceAddress: twin.address, isAuthentic: true)
-      lan.feed(.received(.joinRequest(request), from: envelope), to: 0)
-      if case .nak(let nak) = lan.records[0].sent.last(where: { if case .nak = $0.message { true } else { false } })?.message {
-        challenge = nak.challenge == 0 ? challenge : nak.challenge
-      }
-      lan.run(for: .milliseconds(20))
-    }
-    #expect(lan.reports(0) { if case .refusedJoiner(_, .duplicateMember, _) = $0 { true } else { false } } > 0)
-    #expect(lan.reports(0) { if case .memberJoined(_, _, _) = $0 { true } else { false } } == 2)
-    #expect(lan.count(1) == 341 && lan.served == .all)
-  }
-
   @Test func daemonThatIsBackTooLateStartsAfresh() {
     var lan = Lan(3)
     lan.form()
