@@ -18,9 +18,9 @@ public struct GatewayCommand: LabCommand {
   }
 
   /// A packet a tenth of a millisecond: what a move must not touch.
-  static let fastPacketsPerSecond = 10_000.0
+  private var fastPacketsPerSecond: Double { 10_000 / Double(options.slowness) }
   /// A busy host sends so much, the others a quarter.
-  private static let busyPacketsPerSecond = 520.0
+  private var busyPacketsPerSecond: Double { 520 / Double(options.slowness) }
   private static let payloadOctets = 1200
   /// How far from its target a router may stay, in percent of all traffic.
   static let tolerance = 5.0
@@ -32,6 +32,8 @@ public struct GatewayCommand: LabCommand {
     console.say("\(routers) routers, \(hosts) hosts, one gateway address. Each is a network namespace with a Linux of its own.\n")
     return try GatewayTopology.with(routers: routers, hosts: hosts, console: console) { topology in
       var settings = GatewaySettings(method: method ?? .hybrid)
+      settings.helloMilliseconds *= options.slowness
+      settings.holdMilliseconds *= options.slowness
       settings.packetPath = options.packetPath
       settings.program = options.program
       let group = try GatewayGroup(topology: topology, settings: settings)
@@ -106,14 +108,14 @@ public struct GatewayCommand: LabCommand {
     }
     options.console.say("\n3. The hosts of router \(busy.key) send four times as much as the others.")
     options.console.say(
-      "   One of them sends \(Int(Self.fastPacketsPerSecond)) small numbered packets a second, another one has a TCP connection.")
+      "   One of them sends \(Int(fastPacketsPerSecond)) small numbered packets a second, another one has a TCP connection.")
     options.console.say("   Every packet is looked for on the server's wires. \(why)")
     // The fast stream is as much as one busy host's.
     let streams = plan.hosts.map { host in
-      if host == busy.value.first { return GatewayStream(host: host, packetsPerSecond: Self.fastPacketsPerSecond) }
+      if host == busy.value.first { return GatewayStream(host: host, packetsPerSecond: fastPacketsPerSecond) }
       let isBusy = busy.value.contains(host)
       return GatewayStream(
-        host: host, packetsPerSecond: Self.busyPacketsPerSecond / (isBusy ? 1 : 4), octets: Self.payloadOctets)
+        host: host, packetsPerSecond: busyPacketsPerSecond / (isBusy ? 1 : 4), octets: Self.payloadOctets)
     }
     let movesBefore = try group.sum("moves", of: Array(plan.routers))
     let traffic = try GatewayTraffic(plan: plan, streams: streams)
@@ -196,7 +198,7 @@ public struct GatewayCommand: LabCommand {
     let others = group.plan.routers.filter { $0 != router }
     report.movesByDrain = try movesSeen(group) {
       try group.tell(router, "drain")
-      try pause(milliseconds: 500)
+      try pause(milliseconds: 500 * options.slowness)
     }
     let reading = traffic.carried
     try pause(milliseconds: 1000)
@@ -207,7 +209,7 @@ public struct GatewayCommand: LabCommand {
       try wait(for: "router \(router)'s virtual MAC addresses to come back", seconds: 30, everyMilliseconds: 200) {
         try group.status(others[0]).forwarders.contains { $0.holder == group.plan.address(ofRouter: router, .four) }
       }
-      try pause(milliseconds: 2000)
+      try pause(milliseconds: 2000 * options.slowness)
     }
     let (sent, received) = try transfer.finish()
     report.transferredOctets = sent.octets

@@ -46,6 +46,9 @@ public struct LabOptions: Sendable {
   public var packetPath: String?
   /// The skein program under test; nil for the running one.
   public var program: String?
+  /// How many times slower this machine is than one that the labs are made for, such as an emulated one: so much fewer packets are sent,
+  /// and so much longer are the gateway's timers. Heeded by `lab failover` and `lab gateway`.
+  public var slowness = 1
 
   public init(console: Console = Console(), members: Int = 3, packetPath: String? = nil, program: String? = nil) {
     self.console = console

@@ -61,6 +61,22 @@ struct DetectionOption: ParsableArguments {
   }
 }
 
+/// For machines that are slow, such as emulated ones.
+struct SlownessOption: ParsableArguments {
+  @Option(help: "How many times slower this machine is than most: so much fewer packets, so much longer timers of a gateway.")
+  var slow = 1
+
+  func validate() throws {
+    guard 1...100 ~= slow else { throw ValidationError("--slow is 1 to 100, not \(slow)") }
+  }
+
+  func apply(to options: LabOptions) -> LabOptions {
+    var options = options
+    options.slowness = slow
+    return options
+  }
+}
+
 extension LabCommands {
   struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Three machines behind one address; one dies, and returns.")
@@ -121,10 +137,11 @@ extension LabCommands {
     @Option(help: "How many times.") var runs = 10
     @Option(help: "How many times keepalived is measured beside it; 0 for not at all.") var peerRuns = 3
     @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
+    @OptionGroup var slowness: SlownessOption
     func run() throws {
       var command = FailoverCommand(
         mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
-        peerRuns: peerRuns, options: lab.options)
+        peerRuns: peerRuns, options: slowness.apply(to: lab.options))
       command.withoutMulticast = peers
       try lab.perform(command)
     }

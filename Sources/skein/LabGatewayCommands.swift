@@ -29,7 +29,10 @@ extension LabCommands {
     @Option(help: "How many routers.") var routers = 3
     @Option(help: "How many hosts.") var hosts = 12
     @Option(help: "answers, moves or hybrid; without it, the demonstration, in which a router dies as well.") var method: SteeringMethod?
-    func run() throws { try lab.perform(Lab.GatewayCommand(routers: routers, hosts: hosts, method: method, options: lab.options)) }
+    @OptionGroup var slowness: SlownessOption
+    func run() throws {
+      try lab.perform(Lab.GatewayCommand(routers: routers, hosts: hosts, method: method, options: slowness.apply(to: lab.options)))
+    }
   }
 
   struct GatewayFailover: ParsableCommand {
