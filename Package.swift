@@ -52,6 +52,7 @@ let package = Package(
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
+    .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "PacketPath", "Wire"], swiftSettings: house),
     .target(name: "Simulation", dependencies: ["Cluster", "Gateway", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
 
@@ -61,7 +62,7 @@ let package = Package(
     .target(
       name: "Node",
       dependencies: [
-        "CLinux", "Cluster", "Credentials", "CPacketPath", "Gateway", "KernelProgram", "Linux", "PacketPath", "Wire",
+        "CLinux", "Cluster", "Credentials", "CPacketPath", "Gateway", "Host", "KernelProgram", "Linux", "PacketPath", "Wire",
         crypto,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -95,12 +96,14 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
+    .testTarget(
+      name: "HostTests", dependencies: ["Cluster", "CPacketPath", "Host", "PacketPath", "Wire"], swiftSettings: house),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Gateway", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
     .testTarget(
-      name: "NodeTests", dependencies: ["CPacketPath", "Credentials", "Linux", "Node", "PacketPath", "Wire"], swiftSettings: house),
+      name: "NodeTests", dependencies: ["CPacketPath", "Credentials", "Host", "Linux", "Node", "PacketPath", "Wire"], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]
 )

@@ -1,3 +1,4 @@
+import Host
 import Wire
 
 extension ClusterSection {
@@ -41,7 +42,7 @@ extension ClusterSection {
       balance: section.choice("balance", Balance.self) ?? .weight, eager: section.flag("eager") ?? true,
       peers: section.list("peers", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? [],
       port: section.number("port", in: UInt16(1)...65535) ?? ClusterTransport.port, routing: section.flag("routing") ?? false,
-      sourceOnly: [], l2tpSessions: false, hold: Hold(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)),
+      sourceOnly: [], l2tpSessions: false, hold: HoldLimits(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)),
       hooks: Hooks(join: nil, arrived: nil, departed: nil, timeout: .seconds(2)))
     readHash(&section)
     readHold(&section)

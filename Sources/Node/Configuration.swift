@@ -3,6 +3,7 @@
 // Everything is read here and nowhere else: names, units, defaults and bounds. `Configuration.read` finds every problem at once and names
 // the line of each; `skein check` prints them, and a daemon that is told to reload an impossible file keeps the one it has.
 
+import Host
 import Wire
 import Yams
 
@@ -76,7 +77,7 @@ public struct ClusterSection: Hashable, Sendable {
   /// Services whose work unit is the hash of the source address alone.
   public var sourceOnly: [SourceOnlyService]
   public var l2tpSessions: Bool
-  public var hold: Hold
+  public var hold: HoldLimits
   public var hooks: Hooks
 
   /// How a packet reaches its member (WO 00/31945, three methods).
@@ -90,13 +91,6 @@ public struct ClusterSection: Hashable, Sendable {
   public struct SourceOnlyService: Hashable, Sendable {
     public var ipProtocol: UInt8
     public var port: UInt16
-  }
-
-  /// Bounds on the packets held for a unit that nobody has acknowledged yet.
-  public struct Hold: Hashable, Sendable {
-    public var packetCount: Int
-    public var byteCount: Int
-    public var duration: Interval
   }
 
   /// Commands run for the applications on this machine: what may veto a join, and what hears of arrivals and departures.

@@ -1,32 +1,36 @@
 import CPacketPath
 import Cluster
 import Credentials
+import Host
 import Linux
 import Logging
 import PacketPath
 import Wire
 
 extension Daemon {
-  /// Feeds one event and carries out what comes of it; then arms the timer. Events that the actions bring about wait their turn.
-  func handle(_ event: ClusterMember.Event) {
+  /// Tells the decision maker.
+  func handle(_ event: ClusterMember.Event) { handle(.member(event)) }
+
+  /// Feeds one event and carries out what comes of it; then arms the timer. Events that the effects bring about wait their turn.
+  func handle(_ event: ApplianceHost.Event) {
     waitingEvents.append(event)
     guard !isHandling else { return }
     isHandling = true
-    let now = BootClock.now()
-    noticeStandstill(at: now)
-    if hearsTraffic(at: now) { waitingEvents.insert(.heardTraffic, at: 0) }
+    noticeStandstill(at: BootClock.now())
     var next = 0
     while next < waitingEvents.count {
-      let actions = member.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
+      feed(waitingEvents[next])
       next += 1
-      for action in actions { carryOut(action) }
-      if actions.contains(where: \.changesMembership) { gatewayIsBehind = true }
     }
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
     tellGateway()
     plannedAt = member.nextDeadline
-    timer?.deadline = plannedAt
+    timer?.deadline = host.nextDeadline
+  }
+
+  private func feed(_ event: ApplianceHost.Event) {
+    for effect in host.handle(event, at: BootClock.now(), using: &generator) { carryOut(effect) }
   }
 
   /// This process should have run when half of its lease was left or more, and ran only when it was over: that is the machine's doing.
@@ -39,26 +43,38 @@ extension Daemon {
     standstillMilliseconds += UInt64(lateness.inMilliseconds)
   }
 
-  private func carryOut(_ action: ClusterMember.Action) {
-    switch action {
+  private func carryOut(_ effect: ApplianceHost.Effect) {
+    switch effect {
     case .send(let message, let destination, let protection): send(message, to: destination, protection)
-    case .setLease(let deadline): setLease(deadline)
-    case .setMaster(let isMaster): backend.tables.set(flag: skein_flag_master, isMaster)
-    case .setUnits(let units, let owner, let acknowledged): set(units, owner: owner, acknowledged: acknowledged)
-    case .setMembers(let profiles): set(members: profiles)
-    case .setHashSeed(let seed): backend.tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
-    case .releaseHeld(let units, let owner):
-      handover.release(units, isOwn: owner == profile.identifier, at: BootClock.now())
-    case .forgetHeld(let units): handover.forgetHeld(units)
-    case .dropHeld: handover.held.removeAll()
+    case .transmit(let frame): count { () throws(LinuxError) in try backend.transmit(frame) }
+    case .deliver(let frame, let interface): count { () throws(LinuxError) in try backend.deliver(frame, interface: interface) }
+    case .emptyRing:
+      isEmptyingRing = true
+      backend.drain()
+      isEmptyingRing = false
+      feed(.ringEmptied)
+    case .unitsArrive(let units): announceForwarders(units)
+    case .viewChanged: gatewayIsBehind = true
+    case .perform(let action): perform(action)
+    }
+  }
+
+  private func count(_ sending: () throws(LinuxError) -> Void) {
+    do { try sending() } catch { host.countUnsent() }
+  }
+
+  /// A packet that the packet path sent up.
+  func take(_ upcall: ApplianceHost.Upcall) {
+    if isEmptyingRing { feed(.sentUp(upcall)) } else { handle(.sentUp(upcall)) }
+  }
+
+  private func perform(_ action: ClusterMember.Action) {
+    switch action {
+    case .setMembers(let profiles): for profile in profiles { security.expect(profile) }
     case .announce(let reason): announce(reason)
     case .probeAddresses: probeAddresses()
     case .askApplications(let nonce, let profile): ask(nonce, profile)
     case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
-    case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
-    case .handOverState(let serial, let units, let target): handOverPackets(of: units, serial, to: target)
-    case .abandonState(let serial): handover.abandon(serial)
-    case .deliverState: break
     case .newGroupKey(let epoch):
       security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
     // `SecurityLayer.open` has taken the key out of the message that brought it.
@@ -69,13 +85,16 @@ extension Daemon {
       fetchPersonality(from: sender, address, version: version)
     case .report(let report): note(report)
     case .stopped: stopped()
+    // The host's own.
+    case .send, .setLease, .setMaster, .setUnits, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .awaitState, .handOverState,
+      .abandonState, .deliverState:
+      break
     }
   }
 
   // MARK: messages
 
   func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
-    if case .deassign(let order) = message { stopForwarding(order.units, to: order.member) }
     do {
       let datagram = try security.protect(message, protection: protection)
       switch destination {
@@ -89,54 +108,6 @@ extension Daemon {
     guard !isThere else { return }
     let origin = sender.map { " from member \($0.rawValue)" } ?? ""
     logger.warning("there is no group key of epoch \(epoch)\(origin)")
-  }
-
-  // MARK: the packet path's tables
-
-  func slot(of identifier: MemberIdentifier) -> Int? {
-    if let slot = slots[identifier] { return slot }
-    let used = Set(slots.values)
-    guard let free = (0..<Int(skein_member_count)).first(where: { !used.contains($0) }) else { return nil }
-    slots[identifier] = free
-    return free
-  }
-
-  /// A member that has handed over its last units still holds packets for them under the lease that it has.
-  private func setLease(_ deadline: Instant) {
-    endsLease = deadline == .zero && handover.isParting && hasCarrier
-    if !endsLease { backend.tables.leaseDeadline = deadline }
-  }
-
-  private func set(members profiles: [MemberProfile]) {
-    let present = Set(profiles.map(\.identifier))
-    for profile in profiles where knownProfiles[profile.identifier] != nil || knownProfiles.count < Int(skein_member_count) * 2 {
-      knownProfiles[profile.identifier] = profile
-    }
-    for (identifier, index) in slots where !present.contains(identifier) {
-      backend.tables.set(member: index, nil)
-      slots[identifier] = nil
-    }
-    for profile in profiles {
-      guard let index = slot(of: profile.identifier) else { continue }
-      backend.tables.set(member: index, profile.ethernetAddress)
-      if profile.identifier == self.profile.identifier { backend.tables.settings.pointee.own_member = UInt16(index) }
-      security.expect(profile)
-    }
-  }
-
-  private func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
-    let index = owner.flatMap { slot(of: $0) }
-    let state = UnitState(
-      owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && owner == profile.identifier)
-    for unit in units where !keepsHolding(unit, before: state) { write(state, unit) }
-  }
-
-  private func write(_ state: UnitState, _ unit: Int) {
-    backend.tables.setUnit(unit, owner: state.owner, isAcknowledged: state.isAcknowledged, isMine: state.isMine)
-    gatewayIsBehind = true
-    guard state.isMine else { return }
-    announceForwarders(UnitSet(CollectionOfOne(unit)))
-    handover.open(unit, at: BootClock.now())
   }
 
   // MARK: announcements
@@ -181,12 +152,15 @@ extension Daemon {
     return "; this process stood still for \(Int(lateness.inMilliseconds)) ms"
   }
 
+  /// A machine that leaves stays for so long, to say again that it has nothing more.
+  private static var linger: Interval { .milliseconds(120) }
+
   private func stopped() {
     for continuation in leaving { continuation.resume() }
     leaving = []
     guard isStopping else { return }
     // The last units' next owners may still ask for the packets held here.
-    stopsAt = BootClock.now() + InFlight.linger
+    stopsAt = BootClock.now() + Self.linger
     wakeHouse(by: stopsAt)
   }
 }

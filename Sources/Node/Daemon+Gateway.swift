@@ -5,23 +5,20 @@
 import CPacketPath
 import Cluster
 import Gateway
+import Host
 import Linux
 import Logging
 import PacketPath
 import Wire
 
 extension Daemon {
-  /// The application's number of `StateTransfer` that carries a gateway's hello.
-  static var gatewayApplication: UInt16 { 0xfffd }
-
   /// Ties the gateway to the cluster, and begins.
   func startGateway() throws {
     guard let gateway else { return }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.handover.open($0, at: BootClock.now()) },
-      forget: { self.handover.held.forget($0) },
+      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.handle(.openHeld(unit: $0)) },
+      forget: { self.handle(.forgetHeld(unit: $0)) },
       place: { self.place($0) }, broadcast: { self.broadcast($0) })
-    handover.isVirtual = { gateway.isVirtual($0) }
     try gateway.start(on: poller)
     gatewayIsBehind = true
     tellGateway()
@@ -54,13 +51,13 @@ extension Daemon {
     var owners: [UInt8: InternetAddress] = [:]
     for number in 1...UInt8.max {
       let unit = snapshot.units[Int(number)]
-      if unit.isAcknowledged, let owner = unit.owner, let profile = knownProfiles[owner] { owners[number] = profile.address }
+      if unit.isAcknowledged, let owner = unit.owner, let profile = host.knownProfiles[owner] { owners[number] = profile.address }
     }
     return owners
   }
 
   private func place(_ places: [UInt8: InternetAddress]) {
-    let members = Dictionary(knownProfiles.values.map { ($0.address, $0.identifier) }, uniquingKeysWith: { $1 })
+    let members = Dictionary(host.knownProfiles.values.map { ($0.address, $0.identifier) }, uniquingKeysWith: { $1 })
     var units: [Int: MemberIdentifier] = [:]
     for (number, address) in places { units[Int(number)] = members[address] }
     handle(.place(units))
@@ -70,7 +67,7 @@ extension Daemon {
     let snapshot = member.snapshot(at: BootClock.now())
     guard snapshot.phase.isInCluster else { return }
     let transfer = StateTransfer(
-      term: snapshot.term, serial: 0, unit: 0, application: Self.gatewayApplication, piece: 0, pieceCount: 1,
+      term: snapshot.term, serial: 0, unit: 0, application: StateChannel.gateway.rawValue, piece: 0, pieceCount: 1,
       bytes: payload)
     send(.stateTransfer(transfer), to: .everyone, .sealed)
   }

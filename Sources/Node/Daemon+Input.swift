@@ -2,6 +2,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Foundation
+import Host
 import Linux
 import Logging
 import PacketPath
@@ -10,7 +11,7 @@ import Wire
 extension Daemon {
   /// Wakes up for datagrams, links, signals and time.
   func watchInputs() throws {
-    timer = try poller.makeTimer { self.handle(.timer) }
+    timer = try poller.makeTimer { self.handle(ApplianceHost.Event.timer) }
     housekeeping = try poller.makeTimer { self.keepHouse() }
     housekeeping?.deadline = BootClock.now()
     try poller.watch(messenger.socket.descriptor) { _ in self.readDatagrams() }
@@ -57,13 +58,8 @@ extension Daemon {
 
   private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
     if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
-    if refusal == nil, case .stateTransfer(let transfer) = message, transfer.application == Self.gatewayApplication {
-      gateway?.receive(transfer.bytes, from: source, incarnation: header.incarnation, sequence: header.sequence)
-      return
-    }
-    // Members that have left still owe and are owed packets, so these do not go by the decision maker.
-    if refusal == nil, case .stateTransfer(let transfer) = message, InFlight.applications.contains(transfer.application) {
-      return takeTransfer(transfer, from: header.sender)
+    if refusal == nil, case .stateTransfer(let transfer) = message, let channel = StateChannel(rawValue: transfer.application) {
+      return take(transfer, by: channel, header, source)
     }
     handle(
       .received(
@@ -73,53 +69,40 @@ extension Daemon {
           sequence: header.sequence, sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)))
   }
 
-  // MARK: packets sent up
-
-  /// A packet that the packet path could not decide: it waits, and the decision maker hears of its unit.
-  func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
-    let now = BootClock.now()
-    if reason == skein_upcall_question {
-      gateway?.hostAsked(frame, forwarder: UInt8(exactly: unit))
-      return
+  private func take(_ transfer: StateTransfer, by channel: StateChannel, _ header: ClusterHeader, _ source: InternetAddress) {
+    switch channel {
+    case .gateway: gateway?.receive(transfer.bytes, from: source, incarnation: header.incarnation, sequence: header.sequence)
+    case .packetsWanted, .packetsGiven: handle(.handover(transfer, from: header.sender))
     }
-    if reason == skein_upcall_conflict {
-      gateway?.heardConflict(frame)
-      return
-    }
-    if reason == skein_upcall_fragment {
-      handover.held.holdFragment(frame, interface: interface, at: now)
-      wakeHouse(by: now + Self.fragmentPatience)
-      return
-    }
-    let waits = handover.take(frame, unit: unit, interface: interface, at: now)
-    if waits, reason == skein_upcall_unassigned { handle(.packetForUnassigned(unit: unit)) }
   }
 
-  static var fragmentPatience: Interval { .milliseconds(5) }
+  // MARK: packets sent up
+
+  /// A packet that the packet path could not decide: a question to the gateway, or one that waits.
+  func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
+    switch reason {
+    case skein_upcall_question: gateway?.hostAsked(frame, forwarder: UInt8(exactly: unit))
+    case skein_upcall_conflict: gateway?.heardConflict(frame)
+    default: take(ApplianceHost.Upcall(reason: reason, unit: unit, interface: interface, frame: Array(frame)))
+    }
+  }
 
   // MARK: time
 
-  /// Whether the wire is alive, by the packet path's own counters; asked at most sixteen times per detection interval.
-  func hearsTraffic(at now: Instant) -> Bool {
-    guard now - heardAt >= section.detection / 16 else { return false }
-    heardAt = now
-    let count = backend.tables.packetCount
-    defer { heardCount = count }
-    return count != heardCount
+  /// Looks after what may wait no longer than until then.
+  func wakeHouse(by deadline: Instant?) {
+    guard let deadline, deadline < housekeeping?.deadline ?? .init(nanoseconds: .max) else { return }
+    housekeeping?.deadline = deadline
   }
 
-  /// Once a second, and shortly after a fragment was held: what may wait.
+  /// Once a second, and when something else is due: what may wait.
   private func keepHouse() {
     let now = BootClock.now()
-    pursueHandovers(at: now)
-    if let stopsAt, now >= stopsAt, !handover.isParting { return stop(keeping: false) }
-    for packet in handover.held.takeFragments() where !handover.rerun(packet) { handover.held.keepFragment(packet, at: now) }
+    if let stopsAt, now >= stopsAt, !host.isParting { return stop(keeping: false) }
     runTrackedCommands(at: now)
     if now >= nextMinorRound { minorRound(at: now) }
-    housekeeping?.deadline =
-      handover.held.hasFragments || endsLease
-      ? now + Self.fragmentPatience : min(nextMinorRound, stopsAt ?? nextMinorRound, nextTrackedCommands(at: now))
-    wakeHouse(by: handover.nextDeadline)
+    let stop = stopsAt.map { max($0, now + .milliseconds(5)) } ?? nextMinorRound
+    housekeeping?.deadline = min(nextMinorRound, stop, nextTrackedCommands(at: now))
   }
 
   /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.
@@ -127,7 +110,6 @@ extension Daemon {
 
   private func minorRound(at now: Instant) {
     nextMinorRound = now + Self.minorRoundInterval
-    handover.held.expire(at: now)
     let own = backend.tables.ownUnits
     load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)

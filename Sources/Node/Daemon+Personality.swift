@@ -2,6 +2,7 @@ import Cluster
 import Credentials
 import Foundation
 import Gateway
+import Host
 import Linux
 import Logging
 import Wire
@@ -136,7 +137,7 @@ extension Daemon {
     section = cluster
     appliedPersonality = personality.version
     hooks = Hooks(commands: cluster.hooks)
-    handover.held.limits = cluster.hold
+    host.configuration.hold = cluster.hold
     do {
       try machine.changeAddresses(from: old, to: cluster)
       try writeSettings()

@@ -2,6 +2,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Foundation
+import Host
 import Linux
 import Logging
 import PacketPath
@@ -28,8 +29,8 @@ extension Daemon: Controllable {
         toleratedLosses: snapshot.toleratedLosses, intervalMilliseconds: snapshot.keepaliveInterval.inMilliseconds,
         loss: snapshot.lossAverage),
       hold: .init(
-        packets: handover.held.packetCount, octets: handover.held.byteCount, overflowed: handover.held.overflowed,
-        expired: handover.held.expired),
+        packets: host.held.packetCount, octets: host.held.byteCount, overflowed: host.held.overflowed,
+        expired: host.held.expired),
       uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
       residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.notable,
       warnings: warnings(snapshot, now))
@@ -78,7 +79,7 @@ extension Daemon: Controllable {
     if duplicates > 0 {
       warnings.append("another machine claimed a cluster address \(duplicates) times with its own MAC address: `skein doctor` names it")
     }
-    let overflowed = handover.held.overflowed
+    let overflowed = host.held.overflowed
     if overflowed > 0 { warnings.append("\(overflowed) packets did not fit what may be held (cluster.hold)") }
     let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
     if days < 30 {
@@ -98,7 +99,7 @@ extension Daemon: Controllable {
   }
 
   public func counters() -> CountersReport {
-    var result = backend.tables.counterReports + handover.held.counterReports
+    var result = backend.tables.counterReports + host.held.counterReports
     result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
     result += [
       CounterReport(
@@ -209,7 +210,8 @@ extension Daemon: Controllable {
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
-      tables: backend.tables, slots: slots, shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
+      tables: backend.tables, slots: host.slots,
+      shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
       clusterAddress: section.addresses.first?.address ?? gateway?.section.addresses.first ?? machine.ownAddress
     ).trace(request)
   }

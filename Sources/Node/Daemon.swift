@@ -6,8 +6,7 @@
 // for real-time priority because the lease depends on it; the API's threads only ask it questions.
 //
 //   Daemon.swift           the actor: its parts, its start and stop
-//   Daemon+Actions.swift   carrying out what the decision maker wants
-//   PacketHandover.swift   the packets in flight while a unit moves; Daemon+Handover.swift, what is said about them
+//   Daemon+Actions.swift   carrying out what the host wants (`ApplianceHost`)
 //   Daemon+Input.swift     datagrams, packets sent up, time, signals
 //   Daemon+Reports.swift   what the API shows
 //   Machine.swift          addresses, filters and kernel variables, set and taken back
@@ -18,6 +17,7 @@ import Cluster
 import Credentials
 import Foundation
 import Gateway
+import Host
 import Linux
 import Logging
 import PacketPath
@@ -38,15 +38,15 @@ public actor Daemon {
   let backend: any PathBackend
   let messenger: Messenger
   var security: SecurityLayer
-  var member: ClusterMember
+  /// What this machine does in the cluster, decided without it: see `ApplianceHost`.
+  var host: ApplianceHost
+  var member: ClusterMember { host.member }
   var profile: MemberProfile
   var generator = SystemRandomNumberGenerator()
 
   var timer: DeadlineTimer?
   var housekeeping: DeadlineTimer?
   let links: LinkMonitor
-  /// Packets that wait, and units on their way to and from this machine.
-  let handover: PacketHandover
   var events = EventLog()
   var hooks: Hooks
   var load = LoadMeter()
@@ -54,20 +54,14 @@ public actor Daemon {
   /// The version whose settings are in force.
   var appliedPersonality: UInt64
 
-  /// The lease ends when no unit parts from this machine any more.
-  var endsLease = false
-  /// Everybody who was a member, for packets that are still owed.
-  var knownProfiles: [MemberIdentifier: MemberProfile] = [:]
-  /// The packet path's index of each member.
-  var slots: [MemberIdentifier: Int] = [:]
-  var heardAt = Instant.zero
-  var heardCount: UInt64 = 0
   var hasCarrier = true
   var nextMinorRound = Instant.zero
   var refusedByHopLimit: UInt64 = 0
   /// Events whose turn has not come, and whether one is being handled.
-  var waitingEvents: [ClusterMember.Event] = []
+  var waitingEvents: [ApplianceHost.Event] = []
   var isHandling = false
+  /// What comes out of the ring now is the host's at once.
+  var isEmptyingRing = false
   /// When the decision maker wants to be called next, and how much later than that it was called this time.
   var plannedAt: Instant?
   var lateness = Interval.zero
@@ -154,9 +148,12 @@ public actor Daemon {
     // Last of what may fail: it leaves marks in the kernel.
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
     gateway = try Self.gateway(configuration, machine.ownAddress, backend, logger)
-    member = ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version))
-    handover = PacketHandover(
-      backend, own: machine.interface.ethernetAddress, holdsEverywhere: section.delivery != .forwarding, limits: section.hold)
+    host = ApplianceHost(
+      .init(
+        profile: profile, isForwarding: section.delivery == .forwarding, detection: section.detection, hold: section.hold,
+        gatewayGroup: configuration.gateway.map { UInt16($0.group) }),
+      member: ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version)),
+      tables: backend.tables)
     hooks = Hooks(commands: section.hooks)
     self.file = file
     self.configuration = configuration

@@ -1,6 +1,7 @@
 import CPacketPath
 import Foundation
 import Gateway
+import Host
 import Linux
 import PacketPath
 import Wire

@@ -4,6 +4,7 @@
 import CPacketPath
 import Foundation
 import Gateway
+import Host
 import Linux
 import Logging
 import PacketPath
@@ -115,8 +116,15 @@ actor GatewayDaemon {
 
   private func release(_ unit: Int) {
     guard !held.isEmpty else { return }
-    for packet in held.release(unit, at: BootClock.now()) {
-      do { _ = try replay.rerun(packet, backend) } catch { held.countUnsent() }
+    let now = BootClock.now()
+    for packet in held.release(unit, at: now) {
+      do {
+        switch replay.decide(packet, at: now) {
+        case .deliver(let frame): try backend.deliver(frame, interface: packet.interface)
+        case .transmit(let frame): try backend.transmit(frame)
+        case .drop, .undecided: break
+        }
+      } catch { held.countUnsent() }
     }
   }
 

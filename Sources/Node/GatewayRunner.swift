@@ -12,6 +12,7 @@
 
 import CPacketPath
 import Gateway
+import Host
 import Linux
 import Logging
 import PacketPath
@@ -228,12 +229,6 @@ final class GatewayRunner {
   func teachSwitches(_ forwarder: UInt8) {
     let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
     do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
-  }
-
-  /// Whether a frame is to one of the group's virtual MAC addresses.
-  func isVirtual(_ frame: [UInt8]) -> Bool {
-    frame.count >= 14
-      && EthernetAddress(bits: frame.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }).virtualForwarder?.group == section.group
   }
 
   private func note(_ report: GatewayRouter.Report) {

@@ -1,3 +1,4 @@
+import Host
 import Wire
 
 /// The `gateway` section: this machine's part in a virtual gateway (WO 2005/018176).
@@ -24,7 +25,7 @@ public struct GatewaySection: Hashable, Sendable {
   public var authentication: Authentication
   public var routing: Routing
   public var export: Export?
-  public var hold: ClusterSection.Hold
+  public var hold: HoldLimits
 
   /// When somebody is silent (GLBP; two profiles by name, and each by itself).
   public struct Timers: Hashable, Sendable {

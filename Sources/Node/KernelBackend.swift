@@ -1,4 +1,5 @@
 import CPacketPath
+import Host
 import Linux
 import Logging
 import PacketPath

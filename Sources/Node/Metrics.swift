@@ -1,4 +1,5 @@
 import Foundation
+import Host
 
 /// The state of the node as Prometheus text (exposition format 0.0.4).
 enum Metrics {

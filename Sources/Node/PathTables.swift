@@ -1,40 +1,11 @@
 import CPacketPath
+import Host
 import PacketPath
 import Wire
 
 extension PacketTables {
-  /// Until when this machine processes.
-  var leaseDeadline: Instant {
-    get { Instant(nanoseconds: lease.pointee.deadline) }
-    nonmutating set { setLease(deadline: newValue.nanoseconds) }
-  }
-
-  /// The units that this machine processes.
-  var ownUnits: UnitSet { UnitSet((0..<UnitSet.unitCount).lazy.filter { units[$0].mine == 1 }) }
-
-  func set(member index: Int, _ address: EthernetAddress?) {
-    setMember(index, ethernetAddress: address.map { $0.bits.byteSwapped >> 16 })
-  }
-
-  func set(flag: skein_flags, _ on: Bool) {
-    let flags = settings.pointee.flags
-    setFlags(on ? flags | UInt64(flag.rawValue) : flags & ~UInt64(flag.rawValue))
-  }
-
-  /// The same tables with other settings.
-  func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
-    PacketTables(
-      settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
-      routes: routes, processorCount: processorCount)
-  }
-
   /// Counts a packet that the daemon dropped before its own packet path.
   func raise(_ counter: PacketCounter) { counters[Int(counter.rawValue)] &+= 1 }
-
-  /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
-  var packetCount: UInt64 {
-    (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
-  }
 }
 
 extension EthernetAddress {

@@ -612,6 +612,16 @@ public struct LoadReport: Hashable, Sendable {
   }
 }
 
+/// What the members' own parts say to each other by `stateTransfer`: numbers of applications that no application has.
+public enum StateChannel: UInt16, Sendable {
+  /// A hello of the virtual gateway's.
+  case gateway = 0xfffd
+  /// The next owner of these units holds their packets now, and asks for those that were held before.
+  case packetsWanted = 0xfffe
+  /// Everything that was held for these units has been sent.
+  case packetsGiven = 0xffff
+}
+
 /// A piece of an application's state of one work unit, on its way to the unit's next owner.
 public struct StateTransfer: Hashable, Sendable {
   /// The master's reign that this belongs to.

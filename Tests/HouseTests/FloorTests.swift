@@ -12,6 +12,7 @@ import Testing
     ("Wire", []),
     ("Cluster", ["Wire"]),
     ("Gateway", ["Wire"]),
+    ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster"]),
     ("Credentials", ["Wire"]),
     ("Simulation", ["Wire", "Cluster", "Gateway"]),
     ("CLinux", []),
@@ -22,7 +23,7 @@ import Testing
     ),
     ("CLab", []),
     ("Lab", ["CLab"]),
-    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Credentials", "Linux", "CLinux"]),
+    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Host", "Credentials", "Linux", "CLinux"]),
     (
       "skein",
       [
@@ -32,7 +33,7 @@ import Testing
     ),
   ]
   /// The rooms of decision makers and below: the standard library and nothing else from outside.
-  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Gateway", "Simulation"]
+  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Gateway", "Host", "Simulation"]
 
   static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Sources")

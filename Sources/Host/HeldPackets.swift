@@ -1,44 +1,58 @@
-import Wire
+public import Wire
+
+/// How many packets may wait, how many octets of them, and for how long.
+public struct HoldLimits: Hashable, Sendable {
+  public var packetCount: Int
+  public var byteCount: Int
+  public var duration: Interval
+
+  public init(packetCount: Int, byteCount: Int, duration: Interval) {
+    self.packetCount = packetCount
+    self.byteCount = byteCount
+    self.duration = duration
+  }
+}
 
 /// Packets that wait until a unit's owner has acknowledged it (WO 00/31945, figure 9, steps 937–943), bounded in packets, octets and time.
 /// What does not fit, or waits too long, is dropped and counted: the sender's own retransmission repairs it.
-struct HeldPackets {
-  struct Packet {
-    var frame: [UInt8]
-    var interface: UInt32
-    var expires: Instant
+public struct HeldPackets: Sendable {
+  /// A frame, the interface that it came by, and when it has waited too long.
+  public struct Packet: Sendable {
+    public var frame: [UInt8]
+    public var interface: UInt32
+    public var expires: Instant
   }
 
-  var limits: ClusterSection.Hold
+  public var limits: HoldLimits
   private var byUnit: [Int: Queue] = [:]
   private var fragments: [Packet] = []
-  private(set) var packetCount = 0
-  private(set) var byteCount = 0
+  public private(set) var packetCount = 0
+  public private(set) var byteCount = 0
   /// Packets refused because a bound was reached.
-  private(set) var overflowed: UInt64 = 0
+  public private(set) var overflowed: UInt64 = 0
   /// Packets dropped because they had waited too long.
-  private(set) var expired: UInt64 = 0
+  public private(set) var expired: UInt64 = 0
   /// Packets sent on to their member.
-  private(set) var released: UInt64 = 0
+  public private(set) var released: UInt64 = 0
 
   /// Copies of packets that were held already: two machines held the same one.
-  private(set) var duplicates: UInt64 = 0
+  public private(set) var duplicates: UInt64 = 0
   /// Packets sent on that the kernel did not take.
-  private(set) var unsent: UInt64 = 0
+  public private(set) var unsent: UInt64 = 0
 
   /// What waits for one unit, and what it is recognised by.
-  private struct Queue {
+  private struct Queue: Sendable {
     var packets: [Packet] = []
     var digests: Set<UInt64> = []
   }
 
-  init(limits: ClusterSection.Hold) { self.limits = limits }
+  public init(limits: HoldLimits) { self.limits = limits }
 
-  var isEmpty: Bool { packetCount == 0 }
+  public var isEmpty: Bool { packetCount == 0 }
 
   /// Keeps a copy of a frame until its unit is released; false when there is no room.
   @discardableResult
-  mutating func hold(_ frame: UnsafeRawBufferPointer, unit: Int, interface: UInt32, at now: Instant) -> Bool {
+  public mutating func hold(_ frame: UnsafeRawBufferPointer, unit: Int, interface: UInt32, at now: Instant) -> Bool {
     guard packetCount < limits.packetCount, byteCount + frame.count <= limits.byteCount else {
       overflowed += 1
       return false
@@ -58,17 +72,17 @@ struct HeldPackets {
     frame.dropFirst(14).reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
-  mutating func countUnsent() { unsent += 1 }
+  public mutating func countUnsent() { unsent += 1 }
 
   /// Drops the packets of a unit: another machine has them too.
-  mutating func forget(_ unit: Int) {
+  public mutating func forget(_ unit: Int) {
     guard let packets = byUnit.removeValue(forKey: unit)?.packets else { return }
     packetCount -= packets.count
     byteCount -= packets.reduce(0) { $0 + $1.frame.count }
   }
 
   /// Takes out the packets of a unit, oldest first.
-  mutating func release(_ unit: Int, at now: Instant) -> [Packet] {
+  public mutating func release(_ unit: Int, at now: Instant) -> [Packet] {
     guard let packets = byUnit.removeValue(forKey: unit)?.packets else { return [] }
     packetCount -= packets.count
     byteCount -= packets.reduce(0) { $0 + $1.frame.count }
@@ -79,7 +93,7 @@ struct HeldPackets {
   }
 
   /// Drops what has waited too long.
-  mutating func expire(at now: Instant) {
+  public mutating func expire(at now: Instant) {
     for (unit, queue) in byUnit where queue.packets.contains(where: { $0.expires <= now }) {
       let packets = queue.packets
       let kept = packets.filter { $0.expires > now }
@@ -92,14 +106,14 @@ struct HeldPackets {
 
   // Later fragments that came before their first: their unit is not known yet.
 
-  var hasFragments: Bool { !fragments.isEmpty }
+  public var hasFragments: Bool { !fragments.isEmpty }
 
-  mutating func holdFragment(_ frame: UnsafeRawBufferPointer, interface: UInt32, at now: Instant) {
+  public mutating func holdFragment(_ frame: UnsafeRawBufferPointer, interface: UInt32, at now: Instant) {
     keepFragment(Packet(frame: Array(frame), interface: interface, expires: now + min(limits.duration, .milliseconds(100))), at: now)
   }
 
   /// Keeps a fragment until its first one has come, within the bounds.
-  mutating func keepFragment(_ packet: Packet, at now: Instant) {
+  public mutating func keepFragment(_ packet: Packet, at now: Instant) {
     guard packet.expires > now else { return expired += 1 }
     guard packetCount < limits.packetCount, byteCount + packet.frame.count <= limits.byteCount else { return overflowed += 1 }
     fragments.append(packet)
@@ -108,7 +122,7 @@ struct HeldPackets {
   }
 
   /// Takes out all fragments, to try them once more.
-  mutating func takeFragments() -> [Packet] {
+  public mutating func takeFragments() -> [Packet] {
     packetCount -= fragments.count
     byteCount -= fragments.reduce(0) { $0 + $1.frame.count }
     defer { fragments = [] }
@@ -116,7 +130,7 @@ struct HeldPackets {
   }
 
   /// Drops everything: this machine is the master no longer.
-  mutating func removeAll() {
+  public mutating func removeAll() {
     expired += UInt64(packetCount)
     byUnit = [:]
     fragments = []

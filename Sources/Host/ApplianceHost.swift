@@ -1,0 +1,294 @@
+// One machine of a cluster as a value: its decision maker, what it has stored in the packet path's tables, and the packets that wait while
+// units move. It has no clock, socket or thread of its own: events come in, effects come out, and time and the random generator are arguments.
+// The daemon carries the effects out on a real machine, the simulator on a wire in memory: what ships is what is simulated.
+//
+//   ApplianceHost.swift            the value: events, effects, and in which order things are done
+//   ApplianceHost+Actions.swift    what the decision maker wants, stored in the tables or passed on
+//   PacketHandover.swift           packets in flight while a unit moves, from its last owner K to its next owner J
+//   HeldPackets.swift              the queue of packets that wait, and its bounds
+//   ReplayPath.swift               a held packet through the packet path once more
+//
+// What is odd here: the ring. The packet path sends packets up through a ring that only the world outside can read, and the hand-over has
+// steps that must wait until the ring is empty. Such a step stores what it has to store, asks for `emptyRing`, and ends the list of effects;
+// whoever carries the effects out gives each packet of the ring to `sentUp` and then says `ringEmptied`, and the rest goes on from there.
+// Nothing else may be handled in between, so the decision maker's events wait their turn.
+
+public import CPacketPath
+public import Cluster
+public import PacketPath
+public import Wire
+
+/// One machine of a cluster, without the machine.
+public struct ApplianceHost {
+  /// What the machine is.
+  public struct Configuration: Sendable {
+    /// Who this machine is: its number and its Ethernet address.
+    public var profile: MemberProfile
+    /// Whether the master alone hands out packets; else every member sees every packet.
+    public var isForwarding: Bool
+    /// How long a silent member keeps its work.
+    public var detection: Interval
+    /// How many packets may wait, and how long.
+    public var hold: HoldLimits
+    /// The virtual gateway's group, whose MAC addresses are not this machine's alone; nil without a gateway.
+    public var gatewayGroup: UInt16?
+
+    public init(profile: MemberProfile, isForwarding: Bool, detection: Interval, hold: HoldLimits, gatewayGroup: UInt16? = nil) {
+      self.profile = profile
+      self.isForwarding = isForwarding
+      self.detection = detection
+      self.hold = hold
+      self.gatewayGroup = gatewayGroup
+    }
+  }
+
+  /// A packet that the packet path could not decide.
+  public struct Upcall: Sendable {
+    public var reason: skein_upcall_reason
+    public var unit: Int
+    /// The interface that it came by, the kernel's number.
+    public var interface: UInt32
+    /// The whole frame, from its Ethernet header on.
+    public var frame: [UInt8]
+
+    public init(reason: skein_upcall_reason, unit: Int, interface: UInt32, frame: [UInt8]) {
+      self.reason = reason
+      self.unit = unit
+      self.interface = interface
+      self.frame = frame
+    }
+  }
+
+  /// Everything that can happen to a machine, one at a time.
+  public enum Event: Sendable {
+    /// What the decision maker is to know.
+    case member(ClusterMember.Event)
+    /// An authentic message of the hand-over's channels. Members that have left still owe and are owed packets, so it goes by the decision
+    /// maker.
+    case handover(StateTransfer, from: MemberIdentifier)
+    case sentUp(Upcall)
+    /// Answers `Effect.emptyRing`, after every packet of the ring went to `sentUp`.
+    case ringEmptied
+    /// The unit's forwarder is open here: what was held for it is processed.
+    case openHeld(unit: Int)
+    /// The unit's forwarder is another's, who has seen its packets.
+    case forgetHeld(unit: Int)
+    /// `nextDeadline` has come.
+    case timer
+  }
+
+  /// What the world outside has to do, in this order.
+  public enum Effect: Sendable {
+    case send(ClusterMessage, to: ClusterMember.Destination, Protection)
+    /// A frame out of the interface.
+    case transmit([UInt8])
+    /// A frame to this machine's own stack, as if it had just come by that interface.
+    case deliver([UInt8], interface: UInt32)
+    /// Give everything in the ring to `Event.sentUp`, then say `Event.ringEmptied`. Always the last of the list.
+    case emptyRing
+    /// These units come here, or are here: switches must learn where their virtual MAC addresses are.
+    case unitsArrive(UnitSet)
+    /// Members, owners or the master may be others than before.
+    case viewChanged
+    /// What only the world outside can do: keys, hooks, announcements, reports.
+    case perform(ClusterMember.Action)
+  }
+
+  /// The decision maker.
+  public internal(set) var member: ClusterMember
+  public var configuration: Configuration {
+    didSet { held.limits = configuration.hold }
+  }
+  /// The packet path's tables. Whoever made them keeps them.
+  public let tables: PacketTables
+  /// Packets that wait.
+  public internal(set) var held: HeldPackets
+  /// The packet path's index of each member.
+  public internal(set) var slots: [MemberIdentifier: Int] = [:]
+  /// Everybody who was a member, for packets that are still owed.
+  public internal(set) var knownProfiles: [MemberIdentifier: MemberProfile] = [:]
+
+  var handover = PacketHandover()
+  let replay: ReplayPath
+  var now = Instant.zero
+  var effects: [Effect] = []
+  private var steps: [Step] = []
+  private var events: [ClusterMember.Event] = []
+  private var afterRing: AfterRing?
+  /// The lease ends when no unit parts from this machine any more.
+  var endsLease = false
+  var hasCarrier = true
+  private var heardAt = Instant.zero
+  private var heardCount: UInt64 = 0
+  private var fragmentsDueAt: Instant?
+  private var expiryAt: Instant?
+
+  /// How soon a later fragment is tried again that came before its first.
+  public static let fragmentPatience = Interval.milliseconds(5)
+
+  public init(_ configuration: Configuration, member: ClusterMember, tables: PacketTables) {
+    self.configuration = configuration
+    self.member = member
+    self.tables = tables
+    held = HeldPackets(limits: configuration.hold)
+    replay = ReplayPath(tables)
+  }
+
+  /// When something is due by itself; nil when nothing is.
+  public var nextDeadline: Instant? {
+    [member.nextDeadline, handover.nextDeadline, fragmentsDueAt, expiryAt].compactMap { $0 }.min()
+  }
+
+  /// Whether a unit still parts from here, or its heir waits for the last word.
+  public var isParting: Bool { handover.isParting }
+
+  /// A frame that `transmit` or `deliver` asked for, and the kernel did not take.
+  public mutating func countUnsent() { held.countUnsent() }
+
+  // MARK: In which order
+
+  /// Something that must not begin before what comes before it has ended.
+  enum Step {
+    case action(ClusterMember.Action)
+    case giveUp(UnitSet, to: Heir, serial: UInt32)
+    case sayLastWords
+    case complete(serial: UInt32)
+    case endPartings
+  }
+
+  /// What goes on when the ring is empty.
+  enum AfterRing {
+    case give(UnitSet, late: UnitSet, to: Heir)
+    case sayLastWords([LastWord])
+    case complete(serial: UInt32)
+    case endPartings([Int])
+    case forget(UnitSet)
+  }
+
+  /// Takes one event, and says what is to be done.
+  /// - Parameters:
+  ///   - now: The boot clock's.
+  ///   - generator: For the decision maker's dice.
+  public mutating func handle(_ event: Event, at now: Instant, using generator: inout some RandomNumberGenerator) -> [Effect] {
+    self.now = now
+    effects = []
+    switch event {
+    case .member(let event): events.append(event)
+    case .handover(let transfer, let sender): take(transfer, from: sender)
+    case .sentUp(let upcall): take(upcall)
+    case .ringEmptied: goOn()
+    case .openHeld(let unit): open(unit)
+    case .forgetHeld(let unit): held.forget(unit)
+    case .timer: wake()
+    }
+    advance(&generator)
+    if endsLease, !isParting {
+      endsLease = false
+      tables.leaseDeadline = .zero
+    }
+    return effects
+  }
+
+  private mutating func advance(_ generator: inout some RandomNumberGenerator) {
+    while afterRing == nil {
+      if !steps.isEmpty {
+        run(steps.removeFirst())
+      } else if !events.isEmpty {
+        feed(events.removeFirst(), &generator)
+      } else {
+        return
+      }
+    }
+  }
+
+  private mutating func feed(_ event: ClusterMember.Event, _ generator: inout some RandomNumberGenerator) {
+    if hearsTraffic() { carryOut(member.handle(.heardTraffic, at: now, using: &generator)) }
+    switch event {
+    case .carrierLost: hasCarrier = false
+    case .carrierFound: hasCarrier = true
+    default: break
+    }
+    carryOut(member.handle(event, at: now, using: &generator))
+  }
+
+  private mutating func carryOut(_ actions: [ClusterMember.Action]) {
+    steps += actions.map(Step.action)
+    if actions.contains(where: \.changesMembership) { effects.append(.viewChanged) }
+  }
+
+  private mutating func run(_ step: Step) {
+    switch step {
+    case .action(let action): carryOut(action)
+    case .giveUp(let units, let heir, let serial): giveUp(units, to: heir, serial: serial)
+    case .sayLastWords: sayLastWords()
+    case .complete(let serial): emptyRing(then: .complete(serial: serial))
+    case .endPartings: endPartings()
+    }
+  }
+
+  mutating func begin(_ step: Step) { steps.append(step) }
+  mutating func tell(_ event: ClusterMember.Event) { events.append(event) }
+
+  mutating func emptyRing(then next: AfterRing) {
+    afterRing = next
+    effects.append(.emptyRing)
+  }
+
+  private mutating func goOn() {
+    guard let next = afterRing else { return }
+    afterRing = nil
+    switch next {
+    case .give(let units, let late, let heir): give(units, late: late, to: heir)
+    case .sayLastWords(let words): say(words)
+    case .complete(let serial):
+      handover.arrivals[serial] = nil
+      tell(.stateComplete(serial: serial))
+    case .endPartings(let units):
+      for unit in units { held.forget(unit) }
+      effects.append(.viewChanged)
+    case .forget(let units): for unit in units { held.forget(unit) }
+    }
+  }
+
+  // MARK: Time
+
+  private mutating func wake() {
+    pursueHandovers()
+    if let due = fragmentsDueAt, now >= due {
+      fragmentsDueAt = nil
+      for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }
+    }
+    if let due = expiryAt, now >= due {
+      expiryAt = nil
+      held.expire(at: now)
+    }
+    planHeld()
+    if let due = member.nextDeadline, now >= due { tell(.timer) }
+  }
+
+  /// What waits is looked at again in time.
+  private mutating func planHeld() {
+    if held.hasFragments, fragmentsDueAt == nil { fragmentsDueAt = now + Self.fragmentPatience }
+    if !held.isEmpty, expiryAt == nil { expiryAt = now + .seconds(1) }
+  }
+
+  /// Whether the wire is alive, by the packet path's own counters; asked at most sixteen times per detection interval.
+  private mutating func hearsTraffic() -> Bool {
+    guard now - heardAt >= configuration.detection / 16 else { return false }
+    heardAt = now
+    let count = tables.packetCount
+    defer { heardCount = count }
+    return count != heardCount
+  }
+
+  // MARK: Packets sent up
+
+  private mutating func take(_ upcall: Upcall) {
+    if upcall.reason == skein_upcall_fragment {
+      upcall.frame.withUnsafeBytes { held.holdFragment($0, interface: upcall.interface, at: now) }
+    } else if keep(upcall), upcall.reason == skein_upcall_unassigned {
+      tell(.packetForUnassigned(unit: upcall.unit))
+    }
+    planHeld()
+  }
+}

@@ -1,0 +1,37 @@
+public import CPacketPath
+public import PacketPath
+public import Wire
+
+extension PacketTables {
+  /// Until when this machine processes.
+  public var leaseDeadline: Instant {
+    get { Instant(nanoseconds: lease.pointee.deadline) }
+    nonmutating set { setLease(deadline: newValue.nanoseconds) }
+  }
+
+  /// The units that this machine processes.
+  public var ownUnits: UnitSet { UnitSet((0..<UnitSet.unitCount).lazy.filter { units[$0].mine == 1 }) }
+
+  /// A member's Ethernet address; nil when it is none any more.
+  public func set(member index: Int, _ address: EthernetAddress?) {
+    setMember(index, ethernetAddress: address.map { $0.bits.byteSwapped >> 16 })
+  }
+
+  /// One of the packet path's switches.
+  public func set(flag: skein_flags, _ on: Bool) {
+    let flags = settings.pointee.flags
+    setFlags(on ? flags | UInt64(flag.rawValue) : flags & ~UInt64(flag.rawValue))
+  }
+
+  /// The same tables with other settings.
+  public func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
+    PacketTables(
+      settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
+      routes: routes, processorCount: processorCount)
+  }
+
+  /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
+  public var packetCount: UInt64 {
+    (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
+  }
+}

@@ -1,0 +1,265 @@
+import CPacketPath
+import Cluster
+import PacketPath
+import Testing
+import Wire
+
+@testable import Host
+
+/// A machine in memory: its ring is a list, and what it is to send is kept.
+private struct Machine {
+  var host: ApplianceHost
+  private let path = NativePacketPath()
+  private var generator = SystemRandomNumberGenerator()
+  var now = Instant(nanoseconds: 5_000_000_000)
+  /// Packets sent up that nobody has read yet.
+  var ring: [(unit: Int, frame: [UInt8])] = []
+  private(set) var transmitted: [[UInt8]] = []
+  private(set) var delivered: [[UInt8]] = []
+  private(set) var said: [(channel: StateChannel?, serial: UInt32)] = []
+  /// Arrives when the ring has been emptied, before anything else happens.
+  var arrivesAfterEmptying: [[UInt8]] = []
+
+  static let own = profile(1)
+  static let heir = profile(2)
+  static let unit = 7
+  static let units = UnitSet(CollectionOfOne(unit))
+
+  static func profile(_ number: UInt16) -> MemberProfile {
+    MemberProfile(
+      identifier: MemberIdentifier(rawValue: number), incarnation: 1, address: InternetAddress(ipv4: 0x0a00_0000 + UInt32(number)),
+      ethernetAddress: EthernetAddress(bits: 0x0200_0000_0000 + UInt64(number)), weight: 100, agreementKey: [])
+  }
+
+  init(isForwarding: Bool = false) {
+    let configuration = ApplianceHost.Configuration(
+      profile: Self.own, isForwarding: isForwarding, detection: .milliseconds(200),
+      hold: HoldLimits(packetCount: 100, byteCount: 100_000, duration: .seconds(1)))
+    let member = ClusterMember(configuration: ClusterMember.Configuration(profile: Self.own, personalityVersion: 1))
+    host = ApplianceHost(configuration, member: member, tables: path.tables)
+    act(.setMembers([Self.own, Self.heir, Self.profile(3)]))
+    act(.setLease(.init(nanoseconds: .max)))
+  }
+
+  var tables: PacketTables { host.tables }
+  var record: skein_unit { tables.units[Self.unit] }
+
+  static func packet(_ number: UInt8) -> [UInt8] { [UInt8](repeating: 0xee, count: 14) + [number] }
+  /// What the heir was sent: the numbers of the packets, all of them to its own address.
+  var sentToHeir: [UInt8] { transmitted.filter { $0[5] == 2 && $0[11] == 1 }.compactMap(\.last) }
+  var deliveredNumbers: [UInt8] { delivered.compactMap(\.last) }
+
+  /// The decision maker wants these things done.
+  mutating func act(_ actions: ClusterMember.Action...) {
+    for action in actions { host.begin(.action(action)) }
+    happen(.timer)
+  }
+
+  mutating func happen(_ event: ApplianceHost.Event) {
+    for effect in host.handle(event, at: now, using: &generator) {
+      switch effect {
+      case .transmit(let frame): transmitted.append(frame)
+      case .deliver(let frame, _): delivered.append(frame)
+      case .send(.stateTransfer(let transfer), _, _): said.append((StateChannel(rawValue: transfer.application), transfer.serial))
+      case .emptyRing:
+        readRing()
+        for packet in arrivesAfterEmptying { arrive(packet) }
+        happen(.ringEmptied)
+      case .send, .unitsArrive, .viewChanged, .perform: break
+      }
+    }
+  }
+
+  /// A packet arrives: it goes up if its unit is on its way, as the packet path does it.
+  mutating func arrive(_ frame: [UInt8]) {
+    if record.mine == UInt8(skein_mine_moving) { finish(frame) }
+  }
+
+  /// A run of the packet path ends that looked at the unit before it was stored anew.
+  mutating func finish(_ frame: [UInt8]) { ring.append((Self.unit, frame)) }
+
+  mutating func readRing() {
+    while !ring.isEmpty {
+      let (unit, frame) = ring.removeFirst()
+      happen(.sentUp(.init(reason: skein_upcall_unacknowledged, unit: unit, interface: 1, frame: frame)))
+    }
+  }
+
+  /// This machine, K, has stopped, holds packet 1, and has packet 2 in its ring.
+  static func thatHasStopped() -> Machine {
+    var machine = Machine()
+    machine.act(.setUnits(units, owner: own.identifier, acknowledged: true))
+    machine.act(.setUnits(units, owner: heir.identifier, acknowledged: false), .handOverState(serial: 1, units, to: heir.identifier))
+    machine.arrive(packet(1))
+    machine.readRing()
+    machine.arrive(packet(2))
+    return machine
+  }
+
+  /// Somebody asks for the unit's packets.
+  mutating func isAsked(by profile: MemberProfile = heir, serial: UInt32 = 1) {
+    happen(.handover(Self.transfer(.packetsWanted, serial), from: profile.identifier))
+  }
+
+  static func transfer(_ channel: StateChannel, _ serial: UInt32) -> StateTransfer {
+    var octets = [UInt8](repeating: 0, count: 128)
+    octets[unit >> 3] = 1 << UInt8(unit & 7)
+    return StateTransfer(term: .none, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1, bytes: octets)
+  }
+
+  mutating func wait(_ interval: Interval) {
+    now = now + interval
+    happen(.timer)
+  }
+}
+
+/// K gives a unit to J, and what is on its way must reach J.
+@Suite("Packets in flight while a unit moves") struct PacketHandoverTests {
+  private let packet = Machine.packet
+
+  @Test func whatIsInTheRingWhenTheHeirAsksReachesItWithWhatWasHeld() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked()
+    #expect(machine.sentToHeir == [1, 2])
+    #expect(machine.host.held.isEmpty)
+  }
+
+  @Test func nothingIsSentUpAfterTheRingWasEmptied() {
+    var machine = Machine.thatHasStopped()
+    machine.arrivesAfterEmptying = [packet(3)]
+    machine.isAsked()
+    #expect(machine.ring.isEmpty)
+    #expect(machine.record.owner == machine.host.slots[Machine.heir.identifier].map { UInt16($0) } && machine.record.acknowledged == 1)
+  }
+
+  @Test func theLastWordIsSaidAfterWhatAPathThatStillRanHasSentUp() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked()
+    #expect(machine.said.isEmpty && machine.host.isParting)
+    machine.finish(packet(3))
+    machine.wait(PacketHandover.settlingTime)
+    #expect(machine.said.map(\.channel) == [.packetsGiven] && machine.said.map(\.serial) == [1])
+    #expect(machine.sentToHeir == [1, 2, 3])
+    #expect(!machine.host.isParting)
+  }
+
+  @Test func aQuestionAskedAgainIsAnsweredOnce() {
+    var machine = Machine.thatHasStopped()
+    for _ in 0..<2 { machine.isAsked() }
+    machine.wait(.seconds(1))
+    #expect(machine.said.count == 1)
+  }
+
+  @Test func whatIsHeldForOneIsNotGivenToAnotherWhoAsks() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked(by: Machine.profile(3))
+    #expect(machine.transmitted.isEmpty)
+    machine.isAsked(serial: 2)
+    #expect(machine.sentToHeir == [1, 2])
+  }
+
+  @Test func whatComesOutOfTheRingLaterStillIsSentOnForAWhile() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked()
+    machine.wait(PacketHandover.settlingTime)
+    machine.finish(packet(3))
+    machine.readRing()
+    #expect(machine.sentToHeir == [1, 2, 3])
+    machine.wait(PacketHandover.leastLimit)
+    machine.finish(packet(4))
+    machine.readRing()
+    #expect(machine.sentToHeir == [1, 2, 3])
+    #expect(machine.host.held.isEmpty)
+  }
+
+  @Test func aMasterThatGaveNothingSendsNothingOn() {
+    var machine = Machine()
+    machine.act(.setUnits(Machine.units, owner: Machine.heir.identifier, acknowledged: true))
+    machine.finish(packet(1))
+    machine.readRing()
+    #expect(machine.transmitted.isEmpty && machine.deliveredNumbers.isEmpty && machine.host.held.isEmpty)
+  }
+
+  @Test func whatNobodyAskedForIsForgottenToTheLastPacketOfTheRing() {
+    var machine = Machine.thatHasStopped()
+    machine.wait(.milliseconds(200))
+    #expect(machine.transmitted.isEmpty && machine.ring.isEmpty && machine.host.held.isEmpty)
+    #expect(machine.record.mine == UInt8(skein_not_mine))
+  }
+
+  @Test func theHeirProcessesWhatItHeldAndWhatComesOutOfTheRingOnceTheUnitIsOpen() {
+    var machine = Machine()
+    machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
+    #expect(machine.said.map(\.channel) == [.packetsWanted])
+    machine.arrive(packet(1))
+    machine.happen(.handover(Machine.transfer(.packetsGiven, 1), from: MemberIdentifier(rawValue: 3)))
+    machine.finish(packet(2))
+    machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+    machine.readRing()
+    #expect(machine.deliveredNumbers == [1, 2])
+  }
+
+  @Test func theHeirAsksAgainUntilItIsAnsweredAndGivesUpWhenTheHolderIsNoMemberAnyMore() {
+    var machine = Machine()
+    machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
+    for _ in 0..<3 { machine.wait(PacketHandover.longestPatience) }
+    #expect(machine.said.count == 4)
+    // A member is waited for: it may have answered, and the answer be in this machine's own queue.
+    machine.wait(.milliseconds(200))
+    #expect(machine.host.handover.arrivals.count == 1)
+    machine.act(.setMembers([Machine.own, Machine.heir]))
+    machine.wait(.milliseconds(40))
+    #expect(machine.host.handover.arrivals.isEmpty)
+  }
+
+  /// The way between the two may be cut while both hear the master.
+  @Test func aHolderThatNeverAnswersIsNotWaitedForWithoutEnd() {
+    var machine = Machine()
+    machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
+    machine.wait(.milliseconds(400))
+    #expect(machine.host.handover.arrivals.count == 1)
+    machine.wait(.milliseconds(50))
+    #expect(machine.host.handover.arrivals.isEmpty)
+  }
+
+  /// This machine's queue is behind: it has held its own copy for longer than others wait, when the last owner's copy comes out.
+  @Test func aHeirThatIsLateTakesEachPacketOnce() {
+    var machine = Machine()
+    machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
+    machine.arrive(packet(1))
+    machine.readRing()
+    machine.wait(.milliseconds(390))
+    // The last owner's copy of it, then its last word.
+    machine.arrive(packet(1))
+    machine.readRing()
+    machine.happen(.handover(Machine.transfer(.packetsGiven, 1), from: MemberIdentifier(rawValue: 3)))
+    machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+    #expect(machine.deliveredNumbers == [1])
+    #expect(machine.host.held.duplicates == 1)
+  }
+
+  /// Whoever's lease has only now run out may have processed what is in the ring; what arrives for the next owner must not go with it.
+  @Test func whatIsForgottenIsWhatArrivedBeforeTheUnitsNextOwnerWasStored() {
+    var machine = Machine()
+    machine.act(.setUnits(Machine.units, owner: nil, acknowledged: false))
+    machine.finish(packet(1))
+    machine.act(.forgetHeld(Machine.units), .setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+    machine.finish(packet(2))
+    machine.readRing()
+    #expect(machine.deliveredNumbers == [2])
+  }
+
+  @Test func boundsOfWhatIsHeldAreKeptInPacketsOctetsAndTime() {
+    var held = HeldPackets(limits: HoldLimits(packetCount: 3, byteCount: 40, duration: .milliseconds(100)))
+    func hold(_ number: UInt8, _ now: Instant = .zero) -> Bool {
+      packet(number).withUnsafeBytes { held.hold($0, unit: 1, interface: 1, at: now) }
+    }
+    #expect(hold(1) && !hold(1) && hold(2))
+    #expect(held.duplicates == 1)
+    // Two frames of 15 octets are there, and 40 are allowed.
+    #expect(!hold(3))
+    #expect(held.overflowed == 1 && held.byteCount == 30)
+    held.expire(at: .zero + .milliseconds(100))
+    #expect(held.isEmpty && held.byteCount == 0 && held.expired == 2)
+  }
+}
