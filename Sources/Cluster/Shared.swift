@@ -156,8 +156,10 @@ struct Shared: Sendable {
 
   /// Takes an assignment; answers the units to acknowledge at once.
   mutating func take(_ assign: Assign) -> UnitSet {
-    let (new, repeated) = holdings.take(serial: assign.serial, units: assign.units)
-    let acknowledged = repeated.intersection(holdings.owned)
+    let (told, repeated) = holdings.take(serial: assign.serial, units: assign.units)
+    // What this machine owns already it goes on processing, with the newest state that there is: the master only says so again.
+    let kept = told.intersection(holdings.owned)
+    let (acknowledged, new) = (repeated.intersection(holdings.owned).union(kept), told.subtracting(kept))
     guard !new.isEmpty else { return acknowledged }
     guard configuration.hasApplicationState else {
       own(new)

@@ -122,6 +122,27 @@ struct MasterTests {
     for index in lan.members.indices { #expect((25...26).contains(lan.count(index))) }
   }
 
+  /// A master that finds another count at a member than it thinks says again what that member owns. Who stopped then, and waited for
+  /// packets that it had answered itself, answered them twice.
+  @Test func whatIsAssignedAgainToItsOwnerGoesOnBeingProcessed() {
+    var lan = Lan(3)
+    lan.form()
+    let mine = lan.records[1].mine
+    let actions = lan.records[1].actions.count
+    let term = lan.members[0].snapshot(at: lan.now).term
+    let assign = Assign(term: term, serial: 1 << 20, member: Lan.identifier(1), units: mine, previousOwner: nil)
+    lan.feed(.received(.assign(assign), from: lan.envelope(0)), to: 1)
+    let new = lan.records[1].actions[actions...]
+    #expect(!new.contains { if case .awaitState = $0 { true } else { false } })
+    #expect(!new.contains { if case .setUnits = $0 { true } else { false } })
+    #expect(
+      new.contains {
+        guard case .send(.acknowledge(let acknowledge), _, _) = $0 else { return false }
+        return acknowledge.units == mine && acknowledge.serial == 1 << 20
+      })
+    #expect(lan.records[1].mine == mine)
+  }
+
   // MARK: 8D
 
   @Test func balancedClusterMovesNothing() {
