@@ -76,6 +76,10 @@ extension ApplianceHost {
     let state = UnitState(owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && isOwn)
     let stored = UnitSet(units.filter { !keepsHolding($0, before: state) })
     for unit in stored { store(state, unit) }
+    // What is sent up from now on was not sent up before the unit was given away: the new owner may have it.
+    if !acknowledged { for unit in stored { handover.given[unit] = nil } }
+    // A member that is known to process a unit, because it acknowledged it or claims it from before, processed what was held here as well.
+    if acknowledged, !isOwn { release(stored, isOwn: false) }
     guard state.isMine, !stored.isEmpty else { return }
     effects.append(.unitsArrive(stored))
     for unit in stored { open(unit) }

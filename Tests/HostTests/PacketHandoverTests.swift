@@ -249,6 +249,27 @@ private struct Machine {
     #expect(machine.deliveredNumbers == [2])
   }
 
+  /// A new master holds packets while it does not know who has the unit; whoever claims it from before has processed them.
+  @Test func whatIsHeldForAUnitThatAMemberClaimsIsForgotten() {
+    var machine = Machine()
+    machine.act(.setUnits(Machine.units, owner: nil, acknowledged: false))
+    machine.finish(packet(1))
+    machine.readRing()
+    machine.act(.setUnits(Machine.units, owner: Machine.heir.identifier, acknowledged: true))
+    #expect(machine.host.held.isEmpty && machine.transmitted.isEmpty)
+  }
+
+  /// A master gave a unit away a moment ago, and says again whose it is: what it holds from then on the new owner may have processed.
+  @Test func whatIsHeldAfterTheUnitWasAssignedAgainIsNotSentOn() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked()
+    machine.act(.setUnits(Machine.units, owner: Machine.heir.identifier, acknowledged: false))
+    machine.finish(packet(3))
+    machine.act(.setUnits(Machine.units, owner: Machine.heir.identifier, acknowledged: true))
+    machine.readRing()
+    #expect(machine.sentToHeir == [1, 2])
+  }
+
   @Test func boundsOfWhatIsHeldAreKeptInPacketsOctetsAndTime() {
     var held = HeldPackets(limits: HoldLimits(packetCount: 3, byteCount: 40, duration: .milliseconds(100)))
     func hold(_ number: UInt8, _ now: Instant = .zero) -> Bool {
