@@ -41,7 +41,7 @@ extension Master {
       if shared.now >= peer.lastHeard + silence {
         remove(member, .silent, restUntil: nil, &shared)
       } else if shared.now >= peer.hearsUntil {
-        remove(member, .deaf, restUntil: peer.lastHeard + silence, &shared)
+        remove(member, isDeaf(peer, shared) ? .deaf : .silent, restUntil: peer.lastHeard + silence, &shared)
       }
     }
     watchdogAt = peers.reduce(shared.now + silence) { min($0, min($1.lastHeard + silence, $1.hearsUntil)) }
@@ -50,6 +50,14 @@ extension Master {
     shared.act(.membersChanged(arrived: [], departed: expected))
     expected = []
     listChanged(&shared)
+  }
+
+  /// Whether it went on sending for two keepalive intervals after the last of this master's keepalives that it is known to have heard. One
+  /// that died or was cut off has sent nothing after its answer to that. One that is deaf goes on, until its own watchdog on this master
+  /// expires; that is long before this master's, so how lately it was heard tells nothing.
+  private func isDeaf(_ peer: Peer, _ shared: Shared) -> Bool {
+    let interval = shared.timing.keepaliveInterval(toleratedLosses: toleratedLosses)
+    return peer.lastHeard + shared.timing.silence >= peer.hearsUntil + interval * 2
   }
 
   private mutating func becomeReady(_ shared: inout Shared) {

@@ -31,6 +31,9 @@ struct World: SimulatedWorld {
   /// When every unit was last seen owned.
   var lastServed = Array(repeating: UInt64(0), count: UnitSet.unitCount)
   let doesTrace: Bool
+  /// What the members reported, where it is to be kept: a long run reports more than fits in memory.
+  var keepsReports = false
+  private(set) var reports: [(time: UInt64, machine: Int, report: ClusterMember.Report)] = []
 
   static let clientCount = 4
   var delay: ClosedRange<Interval> { options.delay }
@@ -153,6 +156,7 @@ struct World: SimulatedWorld {
 
   private mutating func take(_ report: ClusterMember.Report, _ index: Int) {
     if doesTrace { print("\(Double(time / 1000) / 1000) ms machine \(index + 1): \(report)") }
+    if keepsReports { reports.append((time, index, report)) }
     switch report {
     case .becameMaster(let term, _):
       statistics.mastersMade += 1
