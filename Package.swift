@@ -103,7 +103,9 @@ let package = Package(
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
     .testTarget(
-      name: "NodeTests", dependencies: ["CPacketPath", "Credentials", "Host", "Linux", "Node", "PacketPath", "Wire"], swiftSettings: house),
+      name: "NodeTests",
+      dependencies: ["Cluster", "CPacketPath", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire"],
+      swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]
 )

@@ -98,7 +98,7 @@ extension ClusterMember {
     case idleAlone
   }
 
-  public enum MasterReason: String, Hashable, Sendable {
+  public enum MasterReason: String, Hashable, Sendable, CaseIterable {
     /// Nobody answered (figure 6).
     case nobodyElse
     /// The last master fell silent (figure 8I).
@@ -109,7 +109,7 @@ extension ClusterMember {
     case elected
   }
 
-  public enum StepDownReason: String, Hashable, Sendable {
+  public enum StepDownReason: String, Hashable, Sendable, CaseIterable {
     case lostTieBreak
     case olderConfiguration
     /// Its lease ran out: it was stopped, or too few members heard it.
@@ -122,10 +122,10 @@ extension ClusterMember {
     case addressInUse
   }
 
-  public enum DepartureReason: String, Hashable, Sendable {
+  public enum DepartureReason: String, Hashable, Sendable, CaseIterable {
     /// Its watchdog expired (figure 8E).
     case silent
-    /// It is heard but does not hear.
+    /// It went on sending, but did not hear the master: a link that carries one way only.
     case deaf
     case farewell
     case restarted
@@ -137,7 +137,7 @@ extension ClusterMember {
     case keptOldKey
   }
 
-  public enum MoveReason: String, Hashable, Sendable {
+  public enum MoveReason: String, Hashable, Sendable, CaseIterable {
     case balance
     case drain
     case leave

@@ -78,7 +78,8 @@ extension Master {
     serial += 1
     units.set(set, .assigning(member, serial: serial))
     shared.act(.setUnits(set, owner: member, acknowledged: false))
-    shared.report(.unitsAssigned(set, to: member))
+    // Of units that move, `unitsMoving` has told it.
+    if previous == nil { shared.report(.unitsAssigned(set, to: member)) }
     let handout = Handout(serial: serial, member: member, units: set, kind: .assignment(previousOwner: previous), sentAt: shared.now)
     handouts.append(handout)
     hand(handout, &shared)
@@ -164,7 +165,9 @@ extension Master {
   private mutating func stopped(_ set: UnitSet, _ member: MemberIdentifier, _ target: MemberIdentifier, _ shared: inout Shared) {
     count(set, member, isGain: false)
     let mayTake = takers(shared).contains { $0.member == target }
-    assign(set, to: mayTake ? target : leastLoaded(shared) ?? member, from: member, &shared)
+    let next = mayTake ? target : leastLoaded(shared) ?? member
+    if next != target { shared.report(.unitsAssigned(set, to: next)) }
+    assign(set, to: next, from: member, &shared)
   }
 
   /// The member that units were being moved to is gone.

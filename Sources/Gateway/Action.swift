@@ -60,13 +60,13 @@ extension GatewayRouter {
     case carrierFound
   }
 
-  public enum StateReason: String, Hashable, Sendable {
+  public enum StateReason: String, Hashable, Sendable, CaseIterable {
     case started, nobodyElse, activeSilent, preempted, lostTie, betterStandby, bestStandby, leaseLapsed, carrierLost,
       carrierFound, asked, cluster
   }
-  public enum LossReason: String, Hashable, Sendable { case silent, left, restarted }
-  public enum AssignmentReason: String, Hashable, Sendable {
+  public enum LossReason: String, Hashable, Sendable, CaseIterable { case silent, left, restarted }
+  public enum AssignmentReason: String, Hashable, Sendable, CaseIterable {
     case registered, holderLost, holderRefused, home, balance, drain, claimed
   }
-  public enum StopReason: String, Hashable, Sendable { case moved, taken, leaseLapsed, carrierLost, left, retired }
+  public enum StopReason: String, Hashable, Sendable, CaseIterable { case moved, taken, leaseLapsed, carrierLost, left, retired }
 }

@@ -55,7 +55,7 @@ struct LossEvidence {
 
   private func events() -> [String] {
     cluster.members.flatMap { member in
-      news(of: member).filter { !isRoutine($0) }.suffix(60).map {
+      news(of: member).suffix(60).map {
         (time: $0.time, line: "at \(Int(($0.time - clockedAt) * 1000)) ms: member \(member): \($0.text)")
       }
     }.sorted { $0.time < $1.time }.map(\.line)
@@ -63,14 +63,6 @@ struct LossEvidence {
 
   private func news(of member: Int) -> [SkeinCluster.Event] {
     ((try? cluster.events(member)) ?? []).filter { $0.time >= clockedAt }
-  }
-
-  /// A thousand work units that are no forwarders come and go one by one.
-  private func isRoutine(_ event: SkeinCluster.Event) -> Bool {
-    guard event.kind == "units", let word = event.text.range(of: "unit "),
-      let unit = Int(event.text[word.upperBound...].prefix { $0.isNumber })
-    else { return false }
-    return unit == 0 || unit > cluster.members.count * SkeinCluster.forwardersOfMember
   }
 
   // MARK: the books

@@ -140,16 +140,25 @@ extension Daemon {
     for profile in departed { hooks.tell(arrived: false, profile) }
   }
 
+  /// Why a lease has run out: nobody renewed it, or this process did not run. A keepalive is due several times in a lease.
   private func note(_ report: ClusterMember.Report) {
-    let (kind, text) = (report.kind, report.text + circumstances(report))
-    events.append(kind: kind, text: text, isRoutine: report.isRoutine)
-    logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "\(kind)"])
+    record(Event(reporting: report, standstill: lateness > .milliseconds(10) ? lateness : nil))
   }
 
-  /// Why a lease has run out: nobody renewed it, or this process did not run. A keepalive is due several times in a lease.
-  private func circumstances(_ report: ClusterMember.Report) -> String {
-    guard case .leaseLapsed = report, lateness > .milliseconds(10) else { return "" }
-    return "; this process stood still for \(Int(lateness.inMilliseconds)) ms"
+  /// Writes an event down, and who ordered what is being done now.
+  func record(_ event: Event) {
+    var event = event
+    event.actor = event.actor ?? actor
+    events.append(event)
+    logger.log(event)
+  }
+
+  /// Does what somebody ordered: what happens at once is recorded as his.
+  func asOrdered<Result>(by actor: String, _ body: () throws -> Result) rethrows -> Result {
+    let before = self.actor
+    self.actor = actor
+    defer { self.actor = before }
+    return try body()
   }
 
   /// A machine that leaves stays for so long, to say again that it has nothing more.

@@ -16,7 +16,7 @@ extension Daemon {
   func startGateway() throws {
     guard let gateway else { return }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.handle(.openHeld(unit: $0)) },
+      note: { self.record($0) }, release: { self.handle(.openHeld(unit: $0)) },
       forget: { self.handle(.forgetHeld(unit: $0)) },
       place: { self.place($0) }, broadcast: { self.broadcast($0) })
     try gateway.start(on: poller)

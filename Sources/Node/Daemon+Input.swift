@@ -114,6 +114,7 @@ extension Daemon {
     load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)
     handle(.load(load.busiest(of: own), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
+    events.settle()
     events.wake()
     if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
     do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
@@ -141,19 +142,22 @@ extension Daemon {
 
   private func receive(_ signal: Signal) {
     switch signal {
-    case .hangup: logger.notice("\(reloadNow().text)")
+    case .hangup: logger.notice("\(reloadNow(by: "signal").text)")
     case .terminate, .interrupt:
       // On its way to start afresh it has left in order already, or is about to.
       guard !startsAfresh else { return startsAfresh = false }
       if isStopping || member.snapshot(at: BootClock.now()).phase == .left { return stop(keeping: false) }
       logger.notice("leaving the cluster: work units first; a second signal stops at once")
-      leaveAndStop()
+      leaveAndStop(by: "signal")
     }
   }
 
   /// Work units first, then the member, then the daemon.
-  func leaveAndStop() {
+  func leaveAndStop(by actor: String) {
     isStopping = true
-    handle(.leave)
+    asOrdered(by: actor) {
+      record(Event(.leaveOrdered))
+      handle(.leave)
+    }
   }
 }

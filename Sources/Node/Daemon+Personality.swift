@@ -52,21 +52,22 @@ extension Daemon {
   /// Puts a fetched personality in its file and into force. One that does not fit this machine's own settings is left alone, or the daemon
   /// would not start with it.
   private func use(_ bundle: PersonalityBundle, from sender: MemberIdentifier) {
-    let text: String
+    var fields = EventFields { ($0.version, $0.member) = (bundle.version, Int(sender.rawValue)) }
     do {
       _ = try Configuration.read(Configuration.text(ofFile: file), file: file, personality: bundle.text)
       try personality.install(bundle)
-      text = "personality \(bundle.version) fetched from member \(sender.rawValue)"
+      record(Event(.personalityFetched, nil, fields))
     } catch {
-      text = "personality \(bundle.version) from member \(sender.rawValue) does not fit this machine: \(error)"
+      fields.explanation = "\(error)"
+      record(Event(.personalityUnfit, nil, fields))
     }
-    events.append(kind: "personality", text: text)
-    logger.notice("\(text)")
-    if personality.version == bundle.version { logger.notice("\(reloadNow().text)") }
+    if personality.version == bundle.version { logger.notice("\(reloadNow(by: "personality").text)") }
   }
 
   /// Reads the configuration again. What can change while the daemon runs does; the rest is named. An impossible file changes nothing.
-  func reloadNow() -> CommandReport {
+  func reloadNow(by actor: String) -> CommandReport { asOrdered(by: actor) { reloadNow() } }
+
+  private func reloadNow() -> CommandReport {
     let old = section
     let (new, cluster): (Configuration, ClusterSection)
     let revoked: Set<MemberIdentifier>
@@ -80,7 +81,7 @@ extension Daemon {
       cluster = section
       revoked = try refreshRevocations(cluster)
     } catch {
-      events.append(kind: "reload", text: "refused: \(error)")
+      record(Event(.reloadRefused, "invalid", .init { $0.explanation = "\(error)" }))
       return CommandReport(done: false, text: "nothing changed: \(error)")
     }
     // The list is in force, whatever becomes of the rest.
@@ -91,12 +92,12 @@ extension Daemon {
       let how =
         fixed.contains(where: ClusterSection.agreed.contains)
         ? "of all members together, which is a short interruption, or by a personality" : "of the daemon, which loses no packet either"
-      let text = "nothing changed: \(fixed.joined(separator: ", ")) can change only with a restart \(how)"
-      events.append(kind: "reload", text: text)
-      return CommandReport(done: false, text: text)
+      let why = "\(fixed.joined(separator: ", ")) can change only with a restart \(how)"
+      record(Event(.reloadRefused, "needsRestart", .init { $0.explanation = why }))
+      return CommandReport(done: false, text: "nothing changed: \(why)")
     }
     apply(new, cluster, insteadOf: old)
-    events.append(kind: "reload", text: "the configuration was read again")
+    record(Event(.configurationReloaded))
     return CommandReport(done: true, text: "reloaded \(file)")
   }
 
@@ -106,13 +107,14 @@ extension Daemon {
     guard member.snapshot(at: BootClock.now()).phase != .left else {
       return CommandReport(done: false, text: "\(what): this machine has left, and has it when it is started again")
     }
-    let text = "\(what): this daemon hands its work over and starts afresh"
-    events.append(kind: "reload", text: text)
+    let event = Event(
+      .startsAfresh, nil, .init { ($0.version, $0.explanation) = (personality.version, settings.joined(separator: ", ")) })
+    record(event)
     if !isStopping {
       startsAfresh = true
-      leaveAndStop()
+      leaveAndStop(by: "personality")
     }
-    return CommandReport(done: true, text: text)
+    return CommandReport(done: true, text: event.text)
   }
 
   /// Replaces this process by its own program, started the same way.

@@ -32,7 +32,7 @@ extension Daemon: Controllable {
         packets: host.held.packetCount, octets: host.held.byteCount, overflowed: host.held.overflowed,
         expired: host.held.expired),
       uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
-      residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.notable,
+      residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.latest,
       warnings: warnings(snapshot, now))
   }
 
@@ -138,7 +138,7 @@ extension Daemon: Controllable {
 
   public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
     let deadline = BootClock.now() + .milliseconds(UInt64(seconds * 1000))
-    while events.after(number).isEmpty, BootClock.now() < deadline {
+    while events.newest <= number, BootClock.now() < deadline {
       await withCheckedContinuation { events.wait($0) }
     }
     return EventsReport(events: events.after(number))
@@ -147,7 +147,10 @@ extension Daemon: Controllable {
   public func drain(_ on: Bool) async -> CommandReport {
     let before = member.snapshot(at: BootClock.now())
     guard before.phase != .left else { return CommandReport(done: false, text: Self.hasLeft) }
-    handle(.drain(on))
+    asOrdered(by: Self.operatorActor) {
+      record(Event(on ? .drainOrdered : .undrainOrdered))
+      handle(.drain(on))
+    }
     guard on else {
       return CommandReport(
         done: true,
@@ -178,7 +181,10 @@ extension Daemon: Controllable {
     let alone = before.members.count <= 1
     await withCheckedContinuation { continuation in
       leaving.append(continuation)
-      handle(.leave)
+      asOrdered(by: Self.operatorActor) {
+        record(Event(.leaveOrdered))
+        handle(.leave)
+      }
     }
     return CommandReport(
       done: true,
@@ -198,13 +204,16 @@ extension Daemon: Controllable {
     guard raw != profile.identifier.rawValue else {
       return CommandReport(done: false, text: "member \(number) is this machine: `skein leave` takes it out in good order")
     }
-    handle(.expel(MemberIdentifier(rawValue: raw)))
+    asOrdered(by: Self.operatorActor) { handle(.expel(MemberIdentifier(rawValue: raw))) }
     return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")
   }
 
-  public func reload() async -> CommandReport { reloadNow() }
+  public func reload() async -> CommandReport { reloadNow(by: Self.operatorActor) }
 
-  public func gatewayReport() async -> GatewayReport? { gateway?.report(events: events.notable) }
+  /// Who may ask the API: root alone, for the socket is his.
+  static let operatorActor = "operator"
+
+  public func gatewayReport() async -> GatewayReport? { gateway?.report(events: events.latest) }
   public func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway?.clients(limit: limit) }
   public func gatewayPlan() async -> GatewayMovesReport? { gateway?.plan }
 

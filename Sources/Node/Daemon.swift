@@ -48,6 +48,8 @@ public actor Daemon {
   var housekeeping: DeadlineTimer?
   let links: LinkMonitor
   var events = EventLog()
+  /// Who ordered what is being done now; nil when nobody did.
+  var actor: String?
   var hooks: Hooks
   var load = LoadMeter()
   var personality: PersonalityExchange
@@ -180,7 +182,7 @@ public actor Daemon {
     section.ownAddress = address
     return try GatewayRunner(
       section, mode: .cluster, try GatewayMachine(section), backend, logger,
-      .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
+      .init(note: { _ in }, release: { _ in }, forget: { _ in }))
   }
 
   private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
@@ -216,7 +218,7 @@ public actor Daemon {
       metadata: [
         "member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)",
       ])
-    if let warning = backend.choice.warning { events.append(kind: "path", text: warning) }
+    if let event = backend.choice.event { events.append(event) }
   }
 
   /// Lets the decision maker begin, with what an earlier daemon's packet path still holds under its lease.

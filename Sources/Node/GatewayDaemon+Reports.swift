@@ -9,7 +9,7 @@ import Wire
 extension GatewayDaemon: Controllable {
   func status() async -> StatusReport? { nil }
   func units() async -> UnitsReport? { nil }
-  func gatewayReport() async -> GatewayReport? { gateway.report(events: events.notable) }
+  func gatewayReport() async -> GatewayReport? { gateway.report(events: events.latest) }
   func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway.clients(limit: limit) }
   func gatewayPlan() async -> GatewayMovesReport? { gateway.plan }
 
@@ -21,14 +21,14 @@ extension GatewayDaemon: Controllable {
 
   func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
     let deadline = BootClock.now() + .milliseconds(UInt64(seconds * 1000))
-    while events.after(number).isEmpty, BootClock.now() < deadline {
+    while events.newest <= number, BootClock.now() < deadline {
       await withCheckedContinuation { events.wait($0) }
     }
     return EventsReport(events: events.after(number))
   }
 
   func drain(_ on: Bool) async -> CommandReport {
-    gateway.handle(.drain(on))
+    order(.drain(on), by: Daemon.operatorActor)
     guard on else { return CommandReport(done: true, text: "this gateway takes forwarders again") }
     for _ in 0..<600 where !gateway.router.snapshot(at: BootClock.now()).isDrained { try? await Task.sleep(for: .milliseconds(100)) }
     let isDrained = gateway.router.snapshot(at: BootClock.now()).isDrained
@@ -49,7 +49,7 @@ extension GatewayDaemon: Controllable {
     CommandReport(done: false, text: "a group that stands alone has no members to expel; inside a cluster it has")
   }
 
-  func reload() async -> CommandReport { reloadNow() }
+  func reload() async -> CommandReport { reloadNow(by: Daemon.operatorActor) }
 
   func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(tables: backend.tables, slots: [:], shared: gateway.ethernetAddress, clusterAddress: section.addresses[0]).trace(request)

@@ -25,6 +25,8 @@ actor GatewayDaemon {
   let links: LinkMonitor
   var held: HeldPackets
   var events = EventLog()
+  /// Who ordered what is being done now; nil when nobody did.
+  private var actor: String?
   private(set) var gateway: GatewayRunner
   private var housekeeping: DeadlineTimer?
   private var nextMinorRound = Instant.zero
@@ -43,7 +45,7 @@ actor GatewayDaemon {
     links = try LinkMonitor()
     held = HeldPackets(limits: section.hold)
     gateway = try GatewayRunner(
-      section, mode: .alone, machine, backend, logger, .init(note: { _, _, _ in }, release: { _ in }, forget: { _ in }))
+      section, mode: .alone, machine, backend, logger, .init(note: { _ in }, release: { _ in }, forget: { _ in }))
     self.file = file
     self.configuration = configuration
     self.logger = logger
@@ -62,7 +64,7 @@ actor GatewayDaemon {
   private func start() throws {
     if configuration.realtime { Realtime.ask(logger) }
     gateway.surroundings = .init(
-      note: { self.events.append(kind: $0, text: $1, isRoutine: $2) }, release: { self.release($0) }, forget: { self.held.forget($0) },
+      note: { self.record($0) }, release: { self.release($0) }, forget: { self.held.forget($0) },
       stopped: { self.stopped() })
     try writeSettings()
     clearTables()
@@ -81,7 +83,7 @@ actor GatewayDaemon {
     try ServiceManager.ready()
     logger.notice(
       "started", metadata: ["group": "\(section.group)", "interface": "\(section.interface)", "packetPath": "\(backend.choice.running)"])
-    if let warning = backend.choice.warning { events.append(kind: "path", text: warning) }
+    if let event = backend.choice.event { events.append(event) }
   }
 
   private func writeSettings() throws {
@@ -137,6 +139,7 @@ actor GatewayDaemon {
       nextMinorRound = now + .seconds(1)
       held.expire(at: now)
       gateway.measure(at: now)
+      events.settle()
       events.wake()
       do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
     }
@@ -167,13 +170,28 @@ actor GatewayDaemon {
 
   private func receive(_ signal: Signal) {
     switch signal {
-    case .hangup: logger.notice("\(reloadNow().text)")
+    case .hangup: logger.notice("\(reloadNow(by: "signal").text)")
     case .terminate, .interrupt:
       if isStopping || hasLeft { return stop() }
       isStopping = true
       logger.notice("leaving the group: virtual MAC addresses first; a second signal stops at once")
-      gateway.handle(.leave)
+      order(.leave, by: "signal")
     }
+  }
+
+  /// Feeds what somebody ordered: what happens at once is recorded as his.
+  func order(_ event: GatewayRouter.Event, by actor: String) {
+    self.actor = actor
+    gateway.handle(event)
+    self.actor = nil
+  }
+
+  /// Writes an event down, and who ordered what is being done now.
+  private func record(_ event: Event) {
+    var event = event
+    event.actor = event.actor ?? actor
+    events.append(event)
+    logger.log(event)
   }
 
   private func stopped() {
@@ -194,19 +212,21 @@ actor GatewayDaemon {
   }
 
   /// Reads the configuration again. The weight can change while the daemon runs; the rest is named.
-  func reloadNow() -> CommandReport {
+  func reloadNow(by actor: String) -> CommandReport {
     do {
       let new = try Configuration.read(try Configuration.text(ofFile: file), file: file)
       guard let changed = new.gateway, new.cluster == nil else { throw StartError("a `cluster` section comes or goes with a restart only") }
       let fixed = GatewaySection.settingsThatNeedRestart(changed, comparedTo: section)
       guard fixed.isEmpty else {
-        return CommandReport(done: false, text: "nothing changed: \(fixed[0]) can change only with a restart of the daemon")
+        let why = "\(fixed[0]) can change only with a restart of the daemon"
+        record(Event(.reloadRefused, "needsRestart", .init { $0.explanation = why }, actor: actor))
+        return CommandReport(done: false, text: "nothing changed: \(why)")
       }
-      gateway.handle(.setWeight(UInt8(clamping: changed.weight.maximum)))
-      events.append(kind: "reload", text: "the configuration was read again")
+      order(.setWeight(UInt8(clamping: changed.weight.maximum)), by: actor)
+      record(Event(.configurationReloaded, actor: actor))
       return CommandReport(done: true, text: "reloaded \(file)")
     } catch {
-      events.append(kind: "reload", text: "refused: \(error)")
+      record(Event(.reloadRefused, "invalid", .init { $0.explanation = "\(error)" }, actor: actor))
       return CommandReport(done: false, text: "nothing changed: \(error)")
     }
   }
@@ -216,7 +236,7 @@ actor GatewayDaemon {
     guard !hasLeft else { return }
     await withCheckedContinuation { continuation in
       leaving.append(continuation)
-      gateway.handle(.leave)
+      order(.leave, by: Daemon.operatorActor)
     }
   }
 }

@@ -22,8 +22,8 @@ import Wire
 final class GatewayRunner {
   /// What the daemon around it does for it.
   struct Surroundings {
-    /// An event for `skein events`.
-    var note: (_ kind: String, _ text: String, _ isRoutine: Bool) -> Void
+    /// An event for `skein events` and the log.
+    var note: (Event) -> Void
     /// Runs what was held for a unit through the packet path once more.
     var release: (Int) -> Void
     /// Drops what was held for a unit.
@@ -232,10 +232,8 @@ final class GatewayRunner {
   }
 
   private func note(_ report: GatewayRouter.Report) {
-    let text = report.text
-    surroundings.note("gateway", text, report.isRoutine)
+    surroundings.note(Event(reporting: report))
     exporter?.take(report)
-    logger.log(level: report.isRoutine ? .debug : .notice, "\(text)", metadata: ["event": "gateway"])
   }
 }
 

@@ -24,6 +24,12 @@ struct PathChoice: Equatable, Sendable {
   /// What an operator should know of it; nil when `automatic` had what it tried first, or when the configuration chose.
   var warning: String? { refusal == nil ? nil : "the packet path runs by \(running): \(reason) \(cost)" }
 
+  /// The same as an event.
+  var event: Event? {
+    guard refusal != nil else { return nil }
+    return Event(.packetPathFallback, nil, .init { ($0.packetPath, $0.explanation) = (running, "\(reason) \(cost)") })
+  }
+
   /// As `--json` shows it.
   var report: PacketPathReport {
     PacketPathReport(wanted: wanted.rawValue, running: running, reason: reason, cost: cost, isFallback: refusal != nil)

@@ -109,10 +109,24 @@ public struct UnitsReport: Codable, Sendable {
 public struct EventReport: Codable, Sendable {
   /// Grows by one with each event of this daemon.
   public var number: UInt64
-  /// Seconds since 1970.
+  /// Seconds since 1970; of one that is made of several, of the last.
   public var time: Double
   public var kind: String
   public var text: String
+  /// Of one that is made of several: when the first of them was; and of how many it is made.
+  public var since: Double?
+  public var count: Int
+  /// What happened and why, in words that stay the same between versions.
+  public var name: String
+  public var reason: String?
+  /// debug, notice, warning or critical.
+  public var severity: String
+  /// Who ordered it, where somebody did: operator (by the API), signal or personality.
+  public var actor: String?
+  public var fields: EventFields
+  /// What it means, and what to do about it.
+  public var meaning: String
+  public var advice: String
 }
 
 public struct EventsReport: Codable, Sendable {

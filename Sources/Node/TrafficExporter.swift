@@ -53,7 +53,7 @@ struct TrafficExporter {
     guard let (number, gateway) = report.forwarderAndGateway(own: own) else { return }
     let now = Self.milliseconds
     let record = ForwarderEventRecord(
-      milliseconds: now, virtualEthernet: .virtual(group: group, forwarder: number), gateway: gateway, event: report.text)
+      milliseconds: now, virtualEthernet: .virtual(group: group, forwarder: number), gateway: gateway, event: Event(reporting: report).text)
     send(exporter.messages([record], at: UInt32(truncatingIfNeeded: now / 1000)), count: 1)
   }
 

@@ -148,10 +148,15 @@ struct UnitsCommand: AsyncParsableCommand {
 /// What happened, and why.
 struct EventsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "events", abstract: "Every change of master, membership and units, with its reason.")
+    commandName: "events", abstract: "Every change of master, membership and units, with its reason.",
+    discussion: """
+      Work units that come and go for one cause are one event, with their number. It is shown when it is complete: a second after the last \
+      of them, and ten seconds after the first at the latest.
+      """)
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
   @Flag(name: .shortAndLong, help: "Keep waiting for the next event.") var follow = false
+  @Flag(help: "Say of each what it means and what to do.") var explain = false
 
   func run() async throws {
     var after: UInt64 = 0
@@ -160,7 +165,7 @@ struct EventsCommand: AsyncParsableCommand {
         "/v1/events?after=\(after)&wait=\(follow && after > 0 ? 30 : 0)", within: .seconds(40))
       if output.json && !follow { return try printJSON(report) }
       for event in report.events {
-        if output.json { try printJSON(event) } else { print(Self.line(event)) }
+        if output.json { try printJSON(event) } else { print(Self.line(event) + (explain ? Self.explanation(event) : "")) }
         after = max(after, event.number)
       }
       fflush(nil)
@@ -169,11 +174,28 @@ struct EventsCommand: AsyncParsableCommand {
   }
 
   static func line(_ event: EventReport) -> String {
-    let date = Date(timeIntervalSince1970: event.time)
+    let time = format(event.time, "yyyy-MM-dd HH:mm:ss.SSS")
+    let kind = event.kind.padding(toLength: max(10, event.kind.count), withPad: " ", startingAt: 0)
+    return "\(Paint.dim(time))  \(kind)  \(event.text)\(span(event))\(event.actor.map { " (by \($0))" } ?? "")"
+  }
+
+  /// From when to when, of an event that is made of several.
+  private static func span(_ event: EventReport) -> String {
+    guard let since = event.since.map({ format($0, "HH:mm:ss") }) else { return "" }
+    let end = format(event.time, "HH:mm:ss")
+    return since == end ? "" : ", \(since)–\(end)"
+  }
+
+  private static func explanation(_ event: EventReport) -> String {
+    let margin = "\n" + String(repeating: " ", count: 37)
+    let word = event.name + (event.reason.map { ", \($0)" } ?? "")
+    return margin + Paint.dim("\(word): \(event.meaning)") + (event.advice == "nothing" ? "" : margin + Paint.dim("→ \(event.advice)"))
+  }
+
+  private static func format(_ time: Double, _ format: String) -> String {
     let formatter = DateFormatter()
-    formatter.dateFormat = "yyyy-MM-dd HH:mm:ss.SSS"
-    return
-      "\(Paint.dim(formatter.string(from: date)))  \(event.kind.padding(toLength: max(10, event.kind.count), withPad: " ", startingAt: 0))  \(event.text)"
+    formatter.dateFormat = format
+    return formatter.string(from: Date(timeIntervalSince1970: time))
   }
 }
 
