@@ -116,7 +116,7 @@ check: lint test ## lint and test
 UNITDIR ?= /etc/systemd/system
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
-install: build stage ## The program, its manual pages, completions, systemd unit and example configurations
+install: build stage ## The program, its manual pages, completions, systemd unit, alarm rules and example configurations
 
 # What is installed, into DESTDIR: `make install` and `make deb` share it. The program is stripped of its symbols, half of its size.
 .PHONY: stage deb machines
@@ -127,6 +127,8 @@ stage:
 	install -d -m 700 $(DESTDIR)/etc/skein
 	install -m 644 packaging/skein.yaml $(DESTDIR)/etc/skein/skein.yaml.example
 	install -m 644 packaging/skein-gateway.yaml $(DESTDIR)/etc/skein/skein-gateway.yaml.example
+	install -d $(DESTDIR)$(PREFIX)/share/skein/prometheus
+	install -m 644 packaging/prometheus/skein.rules.yaml packaging/prometheus/skein.rules.test.yaml $(DESTDIR)$(PREFIX)/share/skein/prometheus
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	$(SKEIN) manual --directory $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 packaging/skein.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
@@ -137,8 +139,15 @@ stage:
 
 uninstall: ## Takes away what install put there, but not your configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/skein $(DESTDIR)$(UNITDIR)/skein.service $(DESTDIR)/etc/skein/skein.yaml.example $(DESTDIR)/etc/skein/skein-gateway.yaml.example
+	rm -rf $(DESTDIR)$(PREFIX)/share/skein
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/skein*.1 $(DESTDIR)$(PREFIX)/share/man/man5/skein.yaml.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/skein $(DESTDIR)$(ZSHDIR)/_skein $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/skein.fish
+
+.PHONY: rules
+rules: PACKAGES := prometheus
+rules: dependencies ## Prometheus' alarm rules, by promtool: are they well formed, and do they fire when they should and at no other time
+	promtool check rules packaging/prometheus/skein.rules.yaml
+	promtool test rules packaging/prometheus/skein.rules.test.yaml
 
 deb: PACKAGES += dpkg-dev
 deb: build ## A Debian package, which installs where no Swift is: .build/skein_*.deb

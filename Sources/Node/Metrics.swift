@@ -5,6 +5,7 @@ import Host
 enum Metrics {
   static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
     var page = Page()
+    addInfo(status, gateway, to: &page)
     if let path = status?.packetPath ?? gateway?.packetPath { add(path, to: &page) }
     if let status { add(status, to: &page) }
     if let gateway { add(gateway, to: &page) }
@@ -14,6 +15,17 @@ enum Metrics {
         counters.counters.filter { $0.group == group }.map { ("reason=\"\($0.name)\"", $0.value) })
     }
     return page.lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What the machine is, for rules that join the others' samples by cluster or gateway.
+  private static func addInfo(_ status: StatusReport?, _ gateway: GatewayReport?, to page: inout Page) {
+    var labels: [(String, String)] = []
+    if let status {
+      labels += [("cluster", status.cluster), ("cluster_id", "\(status.clusterIdentifier)"), ("member", "\(status.member)")]
+    }
+    if let gateway { labels += [("gateway", gateway.addresses.joined(separator: ",")), ("group", "\(gateway.group)")] }
+    let text = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
+    page.gauge("node_info", "1, with the cluster and the virtual gateway that this machine is part of.", [(text, 1)])
   }
 
   private static func add(_ path: PacketPathReport, to page: inout Page) {

@@ -1,3 +1,7 @@
+import Cluster
+import Credentials
+import Foundation
+import PacketPath
 import Testing
 
 @testable import Node
@@ -82,6 +86,39 @@ import Testing
       ])
     #expect(lines.contains("skein_gateway_forwarder_packets_total{forwarder=\"1\",mac=\"00:07:b4:00:07:01\"} 5"))
     #expect(lines.contains("skein_gateway_total{reason=\"dropped\"} 18446744073709551615"))
+  }
+
+  @Test func theMachineIsNamedOnceForJoins() {
+    #expect(
+      lines.filter { $0.hasPrefix("skein_node_info{") } == [
+        #"skein_node_info{cluster="edge",cluster_id="7",member="1",gateway="192.0.2.100",group="7"} 1.0"#
+      ])
+  }
+
+  private static let rules = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "packaging/prometheus/skein.rules.yaml")
+
+  @Test func everyMetricThatTheRulesNameIsServed() throws {
+    let served = Set(lines.filter { $0.hasPrefix("# TYPE") }.map { String(name($0)) })
+    let text = try String(contentsOf: Self.rules, encoding: .utf8)
+    // Recorded ones have colons.
+    let named = text.matches(of: /[\w:]*skein_[\w:]+/).map { String($0.output) }.filter { !$0.contains(":") }
+    #expect(named.count > 10)
+    #expect(Set(named).subtracting(served) == [])
+  }
+
+  @Test func everyReasonThatTheRulesNameIsCounted() throws {
+    let counted = [
+      "packets": PacketCounter.allCases.map(\.name) + ["heldOverflow", "heldExpired", "heldReleased"],
+      "cluster": ClusterMember.Counters().named.map(\.name), "security": SecurityRefusal.allCases.map(\.rawValue),
+    ]
+    let text = try String(contentsOf: Self.rules, encoding: .utf8)
+    let matches = text.matches(of: /skein_(\w+)_total\{reason=~?"([^"]+)"\}/)
+    #expect(matches.count >= 4)
+    for match in matches {
+      let reasons = Set(match.2.split(separator: "|").map(String.init))
+      #expect(reasons.subtracting(counted[String(match.1)] ?? []) == [], "skein_\(match.1)_total")
+    }
   }
 
   @Test func thePacketPathIsSaidOnceWithWhatWasWanted() {
