@@ -106,6 +106,18 @@ public struct Doctor {
     first = [finding]
   }
 
+  /// With the configuration that is named, else the usual one where it is there, as `skein run` and `skein check` read it.
+  public init(config: String?, usual: String, interface: String? = nil, triesXDP: Bool = false) {
+    if let file = config ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil) {
+      self.init(file: file, interface: interface, triesXDP: triesXDP)
+    } else {
+      self.init(interface: interface, triesXDP: triesXDP)
+    }
+  }
+
+  /// Whether it knows what is to run here.
+  public var hasConfiguration: Bool { configuration != nil }
+
   /// Looks at everything. Takes about a second when there is a network to listen to.
   public func examine() -> DoctorReport {
     var findings = first + examineKernel() + examineLimits() + examineClock()

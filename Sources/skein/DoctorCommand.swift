@@ -8,10 +8,14 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor", abstract: "Says what on this machine and its network will hurt, and what to do about it.",
     discussion: """
       Looks at the kernel, this process's rights, the clock and, when named, the interface; with a configuration also at its addresses, \
-      its certificate and what is heard on the wire. Changes nothing. Run it as root, or it can say little. Exits 1 when something is \
+      its certificate and what is heard on the wire. \(ConfigurationOptions.usual) is read where it is there. Changes nothing. Run it as root, or it can say little. Exits 1 when something is \
       a problem.
       """)
-  @Option(name: .shortAndLong, help: "The configuration of what is to run here; without one, the machine alone is looked at.")
+  @Option(
+    name: .shortAndLong,
+    help:
+      "The configuration of what is to run here; \(ConfigurationOptions.usual) when not said. Without either, the machine alone is looked at."
+  )
   var config: String?
   @Option(name: .shortAndLong, help: "The interface to look at; the configuration's when not said.")
   var interface: String?
@@ -20,11 +24,10 @@ struct DoctorCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let doctor =
-      config.map { Doctor(file: $0, interface: interface, triesXDP: tryXdp) } ?? Doctor(interface: interface, triesXDP: tryXdp)
+    let doctor = Doctor(config: config, usual: ConfigurationOptions.usual, interface: interface, triesXDP: tryXdp)
     let report = doctor.examine()
     if output.json { try printJSON(report) } else { print(Self.screen(report)) }
-    if !output.json, config == nil {
+    if !output.json, !doctor.hasConfiguration {
       print(
         "  " + Paint.dim("Only this machine was looked at; --config FILE adds its interface, its network, its certificate and the members.")
       )

@@ -4,8 +4,11 @@ import Node
 
 /// Where the configuration is.
 struct ConfigurationOptions: ParsableArguments {
+  /// Where it is unless `--config` says otherwise.
+  static let usual = "/etc/skein/skein.yaml"
+
   @Option(name: .shortAndLong, help: "The configuration file.")
-  var config = "/etc/skein/skein.yaml"
+  var config = usual
 
   /// Reads it; every problem goes to standard error with its line.
   func read() throws -> Configuration {

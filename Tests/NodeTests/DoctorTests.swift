@@ -156,6 +156,15 @@ import Wire
     #expect(Doctor.judge(certificate: revoked, section, at: 1_000_000).found == "It is revoked.")
   }
 
+  @Test func withoutANamedFileTheUsualOneIsReadWhereItIs() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "skein-\(UUID().uuidString).yaml").path(percentEncoded: false)
+    #expect(Doctor(config: nil, usual: path).examine().findings.first?.name != "configuration")
+    try "cluster: {".write(toFile: path, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let first = try #require(Doctor(config: nil, usual: path).examine().findings.first)
+    #expect(first.name == "configuration" && first.state == .problem && first.found.contains(path))
+  }
+
   @Test func unusableConfigurationIsAFinding() throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "skein-doctor-\(UUID().uuidString).yaml")
     defer { try? FileManager.default.removeItem(at: file) }
