@@ -219,7 +219,7 @@ extension Daemon: Controllable {
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
     Tracer(
-      tables: backend.tables, slots: host.slots,
+      tables: backend.tables, owners: member.snapshot(at: BootClock.now()).units.map(\.owner),
       shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
       clusterAddress: section.addresses.first?.address ?? gateway?.section.addresses.first ?? machine.ownAddress
     ).trace(request)

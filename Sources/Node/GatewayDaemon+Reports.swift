@@ -52,6 +52,6 @@ extension GatewayDaemon: Controllable {
   func reload() async -> CommandReport { reloadNow(by: Daemon.operatorActor) }
 
   func trace(_ request: TraceRequest) async -> TraceReport {
-    Tracer(tables: backend.tables, slots: [:], shared: gateway.ethernetAddress, clusterAddress: section.addresses[0]).trace(request)
+    Tracer(tables: backend.tables, owners: [], shared: gateway.ethernetAddress, clusterAddress: section.addresses[0]).trace(request)
   }
 }

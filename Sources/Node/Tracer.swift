@@ -6,7 +6,8 @@ import Wire
 /// Where would this packet go, and why: the native packet path over the running one's tables, counting nothing.
 struct Tracer {
   let tables: PacketTables
-  let slots: [MemberIdentifier: Int]
+  /// The owner of each unit as `skein units` shows it: a member's own tables know which are its own, and not whose the others are.
+  let owners: [MemberIdentifier?]
   let shared: EthernetAddress
   let clusterAddress: InternetAddress
 
@@ -20,7 +21,7 @@ struct Tracer {
     let packet = (try? CapturedFrame(frame[...])).map { "\($0)" } ?? "a frame of \(frame.count) octets that cannot be taken apart"
     let outcome = NativePacketPath(tables: tables).trace(frame, now: BootClock.now().nanoseconds).outcome
     let unit = outcome.unit == Outcome.noUnit ? nil : Int(outcome.unit)
-    let owner = unit.flatMap { unit in slots.first { $0.value == Int(tables.units[unit].owner) }.map { Int($0.key.rawValue) } }
+    let owner = unit.flatMap { owners.indices.contains($0) ? owners[$0].map { Int($0.rawValue) } : nil }
     let forwarder = forwarder(of: frame)
     return TraceReport(
       packet: packet, unit: unit, owner: owner, forwarder: forwarder, verdict: "\(outcome.verdict)", reason: outcome.counter.name,
