@@ -7,7 +7,8 @@ enum CredentialFile {
 
   /// The file's octets. One that holds a private key must be its owner's alone.
   static func read(_ path: String, isSecret: Bool) throws(CredentialError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A daemon reads some of them again while it holds a lease: it does not wait for whoever is at the other end of a pipe.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw unreadable(path, errno) }
     defer { close(descriptor) }
     var status = stat()

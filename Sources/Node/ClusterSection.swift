@@ -7,41 +7,45 @@ extension ClusterSection {
     static let detection = Interval.milliseconds(20)...Interval.seconds(60)
     static let defaultDetection = Interval.milliseconds(200)
     static let addressCount = 16
+    static let peerCount = 256
     static let serviceCount = 16
+    static let nameLength = 64
+    static let holdPackets = 0...1_000_000
+    /// From one ordinary frame on: with less, none is ever held.
+    static let holdOctets = 2 << 10...1 << 30
+    static let holdTime = Interval.milliseconds(1)...Interval.seconds(60)
+    static let hookTimeout = Interval.milliseconds(10)...Interval.seconds(600)
   }
 
   /// Reads the section; nil when something that has no default is missing.
   /// - Parameter hasGateway: whether a virtual gateway is inside: its addresses may be all that the members share.
   init?(_ section: inout SectionReader, hasGateway: Bool) {
     let name = section.text("name") ?? "skein"
-    if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }) {
-      section.problem("name", "“\(name)” should be made of letters, digits, - and _")
+    if name.utf8.count > Limits.nameLength || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }) {
+      section.problem("name", "“\(name)” should be made of letters, digits, - and _, at most \(Limits.nameLength)")
     }
     let identifier = section.number("id", in: UInt16(1)...65535)
     let member = section.number("member", in: UInt16(1)...65534)
-    let interface = section.text("interface")
+    let interface = section.sharedInterface("interface")
     let credentials = section.text("credentials")
     for needed in ["id", "member", "interface", "addresses", "credentials"] where !section.isSet(needed) {
       guard needed != "addresses" || !hasGateway else { continue }
       section.problem(needed, "is missing; \(Self.advice[needed] ?? "it has no default")")
     }
-    if let interface, interface.isEmpty || interface.utf8.count > 15 || interface.contains("/") {
-      section.problem("interface", "“\(interface)” cannot be an interface's name: 1 to 15 octets, no slash")
-    }
-    let own = section.value("address", expecting: "an IPv4 or IPv6 address") {
-      InternetPrefix(text: $0)?.address ?? InternetAddress(text: $0)
-    }
+    let own = Self.readAddress(&section)
     let addresses = Self.readAddresses(&section, own: own)
+    let peers = Self.readPeers(&section, own: own, addresses)
     self.init(
       name: name, identifier: ClusterIdentifier(rawValue: identifier ?? 0), member: MemberIdentifier(rawValue: member ?? 0),
       interface: interface ?? "", address: own, addresses: addresses,
-      delivery: section.choice("delivery", Delivery.self) ?? .multicast, detection: Self.readDetection(&section),
+      delivery: section.choice("delivery", Delivery.self) ?? .multicast,
+      detection: section.time("detection", in: Limits.detection, why: "below 20ms ordinary scheduling looks like death")
+        ?? Limits.defaultDetection,
       credentials: credentials ?? "", revoked: section.text("revoked"), personality: section.text("personality"),
       partition: section.choice("partition", Partition.self) ?? .serve,
       configuredMembers: section.number("members", in: 1...256), weight: section.number("weight", in: UInt16(1)...10000) ?? 100,
       balance: section.choice("balance", Balance.self) ?? .weight, eager: section.flag("eager") ?? true,
-      peers: section.list("peers", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? [],
-      port: section.number("port", in: UInt16(1)...65535) ?? ClusterTransport.port, routing: section.flag("routing") ?? false,
+      peers: peers, port: section.number("port", in: UInt16(1)...65535) ?? ClusterTransport.port, routing: section.flag("routing") ?? false,
       sourceOnly: [], l2tpSessions: false, hold: HoldLimits(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)),
       hooks: Hooks(join: nil, arrived: nil, departed: nil, timeout: .seconds(2)))
     readHash(&section)
@@ -69,28 +73,52 @@ extension ClusterSection {
 
   private static func readAddresses(_ section: inout SectionReader, own: InternetAddress?) -> [InternetPrefix] {
     let what = "an address with a prefix length, such as 192.0.2.10/24"
-    let addresses = section.list("addresses", expecting: what, InternetPrefix.init(text:)) ?? []
+    let addresses =
+      section.list("addresses", expecting: what, InternetPrefix.init(text:)) { prefix in
+        if prefix.address == own { return "\(prefix.address) is also this machine's own address; the cluster needs one of its own" }
+        let why = prefix.whyUnusable ?? prefix.address.whyNeedsInterface
+        return why.map { "\(prefix.address) cannot be shared: \($0)" }
+      } ?? []
     if addresses.count > Limits.addressCount {
       section.problem("addresses", "has \(addresses.count) addresses; at most \(Limits.addressCount) fit the packet path's table")
     }
     if Set(addresses.map(\.address)).count != addresses.count { section.problem("addresses", "names an address twice") }
-    for prefix in addresses {
-      if prefix.address == own {
-        section.problem("addresses", "\(prefix.address) is also this machine's own address; the cluster needs one of its own")
-      }
-      if prefix.address.isMulticast || prefix.address == .unspecified {
-        section.problem("addresses", "\(prefix.address) cannot be shared: it is not a unicast address")
-      }
-    }
     return addresses
   }
 
-  private static func readDetection(_ section: inout SectionReader) -> Interval {
-    let detection = section.value("detection", expecting: "a time such as 200ms", Interval.init(text:)) ?? Limits.defaultDetection
-    if !Limits.detection.contains(detection) {
-      section.problem("detection", "should be from 20ms to 60s: below 20ms ordinary scheduling looks like death")
+  private static func readAddress(_ section: inout SectionReader) -> InternetAddress? {
+    let own = section.value("address", expecting: "an IPv4 or IPv6 address") {
+      InternetPrefix(text: $0) ?? InternetAddress(text: $0).flatMap { InternetPrefix(address: $0, length: $0.ipv4 == nil ? 128 : 32) }
     }
-    return detection
+    guard let own else { return nil }
+    if let why = own.whyUnusable {
+      section.problem("address", "\(own.address) cannot be this machine's own address: \(why)")
+    } else if own.address.isLinkLocal {
+      section.problem("address", "\(own.address) is a link-local address; the members talk by one that is the machine's for good")
+    }
+    return own.address
+  }
+
+  /// This machine's own address may be among them, so that the list can be the same on all machines.
+  private static func readPeers(_ section: inout SectionReader, own: InternetAddress?, _ addresses: [InternetPrefix]) -> [InternetAddress] {
+    let shared = Set(addresses.map(\.address))
+    var seen: Set<InternetAddress> = []
+    let peers =
+      section.list("peers", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) { peer in
+        guard seen.insert(peer).inserted else { return "\(peer) is named twice" }
+        if shared.contains(peer) { return "\(peer) is a cluster address, which all members have; name the other members' own addresses" }
+        if let own, own.family != peer.family { return "\(peer) cannot be reached from \(own), this machine's own address" }
+        return peer.whyUnusable.map { "\(peer) cannot be a member's address: \($0)" }
+      } ?? []
+    if section.isSet("peers"), peers.isEmpty { section.problem("peers", "names nobody; remove it where multicast is carried") }
+    if let own, !peers.isEmpty, peers.allSatisfy({ $0 == own }) { section.problem("peers", "names only this machine; name the others") }
+    if Set(peers.map(\.family)).count > 1 {
+      section.problem("peers", "mixes IPv4 and IPv6; the members' own traffic uses one of them")
+    }
+    if peers.count > Limits.peerCount {
+      section.problem("peers", "has \(peers.count) addresses; a cluster has at most \(Limits.peerCount) members")
+    }
+    return peers
   }
 
   private mutating func readHash(_ section: inout SectionReader) {
@@ -111,9 +139,9 @@ extension ClusterSection {
   private mutating func readHold(_ section: inout SectionReader) {
     var hold = self.hold
     section.section("hold") { reader in
-      hold.packetCount = reader.number("packets", in: 0...1_000_000) ?? hold.packetCount
-      hold.byteCount = reader.value("octets", expecting: "a size such as 8MiB", Node.byteCount) ?? hold.byteCount
-      hold.duration = reader.value("time", expecting: "a time such as 1s", Interval.init(text:)) ?? hold.duration
+      hold.packetCount = reader.number("packets", in: Limits.holdPackets) ?? hold.packetCount
+      hold.byteCount = reader.size("octets", in: Limits.holdOctets, named: "2KiB to 1GiB") ?? hold.byteCount
+      hold.duration = reader.time("time", in: Limits.holdTime) ?? hold.duration
     }
     self.hold = hold
   }
@@ -124,7 +152,7 @@ extension ClusterSection {
       hooks.join = reader.text("join")
       hooks.arrived = reader.text("arrived")
       hooks.departed = reader.text("departed")
-      hooks.timeout = reader.value("timeout", expecting: "a time such as 2s", Interval.init(text:)) ?? hooks.timeout
+      hooks.timeout = reader.time("timeout", in: Limits.hookTimeout) ?? hooks.timeout
     }
     self.hooks = hooks
   }
@@ -133,15 +161,6 @@ extension ClusterSection {
   private func checkTogether(_ section: inout SectionReader) {
     if partition == .majority, configuredMembers == nil {
       section.problem("partition", "majority needs `members:`, the number of machines when all are there")
-    }
-    if let configuredMembers, Int(member.rawValue) == 0 || configuredMembers < 1 {
-      section.problem("members", "should count this machine too")
-    }
-    if let address, !peers.isEmpty, peers.allSatisfy({ $0 == address }) {
-      section.problem("peers", "names only this machine; name the others")
-    }
-    if !peers.isEmpty, Set(peers.map { $0.ipv4 == nil }).count > 1 {
-      section.problem("peers", "mixes IPv4 and IPv6; the members' own traffic uses one of them")
     }
   }
 }

@@ -135,6 +135,9 @@ extension Configuration {
       return node
     } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
       for key in duplicates { problems.add(key, at: context.mark, "is set twice in the section that begins here; keep one") }
+    } catch YamlError.reader(let problem, let offset, _, _) {
+      let line = offset.map { offset in yaml.utf8.prefix(offset).count { $0 == UInt8(ascii: "\n") } + 1 }
+      problems.add("", line: line, "this is not YAML: \(problem)")
     } catch let error as YamlError {
       problems.add("", at: error.mark, "this is not YAML: \(error.problem)")
     } catch {
@@ -157,6 +160,11 @@ extension Configuration {
     let api = file.text("api") ?? "/run/skein/api.sock"
     if api.utf8.count > 107 { file.problem("api", "a Unix socket's path has at most 107 octets, this one \(api.utf8.count)") }
     let metrics = file.value("metrics", expecting: "an address and port such as 127.0.0.1:9464", MetricsAddress.init(text:))
+    if let address = metrics.flatMap({ InternetAddress(text: $0.host) }),
+      address.isMulticast || address.ipv4 == .max || address.whyNeedsInterface != nil
+    {
+      file.problem("metrics", "\(address) is no address that can be listened on; name one of this machine's")
+    }
     var log = LogSection(level: .info, format: .text)
     file.section("log") { section in
       log.level = section.choice("level", LogSection.Level.self) ?? .info
@@ -209,7 +217,7 @@ extension Configuration.MetricsAddress {
 
 /// Reads `4096`, `64KiB`, `4MiB`, `1GiB` as octets.
 func byteCount(_ text: String) -> Int? {
-  let digits = text.prefix { $0.isNumber }
+  let digits = text.prefix { $0.isASCII && $0.isNumber }
   guard let count = Int(digits), count <= 1 << 30 else { return nil }
   switch text.dropFirst(digits.count).trimmingPrefix(" ") {
   case "": return count

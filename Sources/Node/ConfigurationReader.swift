@@ -1,3 +1,4 @@
+import Wire
 import Yams
 
 /// One thing wrong in the configuration: where, what, and what to do about it.
@@ -32,8 +33,11 @@ final class ProblemList {
   init(file: String) { self.file = file }
 
   func add(_ setting: String, at mark: Mark?, _ message: String) {
-    problems.append(
-      ConfigurationProblem(file: file, line: mark?.line, column: mark?.column, setting: setting, message: message))
+    add(setting, line: mark?.line, column: mark?.column, message)
+  }
+
+  func add(_ setting: String, line: Int?, column: Int? = nil, _ message: String) {
+    problems.append(ConfigurationProblem(file: file, line: line, column: column, setting: setting, message: message))
   }
 }
 
@@ -90,8 +94,10 @@ struct SectionReader {
     return value
   }
 
-  /// The same for a list of scalars; a single scalar counts as a list of one.
-  mutating func list<Value>(_ name: String, expecting what: String, _ parse: (String) -> Value?) -> [Value]? {
+  /// The same for a list of scalars; a single scalar counts as a list of one. `check` answers what is wrong with an element, if anything is.
+  mutating func list<Value>(
+    _ name: String, expecting what: String, _ parse: (String) -> Value?, check: (Value) -> String? = { _ in nil }
+  ) -> [Value]? {
     let (node, path) = take(name)
     guard let node else { return nil }
     let elements: [Yams.Node]
@@ -101,11 +107,38 @@ struct SectionReader {
         problems.add(path, at: element.mark, "“\(element.string ?? "…")” is not \(what)")
         return nil
       }
+      if let problem = check(value) { problems.add(path, at: element.mark, problem) }
       return value
     }
   }
 
-  mutating func text(_ name: String) -> String? { value(name, expecting: "a text") { $0 } }
+  /// A text with something in it. The kernel and the shell end a text at its first NUL.
+  mutating func text(_ name: String) -> String? {
+    value(name, expecting: "a text of at least one character, without NUL") { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }
+  }
+  /// A name that the kernel would give to a network interface.
+  mutating func interface(_ name: String) -> String? {
+    value(name, expecting: "an interface's name: 1 to 15 octets, no slash, colon or space") {
+      let isName = (1...15).contains($0.utf8.count) && !$0.contains { $0 == "/" || $0 == ":" || $0.isWhitespace || $0 == "\0" }
+      return isName && $0 != "." && $0 != ".." ? $0 : nil
+    }
+  }
+  /// The interface that carries what the machines share.
+  mutating func sharedInterface(_ name: String) -> String? {
+    let interface = interface(name)
+    if interface == "lo" { problem(name, "is lo, which reaches no other machine; name the network's, such as eth0") }
+    return interface
+  }
+  /// A time within bounds; `why` says what is wrong with those outside.
+  mutating func time(_ name: String, in range: ClosedRange<Interval>, why: String? = nil) -> Interval? {
+    value(name, expecting: "a time from \(range.lowerBound.text) to \(range.upperBound.text)\(why.map { ": \($0)" } ?? "")") {
+      Interval(text: $0).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+  /// A number of octets within bounds.
+  mutating func size(_ name: String, in range: ClosedRange<Int>, named bounds: String) -> Int? {
+    value(name, expecting: "a size from \(bounds)") { byteCount($0).flatMap { range.contains($0) ? $0 : nil } }
+  }
   mutating func flag(_ name: String) -> Bool? {
     value(name, expecting: "true or false") { ["true": true, "yes": true, "on": true, "false": false, "no": false, "off": false][$0] }
   }

@@ -136,13 +136,10 @@ public struct Doctor {
     do {
       let configuration = try Configuration.read(try Configuration.text(ofFile: file), file: file)
       return (configuration, Finding("configuration", .ok, "\(file) is good."))
-    } catch let problems as ConfigurationProblems {
-      let count = problems.problems.count
-      let found = "\(file) has \(count) \(count == 1 ? "mistake" : "mistakes"): \(problems.problems.first?.description ?? "")"
-      return (nil, Finding("configuration", .problem, found.sentence, advice: "`skein check --config \(file)` explains every one."))
     } catch {
-      let found = "\(error)"
-      return (nil, Finding("configuration", .problem, found.sentence, advice: "Name another with --config."))
+      let count = error.problems.count
+      let found = "\(file) has \(count) \(count == 1 ? "mistake" : "mistakes"): \(error.problems.first?.description ?? "")"
+      return (nil, Finding("configuration", .problem, found.sentence, advice: "`skein check --config \(file)` explains every one."))
     }
   }
 }

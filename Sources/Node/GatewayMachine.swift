@@ -24,7 +24,9 @@ struct GatewayMachine {
 
   private static func ownAddress(_ section: GatewaySection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress
   {
-    let present = try routes.addresses(of: interface.index).map(\.address).filter { !section.addresses.contains($0) }
+    let all = try routes.addresses(of: interface.index)
+    try refuse("gateway.address", section.addresses, in: all, of: interface.name)
+    let present = all.map(\.address).filter { !section.addresses.contains($0) }
     if let wanted = section.ownAddress {
       guard present.contains(wanted) else {
         throw StartError(

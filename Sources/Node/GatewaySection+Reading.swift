@@ -5,7 +5,15 @@ extension GatewaySection {
   /// The bounds of the `gateway` section.
   enum Limits {
     static let hello = Interval.milliseconds(20)...Interval.seconds(60)
-    static let longestHold = Interval.seconds(180)
+    static let hold = Interval.milliseconds(40)...Interval.seconds(180)
+    /// GLBP has 16 bits of seconds for them.
+    static let redirect = Interval.seconds(1)...Interval.seconds(65_535)
+    static let delay = Interval.zero...Interval.seconds(86_400)
+    static let betweenMoves = Interval.zero...Interval.seconds(86_400)
+    static let window = Interval.seconds(1)...Interval.seconds(3600)
+    static let commandEvery = Interval.milliseconds(100)...Interval.seconds(86_400)
+    static let commandTimeout = Interval.milliseconds(10)...Interval.seconds(600)
+    static let exportInterval = Interval.seconds(1)...Interval.seconds(86_400)
     static let forwarderCount = 1...32
     static let trackedCount = 16
   }
@@ -14,16 +22,22 @@ extension GatewaySection {
   /// - Parameter cluster: the cluster that the group is inside of, if any.
   init?(_ section: inout SectionReader, cluster: ClusterSection?) {
     let group = section.number("group", in: UInt16(0)...1023)
-    let interface = section.text("interface") ?? cluster?.interface
-    let addresses = Self.readAddresses(&section)
+    let isInterfaceSet = section.isSet("interface")
+    let interface = section.sharedInterface("interface") ?? cluster?.interface
+    let own = section.value("ownAddress", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? cluster?.address
+    let addresses = Self.readAddresses(&section, own: own, cluster)
     for needed in ["group", "address"] where !section.isSet(needed) {
       section.problem(needed, "is missing; \(Self.advice[needed] ?? "it has no default")")
     }
-    if interface == nil { section.problem("interface", "is missing; name the interface towards the hosts, such as lan0") }
+    if interface == nil, !isInterfaceSet {
+      section.problem("interface", "is missing; name the interface towards the hosts, such as lan0")
+    }
+    if section.isSet("ownAddress"), let own, let why = own.whyUnusable {
+      section.problem("ownAddress", "\(own) cannot be this machine's own address: \(why)")
+    }
     self.init(
       group: group ?? 0, interface: interface ?? "", addresses: addresses,
-      ownAddress: section.value("ownAddress", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? cluster?.address,
-      forwarderCount: section.number("forwarders", in: Limits.forwarderCount) ?? 5,
+      ownAddress: own, forwarderCount: section.number("forwarders", in: Limits.forwarderCount) ?? 5,
       priority: section.number("priority", in: UInt8(1)...255) ?? 100,
       preemption: Self.readDelay(&section, "preempt", otherwise: nil),
       forwarderPreemption: Self.readDelay(&section, "forwarderPreempt", otherwise: .seconds(30)),
@@ -32,10 +46,10 @@ extension GatewaySection {
       authentication: Self.readAuthentication(&section, isInCluster: cluster != nil),
       routing: section.choice("routing", Routing.self) ?? .automatic, export: Self.readExport(&section),
       hold: .init(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1)))
-    if let cluster, cluster.interface != self.interface {
+    if let cluster, let interface, cluster.interface != interface {
       section.problem(
         "interface",
-        "is \(self.interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one"
+        "is \(interface), the cluster's is \(cluster.interface); inside a cluster the members' messages and the hosts' packets share one"
       )
     }
     if let cluster, self.ownAddress != cluster.address {
@@ -49,19 +63,52 @@ extension GatewaySection {
     "address": "name the address that the hosts have as their default gateway, such as 10.0.0.100",
   ]
 
-  private static func readAddresses(_ section: inout SectionReader) -> [InternetAddress] {
-    let addresses = section.list("address", expecting: "an IPv4 or IPv6 address", InternetAddress.init(text:)) ?? []
-    if Set(addresses.map { $0.ipv4 == nil }).count != addresses.count {
+  /// Each with the length of its network's prefix or without: only with it is 10.0.0.255 known from a broadcast address.
+  private static func readAddresses(_ section: inout SectionReader, own: InternetAddress?, _ cluster: ClusterSection?) -> [InternetAddress]
+  {
+    let shared = Set(cluster?.addresses.map(\.address) ?? [])
+    var others = Set(cluster?.peers ?? [])
+    if let own { others.insert(own) }
+    let addresses =
+      section.list("address", expecting: "an IPv4 or IPv6 address") { text in
+        InternetPrefix(text: text).map { Candidate(prefix: $0, isSure: true) } ?? Candidate(InternetAddress(text: text))
+      } check: { candidate in
+        let address = candidate.prefix.address
+        if shared.contains(address) { return "\(address) is a cluster address too, and hosts would hear two answers; keep one of the two" }
+        if others.contains(address) { return "\(address) is also a machine's own address; the gateway needs one of its own" }
+        if let why = candidate.prefix.whyUnusable {
+          return "\(address) cannot be a gateway: \(why)\(candidate.isSure ? "" : candidate.advice)"
+        }
+        guard address.ipv4 == nil, !address.isLinkLocal else { return nil }
+        return "\(address) is not link-local; hosts know their IPv6 gateway by a link-local address, such as fe80::7:1"
+      }?.map(\.prefix.address) ?? []
+    if Set(addresses.map(\.family)).count != addresses.count {
       section.problem("address", "names two of one family; a group has one IPv4 and one IPv6 address")
     }
-    for address in addresses {
-      if address.isMulticast || address == .unspecified {
-        section.problem("address", "\(address) cannot be a gateway: it is not a unicast address")
-      } else if address.ipv4 == nil, !address.isLinkLocal {
-        section.problem("address", "\(address) is not link-local; hosts know their IPv6 gateway by a link-local address, such as fe80::7:1")
-      }
-    }
     return addresses
+  }
+
+  /// A virtual address in a network whose size is given or, being that of nearly all, guessed.
+  private struct Candidate {
+    var prefix: InternetPrefix
+    var isSure: Bool
+
+    init(prefix: InternetPrefix, isSure: Bool) {
+      self.prefix = prefix
+      self.isSure = isSure
+    }
+
+    /// For an address that would do in a larger network than the one that was guessed.
+    var advice: String {
+      let larger = (8..<24).reversed().lazy.compactMap { InternetPrefix(address: prefix.address, length: $0) }
+      guard prefix.address.ipv4 != nil, let good = larger.first(where: { $0.whyUnusable == nil }) else { return "" }
+      return "; if the network is larger than a /24, name its prefix, such as \(good)"
+    }
+
+    init?(_ address: InternetAddress?) {
+      guard let address, let prefix = InternetPrefix(address: address, length: address.ipv4 == nil ? 64 : 24) else { return nil }
+      self.init(prefix: prefix, isSure: false)
+    }
   }
 
   /// `false`, `true` or a time.
@@ -70,11 +117,12 @@ extension GatewaySection {
       _ = section.text(name)
       return otherwise
     }
-    let delay = section.value(name, expecting: "false, true, or a time to wait such as 30s") { text -> Interval?? in
+    let delay = section.value(name, expecting: "false, true, or a time to wait of at most \(Limits.delay.upperBound.text)") {
+      text -> Interval?? in
       switch text {
       case "false", "no", "off": .some(nil)
       case "true", "yes", "on": .some(.zero)
-      default: Interval(text: text).map { .some($0) }
+      default: Interval(text: text).flatMap { Limits.delay.contains($0) ? .some($0) : nil }
       }
     }
     return delay ?? otherwise
@@ -82,22 +130,17 @@ extension GatewaySection {
 
   private static func readTimers(_ section: inout SectionReader) -> Timers {
     var timers = section.choice("timers", Timers.Profile.self) == .cisco ? Timers.cisco : .skein
-    func time(_ name: String, _ value: inout Interval) {
-      value = section.value(name, expecting: "a time such as 200ms", Interval.init(text:)) ?? value
+    func time(_ name: String, in range: ClosedRange<Interval>, why: String? = nil, _ value: inout Interval) {
+      value = section.time(name, in: range, why: why) ?? value
     }
-    let isHelloSet = section.isSet("hello")
-    time("hello", &timers.hello)
-    if isHelloSet, !section.isSet("hold") { timers.hold = timers.hello * 13 / 4 }
-    time("hold", &timers.hold)
-    time("redirect", &timers.redirect)
-    time("timeout", &timers.timeout)
-    if !Limits.hello.contains(timers.hello) {
-      section.problem("hello", "should be from 20ms to 60s: below 20ms ordinary scheduling looks like death")
-    }
+    time("hello", in: Limits.hello, why: "below 20ms ordinary scheduling looks like death", &timers.hello)
+    if section.isSet("hello"), !section.isSet("hold") { timers.hold = min(timers.hello * 13 / 4, Limits.hold.upperBound) }
+    time("hold", in: Limits.hold, why: "the other gateways would refuse more", &timers.hold)
+    time("redirect", in: Limits.redirect, &timers.redirect)
+    time("timeout", in: Limits.redirect, &timers.timeout)
     if timers.hold < timers.hello * 2 {
       section.problem("hold", "should be at least twice the hello, or one lost message looks like death")
     }
-    if timers.hold > Limits.longestHold { section.problem("hold", "should not be above 180s: the other gateways would refuse it") }
     if timers.timeout < timers.redirect { section.problem("timeout", "should not be shorter than `redirect`") }
     return timers
   }
@@ -111,9 +154,8 @@ extension GatewaySection {
         reader.value("deadBand", expecting: "points from 0 to 100") { Double($0).flatMap { 0...100 ~= $0 ? $0 : nil } }
         ?? steering.deadBand
       steering.minimumBetweenMoves =
-        reader.value("betweenMoves", expecting: "a time such as 60s", Interval.init(text:)) ?? steering.minimumBetweenMoves
-      steering.window = reader.value("window", expecting: "a time such as 10s", Interval.init(text:)) ?? steering.window
-      if steering.window < .seconds(1) { reader.problem("window", "should be at least 1s") }
+        reader.time("betweenMoves", in: Limits.betweenMoves) ?? steering.minimumBetweenMoves
+      steering.window = reader.time("window", in: Limits.window) ?? steering.window
     }
     return steering
   }
@@ -135,7 +177,7 @@ extension GatewaySection {
     section.sections("track") { reader in
       let kinds = ["interface", "route", "command"].filter { reader.isSet($0) }
       if kinds.count != 1 { reader.problem(kinds.first ?? "interface", "should name one of `interface`, `route`, `command`") }
-      let interface = reader.text("interface").map { TrackedObject.What.interface($0) }
+      let interface = reader.interface("interface").map { TrackedObject.What.interface($0) }
       let route = reader.value("route", expecting: "the address of a destination", InternetAddress.init(text:)).map {
         TrackedObject.What.route($0)
       }
@@ -148,10 +190,9 @@ extension GatewaySection {
   }
 
   private static func readCommand(_ reader: inout SectionReader) -> TrackedObject.What? {
-    let every = reader.value("every", expecting: "a time such as 1s", Interval.init(text:)) ?? .seconds(1)
-    let timeout = reader.value("timeout", expecting: "a time such as 1s", Interval.init(text:)) ?? .seconds(1)
+    let every = reader.time("every", in: Limits.commandEvery, why: "each time a process is started") ?? .seconds(1)
+    let timeout = reader.time("timeout", in: Limits.commandTimeout) ?? .seconds(1)
     let (rise, fall) = (reader.number("rise", in: 1...100) ?? 2, reader.number("fall", in: 1...100) ?? 3)
-    if every < .milliseconds(100) { reader.problem("every", "should be at least 100ms: each time a process is started") }
     return reader.text("command").map { .command($0, every: every, timeout: timeout, rise: rise, fall: fall) }
   }
 
@@ -159,9 +200,10 @@ extension GatewaySection {
     var result = Authentication.none
     section.section("authentication") { reader in
       let key = reader.text("key")
-      let text = reader.text("text")
+      let text = reader.value("text", expecting: "a text of 1 to 8 octets, as GLBP has it") {
+        (1...8).contains($0.utf8.count) && !$0.utf8.contains(0) ? $0 : nil
+      }
       if key != nil, text != nil { reader.problem("text", "is set beside `key`; keep one") }
-      if let text, text.utf8.isEmpty || text.utf8.count > 8 { reader.problem("text", "should have 1 to 8 octets, as GLBP has it") }
       result = key.map { .key(file: $0) } ?? text.map { .text($0) } ?? .none
     }
     if isInCluster, result != .none {
@@ -173,10 +215,15 @@ extension GatewaySection {
   private static func readExport(_ section: inout SectionReader) -> Export? {
     var export: Export?
     section.section("export") { reader in
-      let collector = reader.value(
-        "collector", expecting: "an address and port such as 192.0.2.9:4739", Configuration.MetricsAddress.init(text:))
-      let interval = reader.value("interval", expecting: "a time such as 60s", Interval.init(text:)) ?? .seconds(60)
-      if interval < .seconds(1) { reader.problem("interval", "should be at least 1s") }
+      let collector = reader.value("collector", expecting: "an address, by number, and a port, such as 192.0.2.9:4739") {
+        Configuration.MetricsAddress(text: $0).flatMap { InternetAddress(text: $0.host) == nil ? nil : $0 }
+      }
+      if let address = collector.flatMap({ InternetAddress(text: $0.host) }), !address.isMulticast, !address.isLoopback,
+        let why = address.whyUnusable ?? address.whyNeedsInterface
+      {
+        reader.problem("collector", "\(address) cannot be a collector's address: \(why)")
+      }
+      let interval = reader.time("interval", in: Limits.exportInterval) ?? .seconds(60)
       if collector == nil, !reader.isSet("collector") {
         reader.problem("collector", "is missing; name the collector, such as 192.0.2.9:4739")
       }

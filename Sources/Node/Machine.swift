@@ -31,7 +31,9 @@ struct Machine {
   private static func ownAddress(_ section: ClusterSection, _ interface: NetworkInterface, _ routes: RouteSocket) throws -> InternetAddress
   {
     let shared = Set(section.addresses.map(\.address))
-    let present = try routes.addresses(of: interface.index).map(\.address).filter { !shared.contains($0) && !$0.isLinkLocal }
+    let all = try routes.addresses(of: interface.index)
+    try refuse("cluster.addresses", section.addresses.map(\.address), in: all, of: interface.name)
+    let present = all.map(\.address).filter { !shared.contains($0) && !$0.isLinkLocal }
     if let wanted = section.address {
       guard present.contains(wanted) else {
         throw StartError(
@@ -103,20 +105,6 @@ struct Machine {
     }
     membership = nil
     return errors + changes.restore()
-  }
-}
-
-extension InternetAddress {
-  /// 169.254.0.0/16 or fe80::/10.
-  var isLinkLocal: Bool { ipv4.map { $0 >> 16 == 0xa9fe } ?? (high >> 54 == 0xfe80 >> 6) }
-}
-
-extension Configuration {
-  /// A configuration file's text.
-  /// - Throws: `StartError` with the reason why it cannot be read.
-  public static func text(ofFile file: String) throws -> String {
-    guard access(file, R_OK) == 0 else { throw StartError("cannot read \(file): \(String(cString: strerror(errno)))") }
-    do { return try String(contentsOfFile: file, encoding: .utf8) } catch { throw StartError("cannot read \(file): it is no text file") }
   }
 }
 

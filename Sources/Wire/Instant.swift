@@ -13,9 +13,9 @@ public struct Instant: Hashable, Comparable, Sendable {
   /// The earlier first.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-  /// The instant `duration` later.
+  /// The instant `duration` later, or the last one that can be counted.
   public static func + (left: Instant, duration: Interval) -> Instant {
-    Instant(nanoseconds: left.nanoseconds &+ duration.nanoseconds)
+    Instant(nanoseconds: saturated(left.nanoseconds.addingReportingOverflow(duration.nanoseconds)))
   }
 
   /// The instant `duration` earlier, but not before `zero`.
@@ -29,7 +29,7 @@ public struct Instant: Hashable, Comparable, Sendable {
   }
 }
 
-/// A length of time in nanoseconds, never negative.
+/// A length of time in nanoseconds, never negative. What would be longer than 584 years is 584 years: it never wraps around to a short one.
 public struct Interval: Hashable, Comparable, Sendable {
   /// The length.
   public var nanoseconds: UInt64
@@ -38,11 +38,11 @@ public struct Interval: Hashable, Comparable, Sendable {
   public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// Millionths of a second.
-  public static func microseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count &* 1000) }
+  public static func microseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: 1) * 1000 * count }
   /// Thousandths of a second.
-  public static func milliseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count &* 1_000_000) }
+  public static func milliseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: 1) * 1_000_000 * count }
   /// Seconds.
-  public static func seconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count &* 1_000_000_000) }
+  public static func seconds(_ count: UInt64) -> Interval { Interval(nanoseconds: 1) * 1_000_000_000 * count }
   /// No time.
   public static let zero = Interval(nanoseconds: 0)
 
@@ -53,7 +53,7 @@ public struct Interval: Hashable, Comparable, Sendable {
   public static func < (left: Interval, right: Interval) -> Bool { left.nanoseconds < right.nanoseconds }
   /// Both together.
   public static func + (left: Interval, right: Interval) -> Interval {
-    Interval(nanoseconds: left.nanoseconds &+ right.nanoseconds)
+    Interval(nanoseconds: saturated(left.nanoseconds.addingReportingOverflow(right.nanoseconds)))
   }
   /// The first less the second, but never below zero.
   public static func - (left: Interval, right: Interval) -> Interval {
@@ -61,10 +61,13 @@ public struct Interval: Hashable, Comparable, Sendable {
   }
   /// `factor` times as long.
   public static func * (left: Interval, factor: UInt64) -> Interval {
-    Interval(nanoseconds: left.nanoseconds &* factor)
+    Interval(nanoseconds: saturated(left.nanoseconds.multipliedReportingOverflow(by: factor)))
   }
   /// The `divisor`th part, rounded down; the divisor must not be 0.
   public static func / (left: Interval, divisor: UInt64) -> Interval {
     Interval(nanoseconds: left.nanoseconds / divisor)
   }
 }
+
+/// The result of an addition or multiplication, or the largest number when it did not fit.
+private func saturated(_ result: (partialValue: UInt64, overflow: Bool)) -> UInt64 { result.overflow ? .max : result.partialValue }

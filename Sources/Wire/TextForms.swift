@@ -155,6 +155,14 @@ public struct InternetPrefix: Hashable, Sendable {
     return InternetAddress(high: address.high & highMask, low: address.low & lowMask)
   }
 
+  /// The network's last address, to which IPv4 sends what is for all of its machines.
+  public var last: InternetAddress {
+    let hostBits = Self.bitCount(of: address) - length
+    let lowMask = UInt64.max << min(hostBits, 64)
+    let highMask = UInt64.max << max(hostBits - 64, 0)
+    return InternetAddress(high: address.high | ~highMask, low: address.low | ~lowMask)
+  }
+
   /// Whether `other` is an address of this network. An IPv4 address is in no IPv6 network, nor the other way round.
   public func contains(_ other: InternetAddress) -> Bool {
     guard (other.ipv4 == nil) == (address.ipv4 == nil) else { return false }
@@ -168,17 +176,28 @@ extension InternetPrefix: CustomStringConvertible {
 }
 
 extension Interval {
-  /// Reads `200ms`, `2s`, `1m`, `500us`, `1h`.
+  /// The units in which times are written, the longest first, in nanoseconds.
+  private static let units: [(name: Substring, nanoseconds: UInt64)] = [
+    ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000),
+  ]
+
+  /// Reads `200ms`, `2s`, `1m`, `500us`, `1h`; nil for anything else, and for more than 64 bits of nanoseconds, which are 584 years.
   public init?(text: some StringProtocol) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard let count = UInt64(digits), count <= 1_000_000_000 else { return nil }
-    switch text.dropFirst(digits.count) {
-    case "us": self = .microseconds(count)
-    case "ms": self = .milliseconds(count)
-    case "s": self = .seconds(count)
-    case "m", "min": self = .seconds(count * 60)
-    case "h": self = .seconds(count * 3600)
-    default: return nil
+    let name = text.dropFirst(digits.count)
+    guard let count = UInt64(digits), let unit = Self.units.first(where: { $0.name == name || $0.name == "m" && name == "min" })
+    else { return nil }
+    let (nanoseconds, overflow) = count.multipliedReportingOverflow(by: unit.nanoseconds)
+    guard !overflow else { return nil }
+    self.init(nanoseconds: nanoseconds)
+  }
+
+  /// As `init(text:)` reads it, in the longest unit that leaves a whole number: `200ms`, `60s`, `10m`. Less than a microsecond is cut off.
+  public var text: String {
+    // One minute and one hour are better known as 60 of the next unit.
+    let unit = Self.units.first {
+      nanoseconds % $0.nanoseconds == 0 && nanoseconds / $0.nanoseconds > ($0.nanoseconds >= 60_000_000_000 ? 1 : 0)
     }
+    return unit.map { "\(nanoseconds / $0.nanoseconds)\($0.name)" } ?? "\(nanoseconds / 1000)us"
   }
 }

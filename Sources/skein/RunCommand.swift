@@ -13,16 +13,15 @@ struct ConfigurationOptions: ParsableArguments {
   /// Reads it; every problem goes to standard error with its line.
   func read() throws -> Configuration {
     do {
-      return try Configuration.read(try text(), file: config)
-    } catch let problems as ConfigurationProblems {
-      FileHandle.standardError.write(Data("\(problems)\n".utf8))
+      return try parsed()
+    } catch {
+      FileHandle.standardError.write(Data("\(error)\n".utf8))
       throw ExitCode.failure
     }
   }
 
-  func text() throws -> String {
-    do { return try Configuration.text(ofFile: config) } catch { throw CommandError(description: "\(error); --config names another") }
-  }
+  /// - Throws: every problem found, that the file cannot be read being one.
+  func parsed() throws(ConfigurationProblems) -> Configuration { try Configuration.read(Configuration.text(ofFile: config), file: config) }
 }
 
 /// The daemon.
@@ -56,10 +55,10 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     var report = Report(ok: true, problems: [], warnings: [], summary: [])
     do {
-      let read = try Configuration.read(try configuration.text(), file: configuration.config)
+      let read = try configuration.parsed()
       (report.warnings, report.summary) = (read.warnings, read.summary)
-    } catch let problems as ConfigurationProblems {
-      report = Report(ok: false, problems: problems.problems, warnings: [], summary: [])
+    } catch {
+      report = Report(ok: false, problems: error.problems, warnings: [], summary: [])
     }
     if output.json { try printJSON(report) } else { show(report) }
     if !report.ok { throw ExitCode.failure }

@@ -216,7 +216,7 @@ struct CountersCommand: AsyncParsableCommand {
   private func report() async throws -> CountersReport {
     if pinned { return try PinnedPath(configuration.read()).report() }
     do { return try await daemon.client.get("/v1/counters", within: .seconds(1)) } catch let refusal as ControlError {
-      guard let path = try? PinnedPath(Configuration.read(configuration.text(), file: configuration.config)) else { throw refusal }
+      guard let path = try? PinnedPath(configuration.parsed()) else { throw refusal }
       FileHandle.standardError.write(Data("\(refusal)\nThese are its packet path's own counters, from the kernel.\n".utf8))
       return path.report()
     }

@@ -89,6 +89,96 @@ import Wire
     if !setting.isEmpty { #expect(problems.contains { $0.setting == setting }, "\(problems)") }
   }
 
+  /// The least configuration with one line more, or in place of another.
+  private static func with(_ line: String) -> (text: String, line: Int) {
+    let name = String(line.prefix { $0 != ":" })
+    let rest = least.split(separator: "\n").filter { !$0.hasPrefix("  \(name):") }
+    return ((rest + ["  \(line)"]).joined(separator: "\n"), rest.count + 1)
+  }
+
+  @Test(arguments: [
+    "10.77.0.255/24", "10.77.0.0/24", "127.0.0.1/8", "127.1.2.3/24", "255.255.255.255/32", "0.1.2.3/8", "0.0.0.0/24", "224.0.0.5/24",
+    "10.0.0.3/30", "10.0.0.4/30", "fe80::1/64", "febf::1/64", "::1/128", "::/128", "ff02::1/64", "2001:db8::/64", "2001:db8::/126",
+    "::ffff:127.0.0.1/8",
+  ])
+  func anAddressThatNoMachineCanHaveIsRefusedWithItsLine(_ address: String) {
+    let (text, line) = Self.with("addresses: [192.0.2.9/24, \"\(address)\"]")
+    let problems = Self.problems(text)
+    #expect(problems.map(\.setting) == ["cluster.addresses"] && problems.first?.line == line, "\(problems)")
+    #expect(problems.first?.message.contains("cannot be shared: ") == true, "\(problems)")
+  }
+
+  @Test(arguments: [
+    "192.0.2.10/31", "192.0.2.11/31", "192.0.2.255/23", "192.0.3.0/23", "192.0.2.0/32", "192.0.2.255/32", "169.254.1.1/16",
+    "2001:db8::/127", "2001:db8::1/127", "2001:db8::/128", "2001:db8::ffff:ffff/64", "240.0.0.1/24", "10.255.255.254/8",
+  ])
+  func anAddressThatAMachineCanHaveIsAccepted(_ address: String) {
+    #expect(Self.problems(Self.with("addresses: [\"\(address)\"]").text).isEmpty)
+  }
+
+  /// A setting that is refused, and where.
+  static let refused: [(String, String)] = [
+    ("name: \"\"", "name"), ("name: \(String(repeating: "a", count: 65))", "name"), ("id: 0", "id"), ("id: 65536", "id"),
+    ("member: 0", "member"), ("member: 65535", "member"), ("interface: lo", "interface"), ("interface: a/b", "interface"),
+    ("interface: a b", "interface"), ("interface: \"..\"", "interface"), ("interface: sixteen-letters-", "interface"),
+    ("address: 127.0.0.1", "address"), ("address: 0.0.0.0", "address"), ("address: 10.0.0.255/24", "address"),
+    ("address: \"fe80::1\"", "address"), ("address: 169.254.0.1", "address"), ("addresses: [192.0.2.10/24, 192.0.2.10/25]", "addresses"),
+    ("credentials: \"\"", "credentials"), ("credentials:", "credentials"), ("credentials: \"a\\0b\"", "credentials"),
+    ("revoked: \"\"", "revoked"), ("personality: \"\"", "personality"), ("detection: 19ms", "detection"),
+    ("detection: 60001ms", "detection"), ("detection: 307445735m", "detection"), ("detection: 18446744073710s", "detection"),
+    ("detection: -1s", "detection"), ("detection: 1", "detection"), ("detection: 0s", "detection"), ("members: 0", "members"),
+    ("members: 257", "members"), ("weight: 0", "weight"), ("weight: 10001", "weight"), ("port: 0", "port"), ("port: 65536", "port"),
+    ("hold: { packets: -1 }", "hold.packets"), ("hold: { packets: 1000001 }", "hold.packets"), ("hold: { octets: 2047 }", "hold.octets"),
+    ("hold: { octets: 1073741824GiB }", "hold.octets"), ("hold: { octets: 2GiB }", "hold.octets"),
+    ("hold: { octets: 1048577KiB }", "hold.octets"), ("hold: { time: 0s }", "hold.time"), ("hold: { time: 61s }", "hold.time"),
+    ("hold: { time: 307445735m }", "hold.time"), ("hooks: { timeout: 0s }", "hooks.timeout"), ("hooks: { timeout: 9ms }", "hooks.timeout"),
+    ("hooks: { timeout: 2777778h }", "hooks.timeout"), ("hooks: { timeout: 601s }", "hooks.timeout"),
+    ("hooks: { join: \"\" }", "hooks.join"), ("hooks: { arrived: }", "hooks.arrived"),
+    ("hooks: { departed: \"a\\0b\" }", "hooks.departed"), ("hash: { sourceOnly: [0/udp] }", "hash.sourceOnly"),
+    ("hash: { sourceOnly: [256] }", "hash.sourceOnly"), ("peers: []", "peers"), ("peers: [192.0.2.10, 192.0.2.2]", "peers"),
+    ("peers: [192.0.2.2, 192.0.2.3, 192.0.2.2]", "peers"), ("peers: [127.0.0.1]", "peers"), ("peers: [224.0.0.1]", "peers"),
+    ("peers: [0.0.0.0]", "peers"), ("peers: [255.255.255.255]", "peers"), ("peers: [\"::1\"]", "peers"),
+    ("peers: [192.0.2.2, \"2001:db8::2\"]", "peers"),
+    ("peers: [\((0...256).map { "10.1.\($0 / 200).\($0 % 200 + 1)" }.joined(separator: ", "))]", "peers"),
+  ]
+
+  @Test(arguments: refused)
+  func whatCannotBeIsRefusedWithItsLine(_ setting: String, _ name: String) {
+    let (text, line) = Self.with(setting)
+    let problems = Self.problems(text)
+    #expect(problems.contains { $0.setting == "cluster.\(name)" && $0.line == line }, "\(problems)")
+  }
+
+  @Test func thePeersAreTheOthersInTheFamilyOfTheOwnAddress() {
+    let own = Self.least + "\n  address: 192.0.2.1\n"
+    #expect(Self.problems(own + "  peers: [192.0.2.1, 192.0.2.2, 192.0.2.3]").isEmpty, "One list for all machines is allowed.")
+    #expect(Self.problems(own + "  peers: [192.0.2.1]").map(\.setting) == ["cluster.peers"])
+    #expect(Self.problems(own + "  peers: [\"2001:db8::2\"]").map(\.setting) == ["cluster.peers"])
+  }
+
+  @Test(arguments: [
+    ("metrics: 224.0.0.1:80", "metrics"), ("metrics: 255.255.255.255:80", "metrics"), ("metrics: \"[fe80::1]:80\"", "metrics"),
+    ("metrics: 127.0.0.1:0", "metrics"), ("metrics: 127.0.0.1:65536", "metrics"), ("api: \"\"", "api"),
+    ("api: /\(String(repeating: "a", count: 107))", "api"), ("log: { level: loud }", "log.level"),
+  ])
+  func whatIsBesideTheSectionsIsCheckedToo(_ line: String, _ name: String) {
+    let problems = Self.problems(Self.least + "\n" + line)
+    #expect(problems.map(\.setting) == [name] && problems.first?.line == 7, "\(problems)")
+  }
+
+  @Test func nestingWithoutEndIsNoConfiguration() {
+    for depth in [900, 100_000] {
+      #expect(!Self.problems("cluster: " + String(repeating: "[", count: depth)).isEmpty)
+      #expect(!Self.problems("cluster: " + String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).isEmpty)
+    }
+  }
+
+  @Test func controlCharactersAreExplainedWithTheirLine() {
+    let problems = Self.problems(Self.least + "\n  name: a\u{1}b")
+    #expect(
+      problems.count == 1 && problems.first?.line == 7 && problems.first?.message.contains("control characters") == true, "\(problems)")
+  }
+
   @Test func aPersonalityCannotSayWhatIsEachMachinesOwn() {
     for text in ["cluster: { member: 2 }", "cluster: { credentials: b }", "api: /run/a", "[]", "cluster: 7", "cluster: { weight: 0 }"] {
       #expect(throws: ConfigurationProblems.self, "\(text)") { try Configuration.read(Self.least, file: "skein.yaml", personality: text) }

@@ -57,7 +57,8 @@ import Wire
     #expect(gateway.export == .init(collector: .init(host: "192.0.2.9", port: 4739), interval: .seconds(10)))
   }
 
-  @Test(arguments: [
+  /// A setting that is refused, and where.
+  static let refused: [(String, String)] = [
     ("group: 1024", "group"), ("address: 10.0.0", "address"), ("address: [10.0.0.1, 10.0.0.2]", "address"),
     ("address: 224.0.0.1", "address"), ("address: \"2001:db8::1\"", "address"), ("ownAddress: me", "ownAddress"),
     ("forwarders: 33", "forwarders"), ("forwarders: 0", "forwarders"), ("priority: 0", "priority"), ("preempt: soon", "preempt"),
@@ -72,12 +73,51 @@ import Wire
     ("authentication: { key: a, text: b }", "authentication.text"), ("authentication: { text: 123456789 }", "authentication.text"),
     ("routing: fast", "routing"), ("export: { interval: 5s }", "export.collector"),
     ("export: { collector: \"192.0.2.9:1\", interval: 1ms }", "export.interval"), ("groups: 5", "groups"),
-  ])
+    ("interface: lo", "interface"), ("interface: a/b", "interface"), ("address: 10.0.0.255", "address"), ("address: 10.0.0.0", "address"),
+    ("address: 10.0.0.255/24", "address"), ("address: 10.0.0.0/23", "address"), ("address: 127.0.0.1", "address"),
+    ("address: 255.255.255.255", "address"), ("address: 0.0.0.1", "address"), ("address: \"::1\"", "address"),
+    ("address: \"::\"", "address"), ("address: \"fe80::\"", "address"), ("ownAddress: 127.0.0.1", "ownAddress"),
+    ("ownAddress: 224.0.0.1", "ownAddress"), ("group: -1", "group"), ("priority: 256", "priority"), ("preempt: 25h", "preempt"),
+    ("preempt: 307445735m", "preempt"), ("forwarderPreempt: 86401s", "forwarderPreempt"), ("hello: 61s", "hello"),
+    ("hello: 307445735m", "hello"), ("hold: 181s", "hold"), ("hold: 307445735m", "hold"), ("redirect: 0s", "redirect"),
+    ("redirect: 65536s", "redirect"), ("timeout: 65536s", "timeout"), ("timeout: 307445735m", "timeout"),
+    ("steering: { share: 1001 }", "steering.share"), ("steering: { deadBand: nan }", "steering.deadBand"),
+    ("steering: { betweenMoves: 25h }", "steering.betweenMoves"), ("steering: { window: 2h }", "steering.window"),
+    ("steering: { window: 307445735m }", "steering.window"), ("weight: { maximum: 0 }", "weight.maximum"),
+    ("weight: { lower: 255 }", "weight.lower"), ("track: [{ interface: a, subtract: 255 }]", "track.subtract"),
+    ("track: [{ interface: a/b }]", "track.interface"), ("track: [{ command: \"\" }]", "track.command"),
+    ("track: [{ command: x, every: 25h }]", "track.every"), ("track: [{ command: x, timeout: 0s }]", "track.timeout"),
+    ("track: [{ command: x, timeout: 2777778h }]", "track.timeout"), ("track: [{ command: x, rise: 0 }]", "track.rise"),
+    ("track: [{ command: x, fall: 101 }]", "track.fall"), ("authentication: { key: \"\" }", "authentication.key"),
+    ("authentication: { text: \"\" }", "authentication.text"), ("export: { collector: \"localhost:1\" }", "export.collector"),
+    ("export: { collector: \"0.0.0.0:1\" }", "export.collector"), ("export: { collector: \"[fe80::1]:1\" }", "export.collector"),
+    ("export: { collector: \"192.0.2.9:0\" }", "export.collector"),
+    ("export: { collector: \"192.0.2.9:1\", interval: 25h }", "export.interval"),
+  ]
+
+  @Test(arguments: refused)
   func whatCannotBeIsExplainedWithItsLine(_ line: String, _ setting: String) {
     let name = String(line.prefix { $0 != ":" })
     let rest = Self.least.split(separator: "\n").filter { !$0.hasPrefix("  \(name):") }
     let problems = problems((rest + ["  \(line)"]).joined(separator: "\n"))
     #expect(problems.contains { $0.setting == "gateway.\(setting)" && $0.line == rest.count + 1 }, "\(problems)")
+  }
+
+  @Test(arguments: ["10.0.0.255/23", "10.0.1.0/23", "10.0.0.1/31", "10.0.0.100/24"])
+  func anAddressMayHaveItsNetworksPrefix(_ address: String) throws {
+    #expect(
+      try gateway(Self.least.replacing("10.0.0.100", with: address)).addresses.map(\.description) == [String(address.prefix { $0 != "/" })])
+  }
+
+  @Test func theVirtualAddressIsNobodysOwn() {
+    #expect(problems(Self.least + "\n  ownAddress: 10.0.0.100").map(\.setting) == ["gateway.address"])
+    func beside(_ cluster: String) -> [String] {
+      problems(Self.member.replacing("credentials: a", with: "credentials: a, \(cluster)")).map(\.setting)
+    }
+    #expect(beside("addresses: [10.0.0.100/24]") == ["gateway.address"])
+    #expect(beside("address: 10.0.0.100") == ["gateway.address"])
+    #expect(beside("peers: [10.0.0.100, 10.0.0.2]") == ["gateway.address"])
+    #expect(beside("addresses: [10.0.0.99/24], address: 10.0.0.1, peers: [10.0.0.2]").isEmpty)
   }
 
   @Test func whatHasNoDefaultIsAskedFor() {

@@ -73,4 +73,33 @@ import Wire
     #expect(Hexadecimal.octets(of: "0x00") == nil)
     #expect(Hexadecimal.text(of: [0, 0x1f, 0xff]) == "001fff")
   }
+
+  @Test(arguments: [
+    ("500us", 500_000), ("200ms", 200_000_000), ("60s", 60_000_000_000), ("60m", 3_600_000_000_000), ("24h", 86_400_000_000_000),
+    ("0us", 0), ("1s", 1_000_000_000), ("1ms", 1_000_000), ("90s", 90_000_000_000),
+  ]) func timesSurviveARoundTrip(text: String, nanoseconds: UInt64) {
+    #expect(Interval(text: text)?.nanoseconds == nanoseconds)
+    #expect(Interval(nanoseconds: nanoseconds).text == text)
+  }
+
+  @Test(arguments: [
+    "307445735m", "18446744074s", "5124096h", "18446744073709552us", "18446744073709551615h", "1d", "s", "", "1.5s", "-1s", "١s",
+  ]) func aTimeThatDoesNotFitIsRefusedInsteadOfBeingCutOff(text: String) { #expect(Interval(text: text) == nil) }
+
+  @Test func theLongestTimeThatFitsIsRead() {
+    #expect(Interval(text: "18446744073s") == .seconds(18_446_744_073))
+    #expect(Interval(text: "1min") == .seconds(60))
+  }
+
+  @Test func aTimeThatCannotBeCountedStandsStillAndNeverWrapsAround() {
+    let longest = Interval(nanoseconds: .max)
+    #expect(Interval.seconds(.max) == longest && Interval.milliseconds(.max) == longest && Interval.microseconds(.max) == longest)
+    #expect(Interval.seconds(10_000_000_000) * 2 == longest && longest + .seconds(1) == longest)
+    #expect(Instant(nanoseconds: 5) + longest == Instant(nanoseconds: .max))
+  }
+
+  @Test(arguments: [
+    ("192.0.2.10/24", "192.0.2.255"), ("192.0.2.10/32", "192.0.2.10"), ("1.2.3.4/0", "255.255.255.255"), ("10.0.0.5/30", "10.0.0.7"),
+    ("2001:db8::1/64", "2001:db8::ffff:ffff:ffff:ffff"), ("2001:db8::1/32", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+  ]) func prefixKnowsItsLastAddress(text: String, last: String) { #expect(InternetPrefix(text: text)?.last.description == last) }
 }
