@@ -104,8 +104,10 @@ let package = Package(
     .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: house),
     .testTarget(
       name: "NodeTests",
-      dependencies: ["Cluster", "CPacketPath", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire"],
-      swiftSettings: house),
+      dependencies: [
+        "Cluster", "CPacketPath", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire",
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]
 )

@@ -58,6 +58,7 @@ extension Daemon: Controllable {
   private func warnings(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [String] {
     var warnings: [String] = []
     if let warning = backend.choice.warning { warnings.append(warning) }
+    if let trouble = LineWriter.standardError.trouble { warnings.append(trouble) }
     if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
@@ -120,7 +121,8 @@ extension Daemon: Controllable {
     result.append(
       CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
     return CountersReport(
-      counters: result + (gateway?.counters ?? []), leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
+      counters: result + (gateway?.counters ?? []) + LineWriter.standardError.counterReports,
+      leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
   }
 
   /// What became of datagrams that were not refused for a reason of their own.

@@ -92,6 +92,8 @@ public actor Daemon {
   /// cluster, or the gateway of a group that stands alone.
   /// - Throws: what keeps it from starting, in words.
   public static func run(_ configuration: Configuration, file: String) async throws {
+    // The log's own thread may still be at the last lines.
+    defer { LineWriter.standardError.flush(within: .seconds(1)) }
     let startsAfresh = try await onOwnThread {
       if let section = configuration.cluster {
         let daemon = try Daemon(configuration, section, file: file)
@@ -102,7 +104,9 @@ public actor Daemon {
       try daemon.assumeIsolated { try $0.serve() }
       return false
     }
-    if startsAfresh { try executeAfresh() }
+    guard startsAfresh else { return }
+    LineWriter.standardError.flush(within: .milliseconds(100))
+    try executeAfresh()
   }
 
   private static func onOwnThread(_ body: @escaping @Sendable () throws -> Bool) async throws -> Bool {

@@ -131,53 +131,6 @@ private struct Ring<Element> {
   var elements: [Element] { Array(storage[oldest...] + storage[..<oldest]) }
 }
 
-/// The log on standard error: one line an entry, as text or JSON, which systemd's journal takes as it is.
-struct LineLogHandler: LogHandler {
-  var logLevel: Logger.Level
-  var metadata: Logger.Metadata = [:]
-  let format: Configuration.LogSection.Format
-
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) {
-    let all = metadata.merging(event.metadata ?? [:]) { $1 }
-    let time = Date().formatted(.iso8601.year().month().day().timeZone(separator: .omitted).time(includingFractionalSeconds: true))
-    let line: String
-    switch format {
-    case .text:
-      let fields = all.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
-      line = "\(time) \(event.level) \(event.message)\(fields)\n"
-    case .json:
-      var object = all.mapValues { "\($0)" }
-      object["time"] = time
-      object["level"] = "\(event.level)"
-      object["message"] = "\(event.message)"
-      let data = (try? JSONEncoder().encode(object)) ?? Data()
-      line = String(decoding: data, as: UTF8.self) + "\n"
-    }
-    FileHandle.standardError.write(Data(line.utf8))
-  }
-}
-
-extension Configuration.LogSection {
-  /// A logger as configured.
-  func logger(label: String) -> Logger {
-    var logger = Logger(label: label) { _ in LineLogHandler(logLevel: .info, format: format) }
-    logger.logLevel =
-      switch level {
-      case .debug: .debug
-      case .info: .info
-      case .notice: .notice
-      case .warning: .warning
-      case .error: .error
-      }
-    return logger
-  }
-}
-
 extension Logger {
   /// Writes an event as one line.
   func log(_ event: Event) {

@@ -15,7 +15,7 @@ extension GatewayDaemon: Controllable {
 
   func counters() async -> CountersReport {
     CountersReport(
-      counters: backend.tables.counterReports + held.counterReports + gateway.counters,
+      counters: backend.tables.counterReports + held.counterReports + gateway.counters + LineWriter.standardError.counterReports,
       leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
   }
 

@@ -69,6 +69,7 @@ extension GatewayRunner {
     if snapshot.phase == .left {
       return ["this gateway has left the group: what is shown is old, and only a restart of the daemon brings it back"]
     }
+    if mode == .alone, let trouble = LineWriter.standardError.trouble { warnings.append(trouble) }
     if mode == .alone, let warning = backend.choice.warning { warnings.append(warning) }
     if snapshot.activeGateway == nil { warnings.append("no active virtual gateway: hosts that ask are not answered") }
     if !snapshot.isForwarding { warnings.append("this gateway forwards nothing: its weight is \(snapshot.weight)") }

@@ -131,6 +131,8 @@ int skein_signal_pipe(void);
 int skein_signal_note(int signal);
 /* Whether the system clock is synchronised: 1 or 0; its largest error in microseconds as the kernel estimates it. */
 int skein_clock_state(int64_t *largest_error);
+/* /dev/null in place of a standard descriptor that is closed; done before main by itself. */
+void skein_hold_standard_descriptors(void);
 /* The calling thread's name, cut at 15 octets. */
 void skein_name_thread(const char *name);
 
