@@ -71,7 +71,8 @@ int skein_notify(const char *text) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   socklen_t size = offsetof(struct sockaddr_un, sun_path) + length;
-  int result = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size) < 0 ? -errno : 0;
+  /* A service manager that stands still, its queue full, must not hold up who tells it something. */
+  int result = sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, size) < 0 ? -errno : 0;
   close(fd);
   return result;
 }

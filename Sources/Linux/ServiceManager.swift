@@ -1,11 +1,20 @@
 import CLinux
 import Glibc
+import Synchronization
 import Wire
 
 /// What a daemon tells systemd (sd_notify). Without `NOTIFY_SOCKET` nobody asked, and nothing is sent.
 public enum ServiceManager {
-  /// The service is up: what waits for it may start.
-  public static func ready() throws(LinuxError) { try notify("READY=1") }
+  /// That the service is up could not be said yet.
+  private static let owesReady = Mutex(false)
+
+  /// The service is up: what waits for it may start. When the service manager is not listening now, `alive()` says it.
+  public static func ready() throws(LinuxError) {
+    do throws(LinuxError) { try notify("READY=1") } catch {
+      guard error.code == .wouldBlock else { throw error }
+      owesReady.withLock { $0 = true }
+    }
+  }
   /// The service is on its way out.
   public static func stopping() throws(LinuxError) { try notify("STOPPING=1") }
   /// The configuration is being read again; `ready()` ends that.
@@ -13,7 +22,10 @@ public enum ServiceManager {
     try notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicMicroseconds())")
   }
   /// The service is alive; to be sent twice in each `watchdogInterval`.
-  public static func alive() throws(LinuxError) { try notify("WATCHDOG=1") }
+  public static func alive() throws(LinuxError) {
+    try notify(owesReady.withLock { $0 } ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1")
+    owesReady.withLock { $0 = false }
+  }
   /// One line for `systemctl status`.
   public static func status(_ text: String) throws(LinuxError) {
     try notify("STATUS=\(String(text.map { $0.isNewline ? " " : $0 }))")

@@ -136,8 +136,8 @@ extension Daemon {
   }
 
   private func tell(arrived: [MemberProfile], departed: [MemberProfile]) {
-    for profile in arrived { hooks.tell(arrived: true, profile) }
-    for profile in departed { hooks.tell(arrived: false, profile) }
+    for profile in arrived { hooks.tell(arrived: true, profile, logger) }
+    for profile in departed { hooks.tell(arrived: false, profile, logger) }
   }
 
   /// Why a lease has run out: nobody renewed it, or this process did not run. A keepalive is due several times in a lease.

@@ -62,16 +62,10 @@ enum FastRouting: Equatable {
   }
 
   private static func output(of tool: String, _ arguments: String...) -> String? {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [tool] + arguments
-    process.environment = ["PATH": "/usr/sbin:/sbin:/usr/bin:/bin"]
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
-    let data = try? pipe.fileHandleForReading.readToEnd()
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? data.map { String(decoding: $0, as: UTF8.self) } : nil
+    let path = ["PATH": "/usr/sbin:/sbin:/usr/bin:/bin"]
+    let outcome = try? ChildProcess.run(
+      "/usr/bin/env", ["env", tool] + arguments, environment: path, within: .seconds(5), keeping: 1 << 24)
+    guard let outcome, outcome.end == .exited(0) else { return nil }
+    return String(decoding: outcome.output, as: UTF8.self)
   }
 }

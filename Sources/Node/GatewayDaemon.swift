@@ -203,10 +203,8 @@ actor GatewayDaemon {
 
   private func stop() {
     gateway.stop()
-    do {
-      try ServiceManager.stopping()
-      try backend.stop(keeping: false)
-    } catch { logger.error("the packet path could not be taken down: \(error)") }
+    do { try ServiceManager.stopping() } catch { logger.warning("systemd does not hear: \(error)") }
+    do { try backend.stop(keeping: false) } catch { logger.error("the packet path could not be taken down: \(error)") }
     unlink(configuration.api)
     poller.stop()
   }

@@ -56,6 +56,7 @@ final class GatewayRunner {
   var questions = QuestionCounters()
   /// Who routes, as it was decided at the start.
   private(set) var fastRouting = FastRouting.off(why: "not started")
+  private var isRoutingDecided = false
   /// The question that is being answered: its frame says more than the decision maker needs.
   var question: AddressQuery?
   /// The forwarders whose virtual MAC addresses the interface must hear.
@@ -110,10 +111,14 @@ final class GatewayRunner {
     }
   }
 
-  /// The packet path's settings that are the gateway's. Who routes is decided here.
+  /// The packet path's settings that are the gateway's. Who routes is decided here, once: a daemon that holds a lease has no time to wait for
+  /// what lists the firewall's rules.
   func pathSettings() throws -> GatewaySettings {
-    fastRouting = try FastRouting.decide(section.routing)
-    if case .off(let why) = fastRouting { logger.notice("the kernel routes: \(why)") }
+    if !isRoutingDecided {
+      fastRouting = try FastRouting.decide(section.routing)
+      isRoutingDecided = true
+      if case .off(let why) = fastRouting { logger.notice("the kernel routes: \(why)") }
+    }
     return GatewaySettings(group: section.group, addresses: section.addresses, fastInterfaces: fastRouting.interfaces)
   }
 

@@ -1,47 +1,29 @@
 import Foundation
+import Linux
 import Wire
 
-/// A command of the configuration, run by /bin/sh, ended when it takes too long.
+/// A command of the configuration, run by /bin/sh, ended with all that it started when it takes too long.
 struct ShellCommand: Sendable {
   var text: String
   var timeout: Interval
 
-  struct Outcome {
-    var status: Int32
-    /// What it printed, cut and trimmed.
-    var output: String
-  }
-
   /// Whether it ran and exited with 0.
   func succeeds() async -> Bool {
-    if case .success(let outcome) = await run() { outcome.status == 0 } else { false }
+    if case .success(let outcome) = await run() { outcome.end == .exited(0) } else { false }
   }
 
-  func run(environment: [String: String] = [:]) async -> Result<Outcome, any Error> {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", text]
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
-    let (ended, continuation) = AsyncStream.makeStream(of: Int32.self)
-    process.terminationHandler = { process in
-      continuation.yield(process.terminationStatus)
-      continuation.finish()
+  /// Runs it on a thread of its own: no other waits, whatever the command does.
+  func run(environment: [String: String] = [:]) async -> Result<ChildProcess.Outcome, LinuxError> {
+    let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    return await withCheckedContinuation { continuation in
+      do throws(LinuxError) {
+        try NativeThread.start(name: "skein-hook") {
+          continuation.resume(
+            returning: Result { () throws(LinuxError) in
+              try ChildProcess.run("/bin/sh", ["sh", "-c", text], environment: all, within: timeout)
+            })
+        }
+      } catch { continuation.resume(returning: .failure(error)) }
     }
-    do { try process.run() } catch { return .failure(error) }
-    let identifier = process.processIdentifier
-    let limit = Task { [timeout] in
-      try await Task.sleep(for: .nanoseconds(Int64(timeout.nanoseconds)))
-      kill(identifier, SIGKILL)
-    }
-    var status: Int32 = -1
-    for await value in ended { status = value }
-    limit.cancel()
-    let output = (try? pipe.fileHandleForReading.read(upToCount: ClusterLimits.explanationByteCount)) ?? Data()
-    let text = String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    return .success(Outcome(status: status, output: text))
   }
 }

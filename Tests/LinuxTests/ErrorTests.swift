@@ -58,25 +58,28 @@ import Wire
 
   @Test func messagesArriveAtTheServiceManager() throws {
     let path = "/tmp/\(uniqueName("skein-notify"))"
-    let listener = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    let bound = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, UInt32(MemoryLayout<sockaddr_un>.size)) }
-    }
-    try #require(bound == 0)
-    setenv("NOTIFY_SOCKET", path, 1)
-    defer {
-      unsetenv("NOTIFY_SOCKET")
-      close(listener)
-      unlink(path)
-    }
+    let listener = try listen(at: path)
+    defer { stopListening(listener, path) }
     try ServiceManager.ready()
     try ServiceManager.alive()
     try ServiceManager.status("two\nlines")
     try ServiceManager.stopping()
     #expect(try (0..<4).map { _ in try received(listener) } == ["READY=1", "WATCHDOG=1", "STATUS=two lines", "STOPPING=1"])
+  }
+
+  @Test func aServiceManagerThatStandsStillHoldsNobodyUp() throws {
+    let path = "/tmp/\(uniqueName("skein-notify"))"
+    let listener = try listen(at: path)
+    defer { stopListening(listener, path) }
+    var sent = 0
+    let failure = #expect(throws: LinuxError.self) { while true { try ServiceManager.alive(); sent += 1 } }
+    #expect(failure?.code == .wouldBlock && sent > 0)
+    // That the service is up is said later, and once.
+    try ServiceManager.ready()
+    for _ in 0..<sent { #expect(try received(listener) == "WATCHDOG=1") }
+    try ServiceManager.alive()
+    try ServiceManager.alive()
+    #expect(try (0..<2).map { _ in try received(listener) } == ["READY=1\nWATCHDOG=1", "WATCHDOG=1"])
   }
 
   @Test func theWatchdogIsThisProcesssOnlyIfNamed() {
@@ -89,6 +92,26 @@ import Wire
     #expect(ServiceManager.watchdogInterval == .seconds(2))
     setenv("WATCHDOG_PID", "1", 1)
     #expect(ServiceManager.watchdogInterval == nil)
+  }
+
+  /// A service manager's socket, which the environment names.
+  private func listen(at path: String) throws -> Int32 {
+    let listener = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, UInt32(MemoryLayout<sockaddr_un>.size)) }
+    }
+    try #require(bound == 0)
+    setenv("NOTIFY_SOCKET", path, 1)
+    return listener
+  }
+
+  private func stopListening(_ listener: Int32, _ path: String) {
+    unsetenv("NOTIFY_SOCKET")
+    close(listener)
+    unlink(path)
   }
 
   private func received(_ descriptor: Int32) throws -> String {

@@ -135,6 +135,13 @@ int skein_clock_state(int64_t *largest_error);
 void skein_hold_standard_descriptors(void);
 /* The calling thread's name, cut at 15 octets. */
 void skein_name_thread(const char *name);
+/* A pipe that no other program inherits: the end to read and the end to write. 0, or a negative errno. */
+int skein_pipe(int ends[2]);
+/* A program in a process group of its own, with ordinary signals, nothing to read, `output` as its standard output and nothing else open.
+ * Returns a descriptor that becomes readable when it ends, or a negative errno. */
+int skein_spawn(const char *path, char *const arguments[], char *const environment[], int output, int32_t *process);
+/* 1 and the exit status, or the signal negated, of a child that has ended; 0 while it has not; or a negative errno. */
+int skein_reap(int32_t process, int *status);
 
 /* --- libbpf --------------------------------------------------------------------------------------------------------------------- */
 
