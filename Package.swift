@@ -66,6 +66,7 @@ let package = Package(
         crypto,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -105,8 +106,10 @@ let package = Package(
     .testTarget(
       name: "NodeTests",
       dependencies: [
-        "Cluster", "CPacketPath", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire",
-        .product(name: "Logging", package: "swift-log"),
+      dependencies: [
+        "CPacketPath", "Cluster", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+      ], swiftSettings: house),
       ], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]

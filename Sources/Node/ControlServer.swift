@@ -3,6 +3,7 @@
 import Foundation
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 
@@ -29,6 +30,23 @@ public protocol Controllable: Sendable {
 struct ControlServer {
   let node: any Controllable
   let logger: Logger
+  var limits = Limits()
+
+  /// What those who connect may take of the daemon's descriptors, memory and time.
+  struct Limits {
+    /// Connections at a time, of each listener; more wait in the kernel's queue until one is closed.
+    var connections = 64
+    /// How long a connection may say nothing between requests.
+    var idle = TimeAmount.seconds(10)
+    /// How long a connection is kept on which no answer begins or goes on. On the API some answers are waited for: `leave` until all is handed over.
+    var unanswered = TimeAmount.minutes(10)
+    /// The same for `/metrics`.
+    var unansweredMetrics = TimeAmount.seconds(10)
+    /// The octets of all header fields of a request.
+    var headerByteCount = 16 << 10
+    /// How old the metrics may be that a TCP client gets: so often the daemon's thread is asked for them at most, whoever scrapes.
+    var metricsAge = Duration.milliseconds(200)
+  }
 
   /// Starts the API, and the metrics when asked for.
   static func start(for node: any Controllable, _ configuration: Configuration, _ logger: Logger) {
@@ -47,9 +65,9 @@ struct ControlServer {
   func serve(socket path: String) async throws {
     try? FileManager.default.createDirectory(
       atPath: URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false), withIntermediateDirectories: true)
-    unlink(path)
+    Self.removeSocket(path)
     try await Application(
-      router: router(), configuration: .init(address: .unixDomainSocket(path: path), serverName: "skein"),
+      router: router(), server: server(unanswered: limits.unanswered), configuration: configuration(.unixDomainSocket(path: path)),
       onServerRunning: { _ in chmod(path, 0o600) }, logger: logger
     ).run()
   }
@@ -57,10 +75,30 @@ struct ControlServer {
   /// Serves `/metrics` and nothing else until the task is cancelled.
   func serveMetrics(_ address: Configuration.MetricsAddress) async throws {
     let router = Router()
-    addMetrics(to: router)
+    let page = RecentMetrics(of: node, for: limits.metricsAge)
+    router.get("/metrics") { _, _ in Self.metrics(await page.text()) }
     try await Application(
-      router: router, configuration: .init(address: .hostname(address.host, port: address.port), serverName: "skein"), logger: logger
+      router: router, server: server(unanswered: limits.unansweredMetrics),
+      configuration: configuration(.hostname(address.host, port: address.port)), logger: logger
     ).run()
+  }
+
+  /// Removes an earlier daemon's socket, and nothing else that may have this name.
+  static func removeSocket(_ path: String) {
+    var status = stat()
+    if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+  }
+
+  private func server(unanswered: TimeAmount) -> HTTPServerBuilder {
+    .http1(
+      configuration: .init(
+        additionalChannelHandlers: [UnansweredConnection(limit: unanswered)], idleTimeout: limits.idle,
+        httpDecoderConfiguration: .init(
+          maxHeaderFieldSize: limits.headerByteCount, maxHeaderListSize: limits.headerByteCount, maxHeaderFieldCount: 100)))
+  }
+
+  private func configuration(_ address: BindAddress) -> ApplicationConfiguration {
+    .init(address: address, serverName: "skein", availableConnectionsDelegate: .maximum(limits.connections, logger: logger))
   }
 
   private func router() -> Router<BasicRequestContext> {
@@ -75,7 +113,8 @@ struct ControlServer {
     router.get("/v1/events") { request, _ in
       let after = request.uri.queryParameters["after"].flatMap { UInt64($0) } ?? 0
       let wait = request.uri.queryParameters["wait"].flatMap { Double($0) } ?? 0
-      return try json(await node.events(after: after, waitingSeconds: min(max(wait, 0), 60)))
+      // What is no number is not put within bounds by them.
+      return try json(await node.events(after: after, waitingSeconds: wait.isNaN ? 0 : min(max(wait, 0), 60)))
     }
     router.post("/v1/drain") { _, _ in try json(await node.drain(true)) }
     router.post("/v1/undrain") { _, _ in try json(await node.drain(false)) }
@@ -111,11 +150,61 @@ struct ControlServer {
 
   private func addMetrics(to router: Router<BasicRequestContext>) {
     let node = self.node
-    router.get("/metrics") { _, _ in
-      let text = Metrics.text(status: await node.status(), gateway: await node.gatewayReport(), counters: await node.counters())
-      return Response(
-        status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
+    router.get("/metrics") { _, _ in Self.metrics(await Metrics.text(of: node)) }
+  }
+
+  private static func metrics(_ text: String) -> Response {
+    Response(status: .ok, headers: [.contentType: "text/plain; version=0.0.4"], body: .init(byteBuffer: ByteBuffer(string: text)))
+  }
+}
+
+/// Closes a connection on which no part of an answer was written for too long: whoever says nothing, sends a request without end, or does not
+/// read what is answered.
+private final class UnansweredConnection: ChannelOutboundHandler, RemovableChannelHandler {
+  typealias OutboundIn = Never
+  typealias OutboundOut = Never
+
+  private let limit: TimeAmount
+  private var latest = NIODeadline.now()
+  private var check: Scheduled<Void>?
+
+  init(limit: TimeAmount) { self.limit = limit }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    latest = .now()
+    schedule(context)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { check?.cancel() }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    latest = .now()
+    context.write(data, promise: promise)
+  }
+
+  private func schedule(_ context: ChannelHandlerContext) {
+    check = context.eventLoop.assumeIsolated().scheduleTask(deadline: latest + limit) {
+      if NIODeadline.now() >= self.latest + self.limit { context.close(promise: nil) } else { self.schedule(context) }
     }
+  }
+}
+
+/// The metrics as they were a moment ago, so that many who ask at once cost the daemon's thread no more than one.
+actor RecentMetrics {
+  private let node: any Controllable
+  private let age: Duration
+  private var latest: (text: Task<String, Never>, at: ContinuousClock.Instant)?
+
+  init(of node: any Controllable, for age: Duration) {
+    self.node = node
+    self.age = age
+  }
+
+  func text() async -> String {
+    if let latest, latest.at + age > .now { return await latest.text.value }
+    let text = Task { [node] in await Metrics.text(of: node) }
+    latest = (text, .now)
+    return await text.value
   }
 }
 

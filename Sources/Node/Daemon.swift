@@ -264,7 +264,7 @@ public actor Daemon {
       logger.warning("systemd does not hear: \(error)")
     }
     do { try backend.stop(keeping: keeping) } catch { logger.error("the packet path could not be taken down: \(error)") }
-    unlink(configuration.api)
+    ControlServer.removeSocket(configuration.api)
     poller.stop()
   }
 }

@@ -205,7 +205,7 @@ actor GatewayDaemon {
     gateway.stop()
     do { try ServiceManager.stopping() } catch { logger.warning("systemd does not hear: \(error)") }
     do { try backend.stop(keeping: false) } catch { logger.error("the packet path could not be taken down: \(error)") }
-    unlink(configuration.api)
+    ControlServer.removeSocket(configuration.api)
     poller.stop()
   }
 

@@ -3,6 +3,11 @@ import Host
 
 /// The state of the node as Prometheus text (exposition format 0.0.4).
 enum Metrics {
+  /// Asks the daemon and writes its answers down.
+  static func text(of node: any Controllable) async -> String {
+    text(status: await node.status(), gateway: await node.gatewayReport(), counters: await node.counters())
+  }
+
   static func text(status: StatusReport?, gateway: GatewayReport?, counters: CountersReport) -> String {
     var page = Page()
     addInfo(status, gateway, to: &page)
