@@ -106,10 +106,8 @@ let package = Package(
     .testTarget(
       name: "NodeTests",
       dependencies: [
-      dependencies: [
         "CPacketPath", "Cluster", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-      ], swiftSettings: house),
       ], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),
   ]

@@ -185,7 +185,7 @@ public actor Daemon {
     guard var section = configuration.gateway else { return nil }
     section.ownAddress = address
     return try GatewayRunner(
-      section, mode: .cluster, try GatewayMachine(section), backend, logger,
+      section, mode: .cluster, try GatewayMachine(section, named: Backends.instance(of: configuration) + "-gateway"), backend, logger,
       .init(note: { _ in }, release: { _ in }, forget: { _ in }))
   }
 
@@ -212,6 +212,7 @@ public actor Daemon {
     }
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
     try machine.prepare(section)
+    for problem in machine.original.problems { logger.warning("\(problem)") }
     try watchInputs()
     try startGateway()
     ControlServer.start(for: self, configuration, logger)
@@ -258,7 +259,7 @@ public actor Daemon {
   func stop(keeping: Bool) {
     if !keeping {
       gateway?.stop()
-      for error in machine.restore(section) { logger.warning("not restored: \(error)") }
+      for error in machine.restore() { logger.warning("not restored: \(error)") }
     }
     do { try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping() } catch {
       logger.warning("systemd does not hear: \(error)")

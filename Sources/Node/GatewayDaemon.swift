@@ -37,7 +37,7 @@ actor GatewayDaemon {
 
   init(_ configuration: Configuration, _ section: GatewaySection, file: String) throws {
     let logger = configuration.log.logger(label: "skein")
-    let machine = try GatewayMachine(section)
+    let machine = try GatewayMachine(section, named: PathPlace.instance(of: section))
     poller = try Poller()
     mailbox = poller.mailbox
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)

@@ -9,12 +9,13 @@ struct GatewayMachine {
   private let section: GatewaySection
   private let routes: RouteSocket
   private let loopback: NetworkInterface
-  private var changes = SysctlChanges()
+  private(set) var original: OriginalState
   private var filters: Set<EthernetAddress> = []
-  private var added: [(address: InternetAddress, interface: UInt32)] = []
   private var membership: SolicitedNodeMembership?
 
-  init(_ section: GatewaySection) throws {
+  /// - Parameter name: what the record of the machine's original state is called.
+  init(_ section: GatewaySection, named name: String) throws {
+    original = OriginalState(named: name)
     self.section = section
     routes = try RouteSocket()
     interface = try routes.interface(named: section.interface)
@@ -57,23 +58,18 @@ struct GatewayMachine {
   /// Makes this machine a router that keeps silent about the virtual addresses: the packet path answers for them.
   mutating func prepare() throws {
     let conf = "net/ipv4/conf"
-    try changes.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
-    try changes.set("\(conf)/\(interface.name)/arp_announce", to: "2")
+    try original.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
+    try original.set("\(conf)/\(interface.name)/arp_announce", to: "2")
     // A redirect would tell a host to leave the virtual gateway.
-    try changes.set("\(conf)/all/send_redirects", to: "0")
-    try changes.set("\(conf)/\(interface.name)/send_redirects", to: "0")
-    try changes.set("net/ipv4/ip_forward", to: "1")
-    for address in section.addresses { try add(address) }
+    try original.set("\(conf)/all/send_redirects", to: "0")
+    try original.set("\(conf)/\(interface.name)/send_redirects", to: "0")
+    try original.set("net/ipv4/ip_forward", to: "1")
+    // An IPv4 address stands on `lo`, where the kernel neither announces nor defends it.
+    for address in section.addresses where address.ipv4 != nil { try original.add(address, to: loopback, routes) }
     let ipv6 = section.addresses.filter { $0.ipv4 == nil }
     guard !ipv6.isEmpty else { return }
-    try changes.set("net/ipv6/conf/all/forwarding", to: "1")
+    try original.set("net/ipv6/conf/all/forwarding", to: "1")
     membership = try SolicitedNodeMembership(of: ipv6, on: interface.index)
-  }
-
-  /// An IPv4 address stands on `lo`, where the kernel neither announces nor defends it.
-  private mutating func add(_ address: InternetAddress) throws {
-    guard address.ipv4 != nil else { return }
-    if try routes.addAddress(address, prefixLength: 32, to: loopback.index) { added.append((address, loopback.index)) }
   }
 
   /// Lets the interface hear these virtual MAC addresses, and no others of the group.
@@ -89,15 +85,11 @@ struct GatewayMachine {
     func attempt(_ body: () throws(LinuxError) -> Void) {
       do { try body() } catch { errors.append(error) }
     }
-    for (address, index) in added {
-      attempt { () throws(LinuxError) in _ = try routes.removeAddress(address, prefixLength: address.ipv4 == nil ? 128 : 32, from: index) }
-    }
-    added = []
     for address in filters {
       attempt { () throws(LinuxError) in _ = try routes.removeFilterAddress(address, interface: interface.index) }
     }
     filters = []
     membership = nil
-    return errors + changes.restore()
+    return errors + original.restore(loopback, routes)
   }
 }

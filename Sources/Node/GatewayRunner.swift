@@ -88,6 +88,7 @@ final class GatewayRunner {
   func start(on poller: Poller) throws {
     timer = try poller.makeTimer { [weak self] in self?.handle(.timer) }
     try machine.prepare()
+    for problem in machine.original.problems { logger.warning("\(problem)") }
     if !fastRouting.interfaces.isEmpty { try watchRoutes(on: poller) }
     if let socket = messenger.socket { try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams() } }
     handle(.start)

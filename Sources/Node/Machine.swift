@@ -9,8 +9,7 @@ struct Machine {
   let ownAddress: InternetAddress
   let sharedAddress: EthernetAddress
   private let routes: RouteSocket
-  private var changes = SysctlChanges()
-  private var addedAddresses: [InternetPrefix] = []
+  private(set) var original: OriginalState
   private var membership: SolicitedNodeMembership?
   private let loopback: NetworkInterface
 
@@ -18,6 +17,7 @@ struct Machine {
     routes = try RouteSocket()
     interface = try routes.interface(named: section.interface)
     loopback = try routes.interface(named: "lo")
+    original = OriginalState(named: PathPlace.instance(of: section))
     ownAddress = try Self.ownAddress(section, interface, routes)
     sharedAddress =
       switch section.delivery {
@@ -67,12 +67,9 @@ struct Machine {
   /// puts them into a neighbour solicitation of its own, which would tell the network this machine's MAC address for them.
   mutating func prepare(_ section: ClusterSection) throws {
     let conf = "net/ipv4/conf"
-    try changes.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
-    try changes.set("\(conf)/\(interface.name)/arp_announce", to: "2")
-    for prefix in section.addresses {
-      let length: UInt8 = prefix.address.ipv4 == nil ? 128 : 32
-      if try routes.addAddress(prefix.address, prefixLength: length, to: loopback.index) { addedAddresses.append(prefix) }
-    }
+    try original.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
+    try original.set("\(conf)/\(interface.name)/arp_announce", to: "2")
+    for prefix in section.addresses { try original.add(prefix.address, to: loopback, routes) }
     if sharedAddress != interface.ethernetAddress { _ = try routes.addFilterAddress(sharedAddress, interface: interface.index) }
     let ipv6 = section.addresses.map(\.address).filter { $0.ipv4 == nil }
     if !ipv6.isEmpty { membership = try SolicitedNodeMembership(of: ipv6, on: interface.index) }
@@ -80,31 +77,25 @@ struct Machine {
 
   /// Brings the cluster addresses in line with another configuration.
   mutating func changeAddresses(from old: ClusterSection, to new: ClusterSection) throws {
-    for prefix in old.addresses where !new.addresses.contains(prefix) {
-      try routes.removeAddress(prefix.address, prefixLength: prefix.address.ipv4 == nil ? 128 : 32, from: loopback.index)
+    for prefix in old.addresses where !new.addresses.contains(where: { $0.address == prefix.address }) {
+      try original.remove(prefix.address, from: loopback, routes)
     }
-    for prefix in new.addresses where !old.addresses.contains(prefix) {
-      try routes.addAddress(prefix.address, prefixLength: prefix.address.ipv4 == nil ? 128 : 32, to: loopback.index)
-    }
+    for prefix in new.addresses { try original.add(prefix.address, to: loopback, routes) }
     let ipv6 = new.addresses.map(\.address).filter { $0.ipv4 == nil }
     membership = ipv6.isEmpty ? nil : try SolicitedNodeMembership(of: ipv6, on: interface.index)
   }
 
   /// Takes it all back; what could not be taken back is returned.
-  mutating func restore(_ section: ClusterSection) -> [LinuxError] {
+  mutating func restore() -> [LinuxError] {
     var errors: [LinuxError] = []
     func attempt(_ body: () throws(LinuxError) -> Void) {
       do { try body() } catch { errors.append(error) }
-    }
-    for prefix in section.addresses {
-      let length: UInt8 = prefix.address.ipv4 == nil ? 128 : 32
-      attempt { () throws(LinuxError) in _ = try routes.removeAddress(prefix.address, prefixLength: length, from: loopback.index) }
     }
     if sharedAddress != interface.ethernetAddress {
       attempt { () throws(LinuxError) in _ = try routes.removeFilterAddress(sharedAddress, interface: interface.index) }
     }
     membership = nil
-    return errors + changes.restore()
+    return errors + original.restore(loopback, routes)
   }
 }
 
