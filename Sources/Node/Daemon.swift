@@ -94,6 +94,7 @@ public actor Daemon {
   public static func run(_ configuration: Configuration, file: String) async throws {
     // The log's own thread may still be at the last lines.
     defer { LineWriter.standardError.flush(within: .seconds(1)) }
+    try checkClock(secondsAhead: BootClock.secondsAheadOfKernel())
     let startsAfresh = try await onOwnThread {
       if let section = configuration.cluster {
         let daemon = try Daemon(configuration, section, file: file)
@@ -107,6 +108,15 @@ public actor Daemon {
     guard startsAfresh else { return }
     LineWriter.standardError.flush(within: .milliseconds(100))
     try executeAfresh()
+  }
+
+  /// A lease is a deadline on the boot clock that the kernel compares with its own. Where the two differ, a lease would outlive its daemon, or
+  /// never begin.
+  static func checkClock(secondsAhead: Double) throws(StartError) {
+    guard secondsAhead != 0 else { return }
+    throw StartError(
+      "the boot clock of this process is \(abs(secondsAhead)) s \(secondsAhead > 0 ? "ahead of" : "behind") the kernel's, which ends leases: it runs in a time namespace, as `unshare --time`, a container or a restored checkpoint makes one. Start it outside of that"
+    )
   }
 
   private static func onOwnThread(_ body: @escaping @Sendable () throws -> Bool) async throws -> Bool {
