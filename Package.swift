@@ -53,7 +53,8 @@ let package = Package(
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "PacketPath", "Wire"], swiftSettings: house),
-    .target(name: "Simulation", dependencies: ["Cluster", "Gateway", "Wire"], swiftSettings: house),
+    .target(
+      name: "Simulation", dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
 
     // The machine.

@@ -374,6 +374,17 @@ extension ClusterMember {
     return result
   }
 
+  /// The term that this member is in, and its master: what is asked more often than the whole snapshot.
+  public var allegiance: (term: Term, master: MemberIdentifier?) {
+    switch state {
+    case .unstarted, .joining, .offering, .resting, .left, .down: (.none, nil)
+    case .following(let following): (following.term, following.master.identifier)
+    case .orphaned(let orphaned): (orphaned.following.term, orphaned.following.master.identifier)
+    case .candidate(let candidate): (candidate.orphaned.following.term, candidate.orphaned.following.master.identifier)
+    case .reigning(let master): (master.term, shared.identifier)
+    }
+  }
+
   private var phase: Phase {
     switch state {
     case .unstarted: .starting

@@ -68,7 +68,9 @@ extension ClusterMember {
     public static let `return` = SafetyRules(rawValue: 4)
     /// Messages that are not authentic change nothing.
     public static let authentication = SafetyRules(rawValue: 8)
-    public static let all: SafetyRules = [.lease, .order, .return, .authentication]
+    /// Whoever gives a unit up stores that first, and then empties the ring and hands over what was in it.
+    public static let handover = SafetyRules(rawValue: 16)
+    public static let all: SafetyRules = [.lease, .order, .return, .authentication, .handover]
   }
 }
 

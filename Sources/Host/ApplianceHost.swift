@@ -142,6 +142,9 @@ public struct ApplianceHost {
   /// Whether a unit still parts from here, or its heir waits for the last word.
   public var isParting: Bool { handover.isParting }
 
+  /// Units that come here, and whose packets are not in yet.
+  public var arriving: UnitSet { handover.arrivals.values.reduce(into: UnitSet()) { $0.formUnion($1.units) } }
+
   /// A frame that `transmit` or `deliver` asked for, and the kernel did not take.
   public mutating func countUnsent() { held.countUnsent() }
 

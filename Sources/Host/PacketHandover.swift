@@ -247,7 +247,9 @@ extension ApplianceHost {
       let record = tables.units[unit]
       guard record.owner == heir.index, record.mine == UInt8(skein_not_mine) else { return false }
     }
-    if !isLate { handover.given[unit] = PacketHandover.Gift(heir: heir, until: now + PacketHandover.leastLimit) }
+    // Without that rule what comes out of the ring now takes everything that is held with it.
+    let remembers = member.configuration.safetyRules.contains(.handover)
+    if !isLate, remembers { handover.given[unit] = PacketHandover.Gift(heir: heir, until: now + PacketHandover.leastLimit) }
     store(UnitState(owner: heir.index, isAcknowledged: true, isMine: false), unit)
     return true
   }
@@ -295,7 +297,7 @@ extension ApplianceHost {
 
   /// Holds the units' packets here, and asks for those that were held elsewhere before.
   mutating func receivePackets(of units: UnitSet, _ serial: UInt32, from previous: MemberIdentifier?) {
-    let holder = previous.flatMap { knownProfiles[$0] == nil ? nil : $0 } ?? member.snapshot(at: now).master
+    let holder = previous.flatMap { knownProfiles[$0] == nil ? nil : $0 } ?? member.allegiance.master
     guard holdsEverywhere, let holder, holder != configuration.profile.identifier else { return tell(.stateComplete(serial: serial)) }
     handover.arrivals[serial] = Arrival(units: units, holder: holder, askAgainAt: now + PacketHandover.patience, since: now)
     for unit in units {
@@ -349,7 +351,7 @@ extension ApplianceHost {
 
   private mutating func tell(_ channel: StateChannel, _ serial: UInt32, _ units: UnitSet, to profile: MemberProfile) {
     let transfer = StateTransfer(
-      term: member.snapshot(at: now).term, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
+      term: member.allegiance.term, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
       bytes: units.wireOctets)
     effects.append(.send(.stateTransfer(transfer), to: .member(profile.identifier, profile.address), .sealed))
   }

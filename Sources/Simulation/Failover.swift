@@ -16,7 +16,7 @@ extension Simulator {
   public static func measureFailover(ofMaster isMaster: Bool, _ options: SimulationOptions, trace: Bool = false) -> FailoverFigures {
     var options = options
     options.faults = .none
-    options.stateDelay = .zero
+    options.handsOver = false
     options.packetInterval = options.detection / 160
     var world = World(options, trace: trace)
     return world.measureFailover(ofMaster: isMaster)

@@ -62,6 +62,7 @@ extension World {
       print("\(Double(time / 1000) / 1000) ms machine \(fault.machine + 1): FAULT \(fault.kind) for \(duration / 1_000_000) ms")
     }
     lastHealAt = max(lastHealAt, time + duration)
+    disturb(for: duration + 1_000_000_000)
     queue.add(.heal, at: time + duration, machine: fault.machine, value: UInt32(heals.count - 1))
   }
 
@@ -106,6 +107,7 @@ extension World {
   }
 
   private mutating func cutLinks(_ duration: UInt64) {
+    disturb(for: duration + 1_000_000_000)
     for _ in 0..<max(2, machines.count * machines.count / 8) {
       let (from, to) = (random.below(machines.count), random.below(machines.count))
       network.cut(from: from, to: to, true)

@@ -21,7 +21,7 @@ struct SeatedGateway {
 }
 
 extension World {
-  private static let application: UInt16 = 0xfffd
+  private static let application = StateChannel.gateway.rawValue
   /// So often the packet path's counters are read.
   private static let measuringInterval: UInt64 = 1_000_000_000
 

@@ -220,7 +220,7 @@ struct GatewayWorld: SimulatedWorld {
     case .heal: heal(Int(entry.value))
     case .attack: attack()
     case .sample: sample()
-    case .stateComplete, .stateHandedOver, .place, .rearrange, .gatewayTimer, .measure, .addressQuestion, .addressAnswer: break
+    case .packetDue, .focus, .ring, .place, .rearrange, .gatewayTimer, .measure, .addressQuestion, .addressAnswer: break
     }
   }
 

@@ -1,11 +1,23 @@
 import Cluster
+import Host
+import PacketPath
 import Wire
 
 /// One simulated machine: a process that may stop or die, and a packet path that outlives it.
 struct Machine: SimulatedMachine {
-  var member: ClusterMember
+  /// The process: what ships. Kept behind a reference, so that a look at a machine does not copy its process.
+  var host: ApplianceHost {
+    _read { yield kept.host }
+    _modify { yield &kept.host }
+  }
+  private let kept: Kept
+  /// The packet path, natively; its tables are the process's and outlive it.
+  var native: NativePacketPath
   var profile: MemberProfile
+  /// What the tables say, looked at after each event.
   var path = Path()
+  /// Packets sent up that the process has not read yet, and when each is there to be read: a run of the packet path takes its time.
+  var ring: [(visibleAt: UInt64, upcall: ApplianceHost.Upcall)] = []
   var clock: Clock
   var process = Process.running
   var timerAt = UInt64.max
@@ -13,8 +25,6 @@ struct Machine: SimulatedMachine {
   var backlog: [UInt32] = []
   var keys = Keys()
   var outgoingSequence: UInt64 = 0
-  /// Assignments whose state is not in: what the machine must not own yet.
-  var awaited: [UInt32: UnitSet] = [:]
   var lastTrafficAt: UInt64 = 0
   var lastUnassignedAt: UInt64 = 0
   var isMasterPhase = false
@@ -22,9 +32,22 @@ struct Machine: SimulatedMachine {
   var gateway: SeatedGateway?
   var gatewayRun: UInt32 = 0
 
-  var nextDeadline: Instant? { member.nextDeadline }
+  var member: ClusterMember { _read { yield kept.host.member } }
+  var nextDeadline: Instant? { host.nextDeadline }
 
   enum Process { case running, stopped, dead }
+
+  private final class Kept {
+    var host: ApplianceHost
+    init(_ host: ApplianceHost) { self.host = host }
+  }
+
+  init(host: ApplianceHost, native: NativePacketPath, profile: MemberProfile, clock: Clock) {
+    kept = Kept(host)
+    self.native = native
+    self.profile = profile
+    self.clock = clock
+  }
 
   /// What the kernel holds: it goes by the lease, not by the process.
   struct Path {

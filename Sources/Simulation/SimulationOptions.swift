@@ -27,8 +27,8 @@ public struct SimulationOptions: Sendable {
   public var convergence = Interval.seconds(6)
   /// One packet of a random unit is sent by a random client so often.
   public var packetInterval = Interval.milliseconds(5)
-  /// Members have state to hand over, which takes up to this; zero for none.
-  public var stateDelay = Interval.milliseconds(20)
+  /// Whether packets in flight are handed over while units move.
+  public var handsOver = true
   /// Safety rules that are in force; a run without one of them must fail.
   public var safetyRules = ClusterMember.SafetyRules.all
   public var balance = ClusterMember.BalanceRule.unitCount
@@ -87,6 +87,8 @@ public struct SimulationResult: Sendable {
 
     public enum Kind: String, Hashable, Sendable {
       case twoOwners, announcedFirst, ownedWithoutState, notConverged, badAction
+      /// A packet was lost by a move, and nothing else happened.
+      case lostInMove
       /// Of gateways: two forward for one virtual MAC; two answer for the virtual address.
       case twoForwarders, twoActive
     }

@@ -1,11 +1,15 @@
+import CPacketPath
 import Cluster
+import Host
+import PacketPath
 import Wire
 
 /// A LAN in memory: machines, the wire between them, clients, and time, which passes only when nothing is left to do at an instant.
 ///
-/// The members run unchanged. Everything that the node, the kernel and the wire do for them is here: datagrams are lost, late, doubled and
-/// out of order; a packet path obeys the last unit table and lease that it was given, by its own machine's clock, whether or not the
-/// process still runs; clients send packets and see who answers. The checker looks at the packet paths only.
+/// The machines run what ships: the host with its decision maker, and the packet path over its tables, on frames. What the kernel, the keys
+/// and the wire do for them is here: datagrams are lost, late, doubled and out of order; a packet path obeys its tables by its own machine's
+/// clock, whether or not the process still runs; what it sends up waits in a ring until the process reads it; clients send packets and see
+/// who answers. The checker looks at the packet paths and at the clients only.
 struct World: SimulatedWorld {
   let options: SimulationOptions
   var time: UInt64 = 0
@@ -31,6 +35,8 @@ struct World: SimulatedWorld {
   /// When every unit was last seen owned.
   var lastServed = Array(repeating: UInt64(0), count: UnitSet.unitCount)
   let doesTrace: Bool
+  /// The clients' packets of the last while.
+  var traffic = ClientTraffic()
   /// What the members reported, where it is to be kept: a long run reports more than fits in memory.
   var keepsReports = false
   private(set) var reports: [(time: UInt64, machine: Int, report: ClusterMember.Report)] = []
@@ -60,16 +66,33 @@ struct World: SimulatedWorld {
     let skew = Int64(options.clockSkew * 1e9)
     let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
     let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
-    var machine = Machine(member: ClusterMember(configuration: configuration(profile)), profile: profile, clock: clock)
+    let native = Self.makePath(profile)
+    var machine = Machine(host: makeHost(profile, native), native: native, profile: profile, clock: clock)
     machine.gateway = makeGateway(profile)
     return machine
+  }
+
+  private func makeHost(_ profile: MemberProfile, _ native: NativePacketPath) -> ApplianceHost {
+    ApplianceHost(
+      .init(
+        profile: profile, isForwarding: false, detection: options.detection,
+        hold: HoldLimits(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1))),
+      member: ClusterMember(configuration: configuration(profile)), tables: native.tables)
+  }
+
+  /// An empty kernel: the program is there, and knows its machine.
+  private static func makePath(_ profile: MemberProfile) -> NativePacketPath {
+    let native = NativePacketPath()
+    ClientTraffic.write(ownAddress: profile.ethernetAddress, to: native.tables)
+    for unit in 0..<UnitSet.unitCount { native.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
+    return native
   }
 
   private func configuration(_ profile: MemberProfile) -> ClusterMember.Configuration {
     var configuration = ClusterMember.Configuration(
       profile: profile, detectionInterval: options.detection, partition: options.partition, personalityVersion: 1)
     configuration.safetyRules = options.safetyRules
-    configuration.hasApplicationState = options.stateDelay > .zero
+    configuration.hasApplicationState = options.handsOver
     configuration.balance = options.balance
     configuration.assignsEagerly = options.assignsEagerly
     return configuration
@@ -77,9 +100,14 @@ struct World: SimulatedWorld {
 
   /// Starts a process; with what its pinned packet path still holds, if it is quick.
   mutating func start(_ index: Int) {
+    disturb()
     machines[index].process = .running
     let claims = machines[index].path.mine
     let lease = Instant(nanoseconds: machines[index].path.lease)
+    let tables = machines[index].native.tables
+    for unit in 0..<UnitSet.unitCount where !claims.contains(unit) {
+      tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false)
+    }
     feed(.start(claims: claims, leaseDeadline: lease), to: index)
     tellPlaces(index, within: 1_000_000_000)
     startGateway(index)
@@ -87,29 +115,33 @@ struct World: SimulatedWorld {
 
   /// The process ends; everything it knew is gone.
   mutating func kill(_ index: Int) {
+    disturb()
     die(index)
     machines[index].profile.incarnation = random.next()
-    machines[index].member = ClusterMember(configuration: configuration(machines[index].profile))
+    machines[index].host = makeHost(machines[index].profile, machines[index].native)
+    machines[index].ring = []
     machines[index].gateway = makeGateway(machines[index].profile)
     machines[index].gatewayRun &+= 1
     machines[index].keys = Machine.Keys()
     machines[index].outgoingSequence = 0
-    machines[index].awaited = [:]
     machines[index].isMasterPhase = false
   }
 
   /// The machine loses power: its packet path is gone, too.
   mutating func powerOff(_ index: Int) {
     kill(index)
-    setMine(.all, false, index)
-    machines[index].path.lease = 0
-    machines[index].path.isMaster = false
-    machines[index].path.unassigned = .all
+    let native = Self.makePath(machines[index].profile)
+    machines[index].native = native
+    machines[index].host = makeHost(machines[index].profile, native)
+    look(at: index)
   }
 
   /// A stopped process goes on, with everything that came meanwhile.
   mutating func resume(_ index: Int) {
+    disturb()
     machines[index].process = .running
+    // The ring is there to be read like the sockets.
+    readRing(index)
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
     readBacklog(index)
     wakeGateway(index)
@@ -117,29 +149,39 @@ struct World: SimulatedWorld {
 
   // MARK: Feeding members
 
-  mutating func feed(_ event: ClusterMember.Event, to index: Int) {
+  mutating func feed(_ event: ClusterMember.Event, to index: Int) { handle(.member(event), index) }
+
+  mutating func goOff(_ index: Int) { handle(.timer, index) }
+
+  /// Gives the process an event, and does what it wants done.
+  mutating func handle(_ event: ApplianceHost.Event, _ index: Int) {
     let now = Instant(nanoseconds: machines[index].clock.local(time))
-    let actions = machines[index].member.handle(event, at: now, using: &memberRandom)
-    for action in actions { carryOut(action, index) }
+    let effects = machines[index].host.handle(event, at: now, using: &memberRandom)
+    let isChanged = effects.contains { if case .viewChanged = $0 { true } else { false } }
+    if isChanged { look(at: index) } else { lookAtLease(index) }
+    for effect in effects { carryOut(effect, index) }
     setTimer(index)
-    if options.hasGateway, actions.contains(where: \.changesMembership) { tellGateway(index) }
+    if options.hasGateway, isChanged { tellGateway(index) }
   }
 
-  mutating func goOff(_ index: Int) { feed(.timer, to: index) }
+  // MARK: What the process wants done
 
-  // MARK: What members want done
-
-  private mutating func carryOut(_ action: ClusterMember.Action, _ index: Int) {
-    switch action {
+  private mutating func carryOut(_ effect: ApplianceHost.Effect, _ index: Int) {
+    switch effect {
     case .send(let message, let destination, let protection): send(message, to: destination, protection, index)
-    case .setLease(let deadline): setLease(deadline, index)
-    case .setMaster(let isMaster): machines[index].path.isMaster = isMaster
-    case .setUnits(let units, let owner, let isAcknowledged): setUnits(units, owner, isAcknowledged, index)
+    case .transmit(let frame): carry(frame, from: index)
+    case .deliver(let frame, _): answer(frame, index)
+    case .emptyRing:
+      readRing(index)
+      handle(.ringEmptied, index)
+    case .unitsArrive, .viewChanged: break
+    case .perform(let action): perform(action, index)
+    }
+  }
+
+  private mutating func perform(_ action: ClusterMember.Action, _ index: Int) {
+    switch action {
     case .announce: checkAnnouncement(index)
-    case .awaitState(let serial, let units, _): awaitState(serial, units, index)
-    case .abandonState(let serial): machines[index].awaited[serial] = nil
-    case .handOverState(let serial, _, _):
-      queue.add(.stateHandedOver, at: time + random.below(options.stateDelay.nanoseconds) + 1, machine: index, value: serial)
     case .newGroupKey(let epoch):
       machines[index].keys.groupKeys[epoch] = nextKey
       nextKey += 1
@@ -148,9 +190,7 @@ struct World: SimulatedWorld {
     case .retireGroupKeys(let epoch): machines[index].keys.groupKeys = machines[index].keys.groupKeys.filter { $0.key == epoch }
     case .report(let report): take(report, index)
     case .probeAddresses: askForOwners(index)
-    case .setMembers, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .askApplications, .membersChanged, .deliverState,
-      .fetchPersonality, .stopped:
-      break
+    default: break
     }
   }
 
@@ -159,18 +199,46 @@ struct World: SimulatedWorld {
     if keepsReports { reports.append((time, index, report)) }
     switch report {
     case .becameMaster(let term, _):
+      disturb()
       statistics.mastersMade += 1
       lastTerm = term
     case .memberJoined: statistics.joins += 1
-    case .unitsMoving: statistics.unitsMoved += 1
+    case .unitsMoving(let units, _, _, _):
+      statistics.unitsMoved += 1
+      for unit in units { focus(on: unit) }
+    case .leaseLapsed, .masterSilent, .memberLeft, .steppedDown, .exited: disturb()
     case .conflictingClaims: statistics.conflictingClaims += 1
     default: break
     }
   }
 
-  private mutating func setLease(_ deadline: Instant, _ index: Int) {
-    let isLonger = deadline.nanoseconds > machines[index].path.lease
-    machines[index].path.lease = deadline.nanoseconds
+  /// Looks at the packet path's tables, and lets the checker know what is new in them.
+  private mutating func look(at index: Int) {
+    lookAtLease(index)
+    let tables = machines[index].native.tables
+    var mine = UnitSet()
+    var unassigned = UnitSet()
+    for unit in 0..<UnitSet.unitCount {
+      let record = tables.units[unit]
+      if record.mine == UInt8(skein_mine) { mine.insert(unit) }
+      if record.owner == UInt16(skein_no_member) { unassigned.insert(unit) }
+    }
+    machines[index].path.unassigned = unassigned
+    let gained = mine.subtracting(machines[index].path.mine)
+    setMine(machines[index].path.mine.subtracting(mine), false, index)
+    if !gained.isEmpty { checkState(gained, index) }
+    setMine(gained, true, index)
+  }
+
+  private mutating func lookAtLease(_ index: Int) {
+    let tables = machines[index].native.tables
+    machines[index].path.isMaster = tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    setLease(tables.lease.pointee.deadline, index)
+  }
+
+  private mutating func setLease(_ deadline: UInt64, _ index: Int) {
+    let isLonger = deadline > machines[index].path.lease
+    machines[index].path.lease = deadline
     guard isLonger, checker.contestedCount > 0 else { return }
     let mine = machines[index].path.mine
     for (word, bits) in mine.words.enumerated() where bits != 0 {
@@ -178,13 +246,6 @@ struct World: SimulatedWorld {
         checker.check(word << 6 + bit, of: index, machines, network, at: time)
       }
     }
-  }
-
-  private mutating func setUnits(_ units: UnitSet, _ owner: MemberIdentifier?, _ isAcknowledged: Bool, _ index: Int) {
-    let isMine = owner == machines[index].profile.identifier && isAcknowledged
-    if isMine { checkState(units, index) }
-    setMine(units, isMine, index)
-    if owner == nil { machines[index].path.unassigned.formUnion(units) } else { machines[index].path.unassigned.subtract(units) }
   }
 
   private mutating func setMine(_ units: UnitSet, _ isMine: Bool, _ index: Int) {
@@ -205,23 +266,14 @@ struct World: SimulatedWorld {
 
   // MARK: Rules 2 and 3
 
-  private mutating func awaitState(_ serial: UInt32, _ units: UnitSet, _ index: Int) {
-    // What is awaited anew is not awaited under its old number any more.
-    machines[index].awaited = machines[index].awaited.mapValues { $0.subtracting(units) }
-    machines[index].awaited[serial] = units
-    queue.add(.stateComplete, at: time + random.below(options.stateDelay.nanoseconds) + 1, machine: index, value: serial)
-  }
-
   private mutating func checkState(_ units: UnitSet, _ index: Int) {
-    for (serial, awaited) in machines[index].awaited where !awaited.intersection(units).isEmpty {
-      checker.report(.ownedWithoutState, at: time, "machine \(index + 1) owns units of assignment \(serial) before their state is in")
-      return
-    }
+    guard !machines[index].host.arriving.intersection(units).isEmpty else { return }
+    checker.report(.ownedWithoutState, at: time, "machine \(index + 1) owns units before their packets are in")
   }
 
   private mutating func checkAnnouncement(_ index: Int) {
     let machine = machines[index]
-    guard machine.path.isMaster, machine.hasLease(at: time), machine.awaited.values.allSatisfy(\.isEmpty) else {
+    guard machine.path.isMaster, machine.hasLease(at: time), machine.host.arriving.isEmpty else {
       checker.report(.announcedFirst, at: time, "machine \(index + 1) announces before it may process")
       return
     }
@@ -297,6 +349,9 @@ struct World: SimulatedWorld {
       return hearStranger(datagram, index)
     }
     if options.hasGateway, isAuthentic, takeGatewayMessage(datagram, index) { return }
+    if isAuthentic, case .stateTransfer(let transfer) = datagram.message, StateChannel(rawValue: transfer.application) != nil {
+      return handle(.handover(transfer, from: datagram.sender), index)
+    }
     let envelope = ClusterMember.Envelope(
       sender: datagram.sender, incarnation: datagram.incarnation, protection: datagram.protection, epoch: datagram.epoch,
       sequence: datagram.sequence, sourceAddress: datagram.sourceAddress, isAuthentic: isAuthentic)
@@ -307,37 +362,6 @@ struct World: SimulatedWorld {
   private mutating func hearStranger(_ datagram: Datagram, _ index: Int) {
     guard case .masterKeepalive = datagram.message else { return }
     feed(.undecipherable(sender: datagram.sender, sourceAddress: datagram.sourceAddress), to: index)
-  }
-
-  // MARK: Clients
-
-  private mutating func sendPacket() {
-    queue.add(.packet, at: time + options.packetInterval.nanoseconds)
-    let unit = random.below(UnitSet.unitCount)
-    let client = random.below(Self.clientCount)
-    var answers = 0
-    for index in machines.indices where network.hears(index, client: client) {
-      receivePacket(unit, index)
-      if machines[index].processes(unit, at: time), network.answers(index, client: client) { answers += 1 }
-    }
-    statistics.packets += 1
-    if answers > 0 { statistics.answered += 1 } else { statistics.unanswered += 1 }
-    if answers > 1, time >= checker.graceUntil { checker.report(.twoOwners, at: time, "a packet of unit \(unit) was answered twice") }
-  }
-
-  private mutating func receivePacket(_ unit: Int, _ index: Int) {
-    guard machines[index].process == .running else { return }
-    let path = machines[index].path
-    if path.isMaster, machines[index].hasLease(at: time), path.unassigned.contains(unit),
-      time > machines[index].lastUnassignedAt + 5_000_000
-    {
-      machines[index].lastUnassignedAt = time
-      machines[index].lastTrafficAt = time
-      feed(.packetForUnassigned(unit: unit), to: index)
-    } else if time > machines[index].lastTrafficAt + options.detection.nanoseconds / 9 {
-      machines[index].lastTrafficAt = time
-      feed(.heardTraffic, to: index)
-    }
   }
 
   // MARK: Running
@@ -358,6 +382,7 @@ struct World: SimulatedWorld {
       queue.add(.fault, at: random.below(UInt64(300_000_000)), machine: index, value: Fault.startValue)
     }
     queue.add(.packet, at: 1_000_000)
+    disturb()
   }
 
   mutating func happen(_ entry: EventQueue.Entry) {
@@ -366,8 +391,9 @@ struct World: SimulatedWorld {
     case .delivery: deliver(entry.value, to: index)
     case .timer: lookAtTimer(index, entry.value)
     case .packet: sendPacket()
-    case .stateComplete: completeState(entry.value, index)
-    case .stateHandedOver: handOver(entry.value, index)
+    case .ring: lookAtRing(index)
+    case .packetDue: settlePacket(entry.value)
+    case .focus: send(from: index, port: UInt16(truncatingIfNeeded: entry.value))
     case .fault: strike(entry.value, index)
     case .heal: heal(Int(entry.value))
     case .attack: attack()
@@ -408,20 +434,6 @@ struct World: SimulatedWorld {
     case .stopped: queue.add(.addressAnswer, at: time + 5_000_000, machine: index, value: UInt32(truncatingIfNeeded: owner))
     case .dead: break
     }
-  }
-
-  private mutating func handOver(_ serial: UInt32, _ index: Int) {
-    switch machines[index].process {
-    case .running: feed(.stateHandedOver(serial: serial), to: index)
-    case .stopped: queue.add(.stateHandedOver, at: time + 5_000_000, machine: index, value: serial)
-    case .dead: break
-    }
-  }
-
-  private mutating func completeState(_ serial: UInt32, _ index: Int) {
-    if machines[index].process == .stopped { return queue.add(.stateComplete, at: time + 5_000_000, machine: index, value: serial) }
-    guard machines[index].process == .running, machines[index].awaited.removeValue(forKey: serial) != nil else { return }
-    feed(.stateComplete(serial: serial), to: index)
   }
 
   // MARK: Coming together again

@@ -41,7 +41,7 @@ struct SimulateCommand: ParsableCommand {
   var without: Rule?
 
   enum Partition: String, CaseIterable, ExpressibleByArgument { case serve, majority }
-  enum Rule: String, CaseIterable, ExpressibleByArgument { case lease, order, `return`, authentication, release }
+  enum Rule: String, CaseIterable, ExpressibleByArgument { case lease, order, `return`, authentication, handover, release }
 
   private struct Report: Codable {
     var members: Int?
@@ -141,7 +141,7 @@ struct SimulateCommand: ParsableCommand {
     case .lease: options.safetyRules.remove(.lease)
     case .release: options.safetyRules.remove(.release)
     case .authentication: options.safetyRules.remove(.authentication)
-    case nil, .order, .return: break
+    case nil, .order, .return, .handover: break
     }
     return options
   }
@@ -165,6 +165,7 @@ struct SimulateCommand: ParsableCommand {
     case .order: options.safetyRules.remove(.order)
     case .return: options.safetyRules.remove(.return)
     case .authentication: options.safetyRules.remove(.authentication)
+    case .handover: options.safetyRules.remove(.handover)
     }
     return options
   }
@@ -198,7 +199,7 @@ extension SimulateCommand.Rule {
   fileprivate func isOf(gateways: Bool) -> Bool {
     switch self {
     case .lease, .authentication: true
-    case .order, .return: !gateways
+    case .order, .return, .handover: !gateways
     case .release: gateways
     }
   }

@@ -14,7 +14,7 @@ import Testing
     ("Gateway", ["Wire"]),
     ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster"]),
     ("Credentials", ["Wire"]),
-    ("Simulation", ["Wire", "Cluster", "Gateway"]),
+    ("Simulation", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway", "Host"]),
     ("CLinux", []),
     ("Linux", ["Wire", "CPacketPath", "CLinux"]),
     (

@@ -49,13 +49,23 @@ struct SimulationTests {
 
   @Test(arguments: [
     ClusterMember.SafetyRules.lease, ClusterMember.SafetyRules.order, ClusterMember.SafetyRules.return,
-    ClusterMember.SafetyRules.authentication,
+    ClusterMember.SafetyRules.authentication, ClusterMember.SafetyRules.handover,
   ])
   func checkerFailsWithoutARule(rule: ClusterMember.SafetyRules) {
     var options = options(5)
     options.safetyRules.remove(rule)
     let results = Simulator.runSeeds(first: 1, count: 200, options) { $0.isClean }
     #expect(results.last?.isClean == false)
+  }
+
+  /// Drains and weights alone, so that nothing but moves can lose a packet.
+  @Test func movesLoseNoPacketAndWithoutTheirOrderTheyDo() {
+    var options = options(5)
+    options.faults = .operators
+    expectClean(1, 5, options)
+    options.safetyRules.remove(.handover)
+    let results = Simulator.runSeeds(first: 1, count: 5, options)
+    #expect(results.contains { $0.violations.contains { $0.kind == .lostInMove } })
   }
 
   @Test func aSeedReplaysToTheLastEvent() {
