@@ -98,6 +98,7 @@ public struct ClusterMember: Sendable {
     shared.now = now
     shared.dice.refill(from: &generator)
     noticeLapse()
+    noticeStandstill()
     dispatch(event)
     pursue()
     nextDeadline = deadline
@@ -112,6 +113,12 @@ public struct ClusterMember: Sendable {
     shared.noticeLapse()
     guard hadLease, shared.holdings.lease == .zero, case .reigning(var master) = state else { return }
     state = master.stepDown(.leaseLapsed, &shared)
+  }
+
+  /// While this machine stood still it did not listen either, so that time is nobody's silence: what came meanwhile is still to be read.
+  private mutating func noticeStandstill() {
+    guard let due = nextDeadline, shared.now > due else { return }
+    reign { $0.lastPeerHeard = min($1.now, $0.lastPeerHeard + ($1.now - due)) }
   }
 
   private mutating func dispatch(_ event: Event) {

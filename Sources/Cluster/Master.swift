@@ -106,7 +106,7 @@ struct Master: Sendable {
     self.init(candidate.term, challenge: candidate.nonce, &shared)
     let isWhole = Self.knowsEveryUnit(candidate, shared)
     if !shared.configuration.safetyRules.contains(.order) { shared.act(.announce(.takeover)) }
-    shared.extendLease(to: candidate.offeredAt + shared.timing.authority)
+    shared.replaceLease(by: candidate.offeredAt + shared.timing.authority)
     shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.act(.setUnits(.all.subtracting(shared.holdings.owned), owner: nil, acknowledged: false))
     if !isWhole { rest(.all, until: shared.now + shared.timing.silence) }

@@ -114,6 +114,13 @@ struct Shared: Sendable {
     act(.setLease(deadline))
   }
 
+  /// A new master's first lease, in place of what the last one granted: that may last longer than the voters wait for this one.
+  mutating func replaceLease(by deadline: Instant) {
+    guard configuration.safetyRules.contains(.lease) else { return extendLease(to: deadline) }
+    holdings.lease = deadline
+    act(.setLease(deadline))
+  }
+
   /// Rule 1: the units are processed under a lease or not at all. A lapsed one is noticed before anything else is done.
   mutating func noticeLapse() {
     guard holdings.lease != .zero, !hasLease, configuration.safetyRules.contains(.lease) else { return }

@@ -31,6 +31,26 @@ struct SuccessionTests {
     }
   }
 
+  @Test func aNewMasterKeepsNoLeaseOfTheLastOneLongerThanItsVotersWait() {
+    var lan = Lan(3)
+    lan.form()
+    lan.feed(.leave, to: 0)
+    #expect(lan.run(within: .seconds(5)) { $0.records[1].isMaster })
+    #expect(lan.records[1].lease <= lan.now + lan.members[1].configuration.authorityInterval)
+  }
+
+  @Test func aMasterThatStoodStillDoesNotTakeThatForItsMembersSilence() {
+    var lan = Lan(3)
+    lan.form()
+    let lease = lan.records[0].lease
+    lan.isRunning[0] = false
+    lan.run(until: lease - .milliseconds(2))
+    lan.isRunning[0] = true
+    // Traffic comes to its ears before what its members have said meanwhile.
+    lan.feed(.heardTraffic, to: 0)
+    #expect(lan.records[0].lease == lease)
+  }
+
   @Test func majorityKeepsServingToo() {
     var lan = Lan(3) { $0.partition = .majority(of: 3) }
     for index in lan.members.indices { lan.start(index) }

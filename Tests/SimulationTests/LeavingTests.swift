@@ -8,12 +8,12 @@ import Wire
 /// master.
 @Suite("Leaving while machines hang")
 struct LeavingTests {
-  /// Two hundred departures by each policy. What takes seconds is not the election: a member gives up to half of all units away, four at once, each
+  /// Eighty departures by each policy. What takes seconds is not the election: a member gives up to half of all units away, four at once, each
   /// with its state.
   @Test(arguments: [ClusterMember.PartitionPolicy.serve, .majority(of: 3)]) func thoseWhoStayAgreeOnAMasterSoon(
     partition: ClusterMember.PartitionPolicy
   ) {
-    for seed in UInt64(1)...20 {
+    for seed in UInt64(1)...8 {
       var options = SimulationOptions()
       options.memberCount = 3
       options.partition = partition
