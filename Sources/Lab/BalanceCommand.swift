@@ -109,7 +109,7 @@ private final class BalanceTrial {
     self.rule = rule
     self.cluster = cluster
     self.patienceSeconds = patienceSeconds
-    books = LossBooks(cluster)
+    books = LossBooks(cluster.booked)
   }
 
   /// Lets more clients ask until the end.

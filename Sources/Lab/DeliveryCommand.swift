@@ -29,7 +29,7 @@ public struct DeliveryCommand: LabCommand {
       let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)
       guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
       options.console.say("and as many flows of datagrams")
-      let books = LossBooks(cluster)
+      let books = LossBooks(cluster.booked)
       let datagrams = try probe(cluster.topology.plan)
       books.turnPage()
       var report = DeliveryReport(command: self, web: web, datagrams: datagrams, losses: books.explain(datagrams))

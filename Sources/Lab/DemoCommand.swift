@@ -36,7 +36,7 @@ public struct DemoCommand: LabCommand {
     console.say("   Meanwhile a client asks every 2 ms on each of many UDP flows, and every answer is counted on the wire.")
     let prober = try Prober(plan: cluster.topology.plan, settings: Prober.Settings(flowsPerMember: 16))
     try pause(milliseconds: 500)
-    let books = LossBooks(cluster)
+    let books = LossBooks(cluster.booked)
     books.failed = [victim]
     let failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: .kill)

@@ -72,11 +72,11 @@ extension FailoverRun {
 
   /// Which flows' probes, sent when, count as lost: the same as above.
   static func countedLosses(
-    _ ledger: ProbeLedger, victim: Int, failedAt: UInt64, healedAt: UInt64, everybodyWaits: Bool = false
+    _ ledger: ProbeLedger, victims: [Int], failedAt: UInt64, healedAt: UInt64, everybodyWaits: Bool = false
   ) -> (_ flow: Int, _ sentAt: UInt64) -> Bool {
     let window = failedAt..<healedAt
     var countsFrom = Dictionary(uniqueKeysWithValues: ledger.flows.indices.map { ($0, everybodyWaits ? healedAt : failedAt) })
-    for flow in ledger.flows(ownedBy: victim, before: failedAt) {
+    for flow in victims.flatMap({ ledger.flows(ownedBy: $0, before: failedAt) }) {
       countsFrom[flow] = ledger.longestSilence(flow: flow, in: window).endedAt ?? healedAt
     }
     return { flow, sentAt in sentAt >= min(countsFrom[flow] ?? healedAt, healedAt) }
@@ -122,7 +122,7 @@ extension ClusterUnderTest {
     books?.turnPage()
     var run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
     let counts = FailoverRun.countedLosses(
-      ledger, victim: victim, failedAt: failedAt, healedAt: healedAt, everybodyWaits: everybodyWaits(for: wish))
+      ledger, victims: [victim], failedAt: failedAt, healedAt: healedAt, everybodyWaits: everybodyWaits(for: wish))
     if let books { run.losses = books.explain(ledger, where: counts) }
     run.addressHolders = holders
     run.survivorsLapses = lapses.reduce(0, +)

@@ -172,7 +172,7 @@ final class GatewayClusterMeasurement {
 
     init(_ cluster: SkeinCluster, _ failed: Int?) {
       words = LossEvidence(cluster)
-      counters = LossBooks(cluster)
+      counters = LossBooks(cluster.booked)
       counters.failed = Set([failed].compactMap { $0 })
     }
   }

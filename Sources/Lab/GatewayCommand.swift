@@ -118,6 +118,7 @@ public struct GatewayCommand: LabCommand {
         host: host, packetsPerSecond: busyPacketsPerSecond / (isBusy ? 1 : 4), octets: Self.payloadOctets)
     }
     let movesBefore = try group.sum("moves", of: Array(plan.routers))
+    let books = LossBooks(group.booked)
     let traffic = try GatewayTraffic(plan: plan, streams: streams)
     let target = Array(repeating: 100 / Double(routers), count: routers)
     let result = try watch(traffic, target)
@@ -130,6 +131,8 @@ public struct GatewayCommand: LabCommand {
     report.sharesAfter = again.after
     report.moves = try group.sum("moves", of: Array(plan.routers)) - movesBefore
     let ledger = try traffic.finish()
+    books.turnPage()
+    report.losses = books.explain(ledger).causes
     report.packets = ledger.probeCount
     report.packetsLostByMoves = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
     report.forwardedTwice = ledger.answeredTwice

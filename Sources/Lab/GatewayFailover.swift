@@ -56,6 +56,8 @@ protocol GatewayUnderTest {
   var changesEntries: Bool { get }
   /// How many of these have the virtual address, where one is meant to; nil where all are.
   func addressHolders(_ routers: [Int]) throws -> Int?
+  /// The books of what may take a packet, opened now; nil where none are kept.
+  func lossBooks() -> LossBooks?
   /// After this a silent router's hosts can certainly not get through by it any more.
   var silenceCertainAfterMilliseconds: Int { get }
 }
@@ -87,19 +89,28 @@ extension GatewayUnderTest {
     let traffic = try GatewayTraffic(plan: plan, streams: plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: packetsPerSecond) })
     let asker = try ArpAsker(plan: plan, questionsPerSecond: packetsPerSecond)
     try pause(milliseconds: 500)
+    let books = lossBooks()
+    books?.failed = Set(victims)
     let failedAt = BootClock.nanoseconds
     if failure != .return { for victim in victims { try fail(victim, by: failure) } }
     let failedBy = BootClock.nanoseconds
     if failure != .return { try waitForRecovery(traffic, survivors, failedAt) }
     let holders = try addressHolders(failure == .stop ? Array(plan.routers) : survivors)
+    books?.turnPage()
+    books?.failed = []
     let healedAt = BootClock.nanoseconds
     for victim in victims { try heal(victim, after: failure == .return ? .kill : failure) }
     try waitUntilReady(Array(plan.routers))
     try pause(milliseconds: 500)
     let answers = try asker.finish()
+    let ledger = try traffic.finish()
+    books?.turnPage()
     var run = try FailoverRun(
-      ledger: traffic.finish(), victims: failure == .return ? Array(survivors) : victims, failedAt: failedAt, failedBy: failedBy,
+      ledger: ledger, victims: failure == .return ? Array(survivors) : victims, failedAt: failedAt, failedBy: failedBy,
       healedAt: healedAt)
+    let counts = FailoverRun.countedLosses(
+      ledger, victims: failure == .return ? Array(survivors) : victims, failedAt: failedAt, healedAt: healedAt)
+    if let books { run.losses = books.explain(ledger, where: counts) }
     if failure == .return { run.silenceMilliseconds = run.silenceOnReturnMilliseconds }
     let answersSilence = answers.longestSilence(in: failure == .return ? healedAt..<UInt64.max : failedAt..<healedAt)
     console.say(
@@ -135,6 +146,7 @@ extension GatewayGroup: GatewayUnderTest {
   var families: [AddressFamily] { settings.families }
   var changesEntries: Bool { false }
   func addressHolders(_ routers: [Int]) throws -> Int? { nil }
+  func lossBooks() -> LossBooks? { LossBooks(booked) }
 
   func victims(_ wish: GatewayVictim) throws -> [Int] {
     let states = try plan.routers.map { ($0, try status($0).state) }

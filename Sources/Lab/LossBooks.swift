@@ -1,8 +1,29 @@
 import Foundation
 
+/// Machines of a lab whose counters are read, and the machine that they all run on.
+struct BookedMachines {
+  /// Members, or routers.
+  var numbers: [Int]
+  /// For people: "member" or "router".
+  var word = "member"
+  /// Whether a probe may come by any of them.
+  var isAnybodys: Bool
+  var hasGateway: Bool
+  /// How long a lease that a killed daemon leaves may last.
+  var leaseMilliseconds: Int?
+  /// A machine's counters by their names; nil while it cannot be asked.
+  var counters: (Int) -> [String: Int]?
+  /// What interfaces, sockets and processors dropped.
+  var hostCounters: () -> [LossCounter: Int]
+  /// When a machine's daemon reported something, in seconds since 1970.
+  var eventTimes: (Int) -> [Double]
+  /// Which member's application answered which of a ledger's probes.
+  var answersGiven: (ProbeLedger) -> [ProbeLedger.ProbeKey: Int] = { _ in [:] }
+}
+
 /// Every counter that may take a probe of one cluster's, read again and again: a page for each stretch of a run.
 final class LossBooks {
-  private let cluster: SkeinCluster
+  private let machines: BookedMachines
   /// Members that are made to fail: what they count explains nothing.
   var failed: Set<Int> = []
   private(set) var pages: [LossPage] = []
@@ -15,8 +36,8 @@ final class LossBooks {
   private var crash: (member: Int, at: Double)?
 
   /// Opens the books.
-  init(_ cluster: SkeinCluster) {
-    self.cluster = cluster
+  init(_ machines: BookedMachines) {
+    self.machines = machines
     turnPage()
     pages = []
     lapses = 0
@@ -30,12 +51,13 @@ final class LossBooks {
 
   /// Ends a stretch. To be called before a daemon that may have counted ends: what it counted goes with it.
   func turnPage() {
-    let tables = Dictionary(uniqueKeysWithValues: cluster.members.compactMap { member in counters(of: member).map { (member, $0) } })
+    let tables = Dictionary(uniqueKeysWithValues: machines.numbers.compactMap { member in machines.counters(member).map { (member, $0) } })
     var now = last
     for (member, table) in tables where !failed.contains(member) {
-      now.merge(Self.productCounters(member, table, isGateway: cluster.settings.hasGateway)) { $1 }
+      now.merge(productCounters(member, table)) { $1 }
     }
-    now.merge(Self.hostCounters(cluster)) { $1 }
+    // A reverse ARP request, which a gateway sends, is dropped by every machine that hears it.
+    now.merge(machines.hostCounters().filter { !machines.hasGateway || !$0.key.isReceiver }) { $1 }
     let rises = [LossCounter: Int].rise(from: last, to: now)
     let standstills = standstills(tables) + (lateStart(rises).map { [$0] } ?? [])
     noteLapses(tables)
@@ -46,10 +68,9 @@ final class LossBooks {
 
   /// What took these probes.
   func explain(_ lost: [LostProbe]) -> Losses {
-    let isAnybodys = cluster.settings.delivery == .forwarding
     let lost = lost.map { probe in
       var probe = probe
-      if isAnybodys { probe.members = [] }
+      if machines.isAnybodys { probe.members = [] }
       return probe
     }
     return Losses.attribute(lost, pages)
@@ -57,18 +78,7 @@ final class LossBooks {
 
   /// The lost ones of this ledger's probes that count, with what the members' applications know of them.
   func explain(_ ledger: ProbeLedger, where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool = { _, _ in true }) -> Losses {
-    explain(ledger.lostProbes(where: counts, answered: cluster.answersGiven(ledger)))
-  }
-
-  /// A daemon's own, or its packet path's alone while it cannot be asked.
-  private func counters(of member: Int) -> [String: Int]? {
-    guard (try? cluster.daemon(member).endedWith) == .some(nil) else { return pinned(member) }
-    return (try? cluster.counterTable(member)) ?? pinned(member)
-  }
-
-  private func pinned(_ member: Int) -> [String: Int]? {
-    guard let reading = try? cluster.readPath(member) else { return nil }
-    return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+    explain(ledger.lostProbes(where: counts, answered: machines.answersGiven(ledger)))
   }
 
   private func noteLapses(_ tables: [Int: [String: Int]]) {
@@ -93,10 +103,10 @@ final class LossBooks {
   /// A daemon that was killed, and whose next one took longer to begin than the lease that the last one left: longer than a whole one, or
   /// the packet path, which goes on under it, says that it ran out.
   private func lateStart(_ rises: [LossCounter: Int]) -> LossPage.Standstill? {
-    guard let crash, let first = (try? cluster.events(crash.member))?.first(where: { $0.time >= crash.at }) else { return nil }
-    let milliseconds = Int((first.time - crash.at) * 1000)
+    guard let crash, let first = machines.eventTimes(crash.member).first(where: { $0 >= crash.at }) else { return nil }
+    let milliseconds = Int((first - crash.at) * 1000)
     let ranOut = rises.contains { $0.key.member == crash.member && $0.key.place.hasSuffix(Self.leaseExpired) }
-    guard ranOut || milliseconds >= cluster.settings.detectionMilliseconds else { return nil }
+    guard ranOut || milliseconds >= machines.leaseMilliseconds ?? .max else { return nil }
     return .init(member: crash.member, milliseconds: milliseconds, isLateStart: true)
   }
 
@@ -111,38 +121,24 @@ final class LossBooks {
     "packets.ringFull": .ring, "packets.heldOverflow": .held, "packets.heldExpired": .held, "packets.heldUnsent": .held,
   ]
 
-  private static func productCounters(_ member: Int, _ table: [String: Int], isGateway: Bool) -> [LossCounter: Int] {
+  private func productCounters(_ member: Int, _ table: [String: Int]) -> [LossCounter: Int] {
     var result: [LossCounter: Int] = [:]
     // The switch knows who has a virtual MAC address: nobody else should get what is sent there.
-    let atGateway: [String: Loss.Cause] = isGateway ? ["packets.notForwarder": .path] : [:]
-    for (name, cause) in product.merging(atGateway, uniquingKeysWith: { $1 }) {
+    let atGateway: [String: Loss.Cause] = machines.hasGateway ? ["packets.notForwarder": .path] : [:]
+    for (name, cause) in Self.product.merging(atGateway, uniquingKeysWith: { $1 }) {
       guard let value = table[name] else { continue }
-      result[LossCounter(cause: cause, member: member, place: "member \(member), \(name)")] = value
+      result[LossCounter(cause: cause, member: member, place: "\(machines.word) \(member), \(name)")] = value
     }
     return result
   }
+}
 
-  private static func hostCounters(_ cluster: SkeinCluster) -> [LossCounter: Int] {
-    let plan = cluster.topology.plan
-    var result = interfaces(plan.switchNamespace) { name in plan.members.first { plan.port(ofMember: $0) == name } }
-    result.merge(interfaces(plan.clientNamespace(.near), member: { _ in nil })) { $1 }
-    for namespace in [plan.routerNamespace, plan.clientNamespace(.far)] { result.merge(interfaces(namespace, member: { _ in nil })) { $1 } }
-    for member in plan.members {
-      let namespace = plan.namespace(ofMember: member)
-      result.merge(interfaces(namespace, member: { _ in member })) { $1 }
-      let place = "member \(member), the application's socket"
-      result[LossCounter(cause: .socket, member: member, place: place)] = applicationDrops(namespace)
-    }
-    // A reverse ARP request, which a gateway sends, is dropped by every machine that hears it.
-    if cluster.settings.hasGateway { result = result.filter { !$0.key.isReceiver } }
-    result[LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues (softnet_stat)")] = backlogDrops()
-    return result
-  }
-
-  /// Frames that an interface dropped, towards its peer or from it. The switch's ports send questions to members, and receive answers.
-  private static func interfaces(_ namespace: Namespace, member: (String) -> Int?) -> [LossCounter: Int] {
+extension [LossCounter: Int] {
+  /// Frames that a namespace's interfaces dropped, towards their peers or from them.
+  /// - Parameter member: on whose way an interface lies; nil for one on every way.
+  static func interfaces(_ namespace: Namespace, member: (String) -> Int?) -> Self {
     let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8) }) ?? ""
-    var result: [LossCounter: Int] = [:]
+    var result: Self = [:]
     for (name, received, sent) in KernelBooks.interfaceDrops(table) {
       for (value, words) in [(received, LossCounter.received), (sent, "sent and dropped")] {
         let counter = LossCounter(cause: .wire, member: member(name), meetsAnswers: true, place: "\(namespace.role) \(name), \(words)")
@@ -152,16 +148,78 @@ final class LossBooks {
     return result
   }
 
-  private static func applicationDrops(_ namespace: Namespace) -> Int {
+  /// Over all processors. The kernel has one such table for all namespaces.
+  static var backlog: Self {
+    let drops = KernelBooks.backlogDrops((try? String(contentsOfFile: "/proc/net/softnet_stat", encoding: .utf8)) ?? "")
+    return [LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues (softnet_stat)"): drops]
+  }
+}
+
+extension SkeinCluster {
+  /// What is read of this cluster to explain a loss.
+  var booked: BookedMachines {
+    BookedMachines(
+      numbers: members, isAnybodys: settings.delivery == .forwarding, hasGateway: settings.hasGateway,
+      leaseMilliseconds: settings.detectionMilliseconds, counters: { self.lastingCounters($0) }, hostCounters: { self.hostCounters },
+      eventTimes: { member in ((try? self.events(member)) ?? []).map(\.time) }, answersGiven: { self.answersGiven($0) })
+  }
+
+  /// A daemon's own, or its packet path's alone while it cannot be asked.
+  private func lastingCounters(_ member: Int) -> [String: Int]? {
+    guard (try? daemon(member).endedWith) == .some(nil) else { return pinnedCounters(member) }
+    return (try? counterTable(member)) ?? pinnedCounters(member)
+  }
+
+  private func pinnedCounters(_ member: Int) -> [String: Int]? {
+    guard let reading = try? readPath(member) else { return nil }
+    return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+  }
+
+  /// The switch's ports send questions to members, and receive answers.
+  private var hostCounters: [LossCounter: Int] {
+    let plan = topology.plan
+    var result = [LossCounter: Int].interfaces(plan.switchNamespace) { name in plan.members.first { plan.port(ofMember: $0) == name } }
+    for namespace in [plan.clientNamespace(.near), plan.routerNamespace, plan.clientNamespace(.far)] {
+      result.merge(.interfaces(namespace, member: { _ in nil })) { $1 }
+    }
+    for member in plan.members {
+      let namespace = plan.namespace(ofMember: member)
+      result.merge(.interfaces(namespace, member: { _ in member })) { $1 }
+      let place = "member \(member), the application's socket"
+      result[LossCounter(cause: .socket, member: member, place: place)] = applicationDrops(namespace)
+    }
+    return result.merging(.backlog) { $1 }
+  }
+
+  private func applicationDrops(_ namespace: Namespace) -> Int {
     ["udp", "udp6"].reduce(0) { sum, name in
       let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/\(name)", encoding: .utf8) }) ?? ""
       return sum + KernelBooks.socketDrops(table, port: ProbeMessage.port)
     }
   }
+}
 
-  /// Over all processors. The kernel has one such table for all namespaces.
-  private static func backlogDrops() -> Int {
-    KernelBooks.backlogDrops((try? String(contentsOfFile: "/proc/net/softnet_stat", encoding: .utf8)) ?? "")
+extension GatewayGroup {
+  /// What is read of these routers to explain a loss.
+  var booked: BookedMachines {
+    BookedMachines(
+      numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true, counters: { self.counterTable($0) },
+      hostCounters: { self.hostCounters }, eventTimes: { _ in [] })
+  }
+
+  private func counterTable(_ router: Int) -> [String: Int]? {
+    guard let counters = try? counters(router).counters else { return nil }
+    return Dictionary(counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+  }
+
+  private var hostCounters: [LossCounter: Int] {
+    let plan = plan
+    func routers(_ port: @escaping (Int) -> String) -> (String) -> Int? { { name in plan.routers.first { port($0) == name } } }
+    var result = [LossCounter: Int].interfaces(plan.switchNamespace, member: routers(plan.port(ofRouter:)))
+    result.merge(.interfaces(plan.serverNamespace, member: routers(plan.serverPort(ofRouter:)))) { $1 }
+    for router in plan.routers { result.merge(.interfaces(plan.namespace(ofRouter: router), member: { _ in router })) { $1 } }
+    for host in plan.hosts { result.merge(.interfaces(plan.namespace(ofHost: host), member: { _ in nil })) { $1 } }
+    return result.merging(.backlog) { $1 }
   }
 }
 

@@ -106,7 +106,7 @@ public struct MaintenanceCommand: LabCommand {
     let settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
     var windows: [MaintenanceReport.Window] = []
-    let books = LossBooks(cluster)
+    let books = LossBooks(cluster.booked)
     for step in steps {
       let bereft = try step.bereft()
       let what = step.what + (bereft == nil ? "" : " (master)")

@@ -57,7 +57,7 @@ public struct PersonalityCommand: LabCommand {
     return try options.withCluster(settings) { cluster in
       let settings = Prober.Settings(family: family, flowsPerMember: 24, candidateCount: 240)
       let prober = try Prober(plan: cluster.topology.plan, settings: settings)
-      let books = LossBooks(cluster)
+      let books = LossBooks(cluster.booked)
       let steps = try Self.versions.map { version in
         defer { books.turnPage() }
         return try change(to: version, cluster)

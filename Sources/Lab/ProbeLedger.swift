@@ -89,6 +89,18 @@ extension ProbeLedger {
     which.reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }
   }
 
+  /// Where nobody answered: a line for each stretch of a flow, the first of them.
+  func lossLines(since start: UInt64, name: (_ flow: Int) -> String) -> [String] {
+    flows.indices.flatMap { flow in
+      flows[flow].split(whereSeparator: { $0.answers > 0 }).compactMap { stretch in
+        guard let first = stretch.first, let last = stretch.last else { return nil }
+        let before = flows[flow][..<stretch.startIndex].last.map { "after \($0.member)" } ?? "from the beginning"
+        return
+          "\(name(flow)): \(stretch.count) lost, \((first.sentAt - start) / 1_000_000) to \((last.sentAt - start) / 1_000_000) ms, \(before)"
+      }
+    }.prefix(20).map { $0 }
+  }
+
   /// The probes that nobody has answered, in the order sent.
   /// - Parameters:
   ///   - counts: which of them are meant.

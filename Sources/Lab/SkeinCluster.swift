@@ -269,7 +269,7 @@ extension SkeinCluster {
   }
 
   func addressHolders(dead: Set<Int>) throws -> Int? { nil }
-  func lossBooks() -> LossBooks? { LossBooks(self) }
+  func lossBooks() -> LossBooks? { LossBooks(booked) }
   func everybodyWaits(for victim: Victim) -> Bool { settings.delivery == .forwarding && victim == .master }
 
   /// A daemon's counters by their names.

@@ -176,6 +176,7 @@ final class VrrpGateway: GatewayUnderTest {
   var packetsPerSecond: Double { 500 }
   var families: [AddressFamily] { [.four] }
   var changesEntries: Bool { true }
+  func lossBooks() -> LossBooks? { nil }
   func addressHolders(_ routers: [Int]) throws -> Int? { try routers.count(where: isActive) }
 
   /// The first of these has the address and no other has, for longer than anybody would wait before he takes it.
