@@ -27,7 +27,7 @@ ARRAY(fragments, struct skein_fragment, skein_fragment_count);
 ARRAY(routes, struct skein_route_memo, skein_route_memo_count);
 struct {
   int (*type)[ring_type];
-  int (*max_entries)[1 << 20];
+  int (*max_entries)[skein_ring_size];
 } upcalls MAP;
 
 __attribute__((section("license"), used)) char skein_license[] = "Dual MIT/GPL";

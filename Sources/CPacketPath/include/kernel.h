@@ -89,14 +89,22 @@ SKEIN_INLINE int32_t skein_kernel_redirect(uint32_t interface) { return ((int32_
 SKEIN_INLINE struct skein_upcall *_Nullable skein_kernel_reserve(void) {
   return ((void *(*)(void *, uint64_t, uint64_t))131)(&skein_map_upcalls, sizeof(struct skein_upcall), 0);
 }
+SKEIN_INLINE struct skein_upcall *_Nullable skein_kernel_reserve_small(void) {
+  enum { header = sizeof(struct skein_upcall) - skein_frame_limit };
+  return ((void *(*)(void *, uint64_t, uint64_t))131)(&skein_map_upcalls, header + skein_small_frame_limit, 0);
+}
+/* Octets of the ring that wait for the daemon. */
+SKEIN_INLINE uint64_t skein_kernel_ring_fill(void) {
+  return ((uint64_t (*)(void *, uint64_t))134)(&skein_map_upcalls, 0 /* BPF_RB_AVAIL_DATA */);
+}
 SKEIN_INLINE void skein_kernel_submit(struct skein_upcall *_Nonnull upcall) { ((void (*)(void *, uint64_t))132)(upcall, 0); }
 SKEIN_INLINE void skein_kernel_discard(struct skein_upcall *_Nonnull upcall) { ((void (*)(void *, uint64_t))133)(upcall, 1 /* no wakeup */); }
 
-/* The frame's first octets, into an upcall; `length` is 1 to skein_frame_limit. The mask says so to verifiers that learn nothing from a
+/* The frame's first octets, into an upcall; `length` is 1 to `limit`, which is a power of two. The mask says so to verifiers that learn nothing from a
  * comparison with zero; of another length the helper finds too little, and refuses. */
 SKEIN_INLINE int64_t skein_kernel_copy_frame(
-    const struct skein_xdp_context *_Nonnull context, struct skein_upcall *_Nonnull upcall, uint64_t length) {
-  length = (skein_opaque(length - 1) & (skein_frame_limit - 1)) + 1;
+    const struct skein_xdp_context *_Nonnull context, struct skein_upcall *_Nonnull upcall, uint64_t length, uint64_t limit) {
+  length = (skein_opaque(length - 1) & (limit - 1)) + 1;
   return ((int64_t (*)(const void *, uint32_t, void *, uint32_t))189)(context, 0, upcall->frame, (uint32_t)length);
 }
 

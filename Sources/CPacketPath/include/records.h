@@ -141,8 +141,12 @@ struct skein_traffic {
   uint64_t octets;
 };
 
-/* A packet that goes up to the daemon: this header, then the frame, cut at skein_frame_limit. */
-enum { skein_frame_limit = 2048 };
+/* A packet that goes up to the daemon: this header, then the frame, cut at skein_frame_limit. A record in the ring is as long as one of two
+ * limits, since a verifier wants a constant: questions and other small frames are many, and would fill the ring with nothing. */
+enum { skein_frame_limit = 2048, skein_small_frame_limit = 128 };
+/* The ring's octets; what belongs to no unit, such as questions to everybody, which anybody may send in any number, gets half of it, so
+ * that packets which wait for an owner and the questions of hosts that have a gateway find room. */
+enum { skein_ring_size = 1 << 20, skein_ring_share = skein_ring_size / 2 };
 struct skein_upcall {
   uint32_t interface;   /* ifindex it came in by */
   uint16_t unit;

@@ -39,16 +39,24 @@ struct KernelTables: Tables {
   }
 
   @inline(__always) func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool {
-    guard let upcall = skein_kernel_reserve() else { return false }
+    if unit == Outcome.noUnit, skein_kernel_ring_fill() >= UInt64(skein_ring_share) { return false }
+    let small = UInt64(skein_small_frame_limit)
+    if UInt64(frame.length) <= small { return fill(skein_kernel_reserve_small(), frame, unit, reason, limit: small) }
+    return fill(skein_kernel_reserve(), frame, unit, reason, limit: UInt64(skein_frame_limit))
+  }
+
+  @inline(__always) private func fill(
+    _ upcall: UnsafeMutablePointer<skein_upcall>?, _ frame: Packet, _ unit: UInt32, _ reason: skein_upcall_reason, limit: UInt64
+  ) -> Bool {
+    guard let upcall else { return false }
     let length = UInt64(frame.length)
-    let limit = UInt64(skein_frame_limit)
     let copied = length < limit ? length : limit
     upcall.pointee.interface = context.pointee.ingress_ifindex
     upcall.pointee.unit = UInt16(truncatingIfNeeded: unit)
     upcall.pointee.reason = UInt16(truncatingIfNeeded: reason.rawValue)
     upcall.pointee.frame_length = UInt32(truncatingIfNeeded: length)
     upcall.pointee.copied_length = UInt32(truncatingIfNeeded: copied)
-    guard skein_kernel_copy_frame(context, upcall, copied) == 0 else {
+    guard skein_kernel_copy_frame(context, upcall, copied, limit) == 0 else {
       skein_kernel_discard(upcall)
       return false
     }
