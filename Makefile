@@ -47,7 +47,7 @@ test: PACKAGES += $(MACHINE_PACKAGES)
 test: build-tests ## Every test: in memory, in the kernels, in the simulator, and in the lab
 	$(SWIFT) test $(SWIFTFLAGS) --skip-build --disable-xctest
 	@if [ "$$(id -u)" != 0 ]; then echo "SKIPPED: the kernels' machines show them this one's files, and need root"; else Tools/kernels/run short 6.1 6.12; fi
-	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=40 RULE_SEEDS=40 GATEWAY_SEEDS=10 FLOOD=100000
+	@$(MAKE) --no-print-directory lab RUNS=1 PEERS=0 SEEDS=20 RULE_SEEDS=20 GATEWAY_SEEDS=10 FLOOD=100000
 
 # How often each failure is rehearsed, how often keepalived beside it, and how many seeds are simulated.
 RUNS ?= 10

@@ -36,6 +36,7 @@ public struct FloodCommand: LabCommand {
     let plan = cluster.topology.plan
     let before = try plan.members.map { try MemberBooks(cluster, $0) }
     let master = try cluster.master()
+    let books = LossBooks(cluster.booked)
     let prober = try Prober(plan: plan, settings: .init())
     options.console.say("\(datagrams) datagrams from a client's address at the group and at each member")
     let daemons = try plan.members.map { try cluster.daemon($0).processIdentifier }
@@ -45,7 +46,10 @@ public struct FloodCommand: LabCommand {
     try pause(milliseconds: 1500)
     let after = try plan.members.map { try MemberBooks(cluster, $0) }
     let ledger = try prober.finish()
-    return try FloodReport(command: self, flood: flood, before: before, after: after, masters: (master, cluster.master()), ledger: ledger)
+    books.turnPage()
+    return try FloodReport(
+      command: self, flood: flood, before: before, after: after, masters: (master, cluster.master()), ledger: ledger,
+      losses: books.explain(ledger).causes)
   }
 }
 

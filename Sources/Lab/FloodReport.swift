@@ -45,11 +45,14 @@ public struct FloodReport: LabReport, Equatable {
   /// Probes sent meanwhile, those that nobody answered, and those with two answers.
   public var probes: Int
   public var lost: Int
+  /// What took them.
+  public var losses: [Loss]
   public var answeredTwice: Int
   public var succeeded: Bool
 
   init(
-    command: FloodCommand, flood: Flood, before: [MemberBooks], after: [MemberBooks], masters: (Int, Int), ledger: ProbeLedger
+    command: FloodCommand, flood: Flood, before: [MemberBooks], after: [MemberBooks], masters: (Int, Int), ledger: ProbeLedger,
+    losses: [Loss]
   ) throws {
     datagrams = command.datagrams - flood.refusedBySender
     seed = command.seed
@@ -64,9 +67,10 @@ public struct FloodReport: LabReport, Equatable {
     sameUnits = before.map(\.owners) == after.map(\.owners)
     probes = ledger.probeCount
     lost = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    self.losses = losses
     answeredTwice = ledger.answeredTwice
     succeeded =
-      masterBefore == masterAfter && sameMembers && sameUnits && lost == 0 && answeredTwice == 0
+      masterBefore == masterAfter && sameMembers && sameUnits && losses.excuse(lost) && answeredTwice == 0
       && members.allSatisfy { $0.isAccounted && $0.isFlat && $0.leasesLapsed == 0 }
   }
 
@@ -76,7 +80,8 @@ public struct FloodReport: LabReport, Equatable {
     print("        \(listed)", to: &output)
     print(verdict(masterBefore == masterAfter, "the master is member \(masterAfter), as before"), to: &output)
     print(verdict(sameMembers && sameUnits, "the same members, and every unit is whose it was"), to: &output)
-    print(verdict(lost == 0, "lost: \(lost)"), to: &output)
+    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
+    for line in losses.lines(of: lost, answersUnseen: 0) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
     for member in members { member.render(to: &output) }
   }

@@ -21,10 +21,13 @@ public struct IntrudersCommand: LabCommand {
     return try Topology.with(memberCount: options.members + 2, console: options.console) { topology in
       options.console.say(topology.plan.drawing)
       let cluster = try SkeinCluster(topology: topology, settings: settings)
+      let books = LossBooks(cluster.booked)
       let prober = try Prober(plan: topology.plan, settings: .init())
       var siege = Siege(cluster: cluster, gatehouse: Gatehouse(cluster), console: options.console)
       try siege.run(isBrief: isBrief)
-      return IntrudersReport(findings: siege.findings, ledger: try prober.finish())
+      let ledger = try prober.finish()
+      books.turnPage()
+      return IntrudersReport(findings: siege.findings, ledger: ledger, books: books)
     }
   }
 }
@@ -203,10 +206,12 @@ public struct IntrudersReport: LabReport, Equatable {
   public var probes: Int
   /// Probes lost while machines were refused that never got in.
   public var lostToStrangers: Int
+  /// What took them.
+  public var losses: [Loss]
   public var answeredTwice: Int
   public var succeeded: Bool
 
-  init(findings: [Siege.Finding], ledger: ProbeLedger) {
+  init(findings: [Siege.Finding], ledger: ProbeLedger, books: LossBooks) {
     let everyFlow = Array(ledger.flows.indices)
     attempts = findings.map { attempt, window in
       var attempt = attempt
@@ -217,8 +222,10 @@ public struct IntrudersReport: LabReport, Equatable {
     probes = ledger.probeCount
     answeredTwice = ledger.answeredTwice
     // Who is put out by force holds its units until its lease is over: their packets are lost, as with a death.
-    lostToStrangers = attempts.filter { !$0.name.hasPrefix("expelled") && !$0.name.hasPrefix("revoked while") }.reduce(0) { $0 + $1.lost }
-    succeeded = attempts.allSatisfy(\.asDue) && lostToStrangers == 0 && answeredTwice == 0
+    let strangers = zip(attempts, findings).filter { !$0.0.name.hasPrefix("expelled") && !$0.0.name.hasPrefix("revoked while") }
+    lostToStrangers = strangers.reduce(0) { $0 + $1.0.lost }
+    losses = books.explain(ledger) { _, time in strangers.contains { $0.1.window.contains(time) } }.causes
+    succeeded = attempts.allSatisfy(\.asDue) && losses.excuse(lostToStrangers) && answeredTwice == 0
   }
 
   public func render(to output: inout some TextOutputStream) {
@@ -229,7 +236,9 @@ public struct IntrudersReport: LabReport, Equatable {
       print("          itself:  \(attempt.own)", to: &output)
       if !attempt.masters.isEmpty { print("          members: \(attempt.masters)", to: &output) }
     }
-    print(verdict(lostToStrangers == 0, "lost to machines that never got in: \(lostToStrangers) of \(probes) probes"), to: &output)
+    print(
+      verdict(losses.excuse(lostToStrangers), "lost to machines that never got in: \(lostToStrangers) of \(probes) probes"), to: &output)
+    for line in losses.lines(of: lostToStrangers, answersUnseen: 0) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
   }
 }

@@ -110,7 +110,7 @@ private final class Asker {
 
   /// Asks on every flow in each interval until told to stop; many flows in several beats.
   func ask(_ state: ProberState) throws {
-    let beats = stride(from: 0, to: sockets.count, by: Self.flowsPerBeat).map { $0..<min($0 + Self.flowsPerBeat, sockets.count) }
+    let beats = beats
     let interval = UInt64(settings.intervalMicroseconds) * 1000 / UInt64(max(1, beats.count))
     var beat = BootClock.nanoseconds
     while !state.stopping.isRaised {
@@ -135,8 +135,16 @@ private final class Asker {
   /// A virtual Ethernet pair with an XDP program has room for 256 frames that wait.
   private static let flowsPerBeat = 96
 
+  private var beats: [Range<Int>] {
+    stride(from: 0, to: sockets.count, by: Self.flowsPerBeat).map { $0..<min($0 + Self.flowsPerBeat, sockets.count) }
+  }
+
   private func askOnce(_ ledger: inout ProbeLedger) {
-    ask(sockets.indices, &ledger)
+    for flows in beats {
+      ask(flows, &ledger)
+      BootClock.sleep(until: BootClock.nanoseconds + 2_000_000)
+      hear(&ledger)
+    }
     sequence += 1
   }
 
