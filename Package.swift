@@ -99,7 +99,7 @@ let package = Package(
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
     .testTarget(
-      name: "HostTests", dependencies: ["Cluster", "CPacketPath", "Host", "PacketPath", "Wire"], swiftSettings: house),
+      name: "HostTests", dependencies: ["Cluster", "CPacketPath", "Host", "PacketPath", "PacketPathCases", "Wire"], swiftSettings: house),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Gateway", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),

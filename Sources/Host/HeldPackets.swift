@@ -57,18 +57,20 @@ public struct HeldPackets: Sendable {
       overflowed += 1
       return false
     }
-    guard byUnit[unit, default: Queue()].digests.insert(Self.digest(frame)).inserted else {
+    var octets = Array(frame)
+    octets.completeChecksum()
+    guard byUnit[unit, default: Queue()].digests.insert(Self.digest(octets)).inserted else {
       duplicates += 1
       return false
     }
-    byUnit[unit]?.packets.append(Packet(frame: Array(frame), interface: interface, expires: now + limits.duration))
+    byUnit[unit]?.packets.append(Packet(frame: octets, interface: interface, expires: now + limits.duration))
     packetCount += 1
     byteCount += frame.count
     return true
   }
 
   /// What is above Ethernet, folded (FNV-1a): the same for each machine that saw the packet, whatever MAC address it came to.
-  private static func digest(_ frame: UnsafeRawBufferPointer) -> UInt64 {
+  private static func digest(_ frame: [UInt8]) -> UInt64 {
     frame.dropFirst(14).reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
