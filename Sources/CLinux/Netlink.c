@@ -9,8 +9,8 @@
 
 static int set(int fd, int name, int value) { return setsockopt(fd, SOL_NETLINK, name, &value, sizeof value); }
 
-int skein_netlink_open(uint32_t groups, int is_blocking) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK), NETLINK_ROUTE);
+int skein_netlink_open(int protocol, uint32_t groups, int is_blocking) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (is_blocking ? 0 : SOCK_NONBLOCK), protocol);
   if (fd < 0) return -errno;
   struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
   struct timeval limit = {.tv_sec = 2};

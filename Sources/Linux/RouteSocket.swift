@@ -10,7 +10,12 @@ public final class RouteSocket {
   private var sequence: UInt32 = 0
   private static let attemptLimit = 8
 
-  public init() throws(LinuxError) { socket = try Descriptor(result: skein_netlink_open(0, 1), "open a netlink socket") }
+  public convenience init() throws(LinuxError) { try self.init(protocol: NETLINK_ROUTE) }
+
+  /// For what the kernel tells by another protocol than rtnetlink.
+  init(protocol number: Int32) throws(LinuxError) {
+    socket = try Descriptor(result: skein_netlink_open(number, 0, 1), "open a netlink socket")
+  }
 
   deinit { buffer.deallocate() }
 

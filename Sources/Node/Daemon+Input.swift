@@ -15,7 +15,7 @@ extension Daemon {
     housekeeping = try poller.makeTimer { self.keepHouse() }
     housekeeping?.deadline = BootClock.now()
     try poller.watch(messenger.socket.descriptor) { _ in self.readDatagrams() }
-    try poller.watch(links.descriptor) { _ in self.readLinks() }
+    try watchMachine()
     try poller.watchSignals([.terminate, .interrupt, .hangup]) { signal in
       self.receive(signal)
     }
@@ -113,32 +113,16 @@ extension Daemon {
     let own = backend.tables.ownUnits
     load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
     gateway?.measure(at: now)
+    if let event = wallClock.event(at: now) { record(event) }
     handle(.load(load.busiest(of: own), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
     events.settle()
     events.wake()
     if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
     do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
+    lookAtMachine()
   }
 
-  // MARK: links and signals
-
-  private func readLinks() {
-    var carrier: Bool?
-    do {
-      try links.receive { change in
-        switch change {
-        case .changed(let state) where state.index == machine.interface.index: carrier = state.isUp && state.hasCarrier
-        case .removed(let index) where index == machine.interface.index: carrier = false
-        case .overflow: carrier = try? machine.hasCarrier()
-        case .changed, .removed: break
-        }
-      }
-    } catch { carrier = try? machine.hasCarrier() }
-    if let carrier, carrier != hasCarrier {
-      hasCarrier = carrier
-      handle(carrier ? .carrierFound : .carrierLost)
-    }
-  }
+  // MARK: signals
 
   private func receive(_ signal: Signal) {
     switch signal {

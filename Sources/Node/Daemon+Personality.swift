@@ -112,16 +112,10 @@ extension Daemon {
     record(event)
     if !isStopping {
       startsAfresh = true
+      freshStartReason = what
       leaveAndStop(by: "personality")
     }
     return CommandReport(done: true, text: event.text)
-  }
-
-  /// Replaces this process by its own program, started the same way.
-  static func executeAfresh() throws {
-    var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
-    execv("/proc/self/exe", &arguments)
-    throw StartError("the daemon could not start afresh for its new personality: \(String(cString: strerror(errno)))")
   }
 
   private func refreshRevocations(_ section: ClusterSection) throws -> Set<MemberIdentifier> {

@@ -60,6 +60,7 @@ extension Daemon: Controllable {
     if let warning = backend.choice.warning { warnings.append(warning) }
     if let trouble = LineWriter.standardError.trouble { warnings.append(trouble) }
     if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
+    warnings += machine.changes.warnings(at: now) + (gateway?.machine.changes.warnings(at: now) ?? [])
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
     }
@@ -110,6 +111,7 @@ extension Daemon: Controllable {
         group: "cluster", name: "standstillMilliseconds", meaning: "milliseconds that this process did not run then",
         value: standstillMilliseconds),
     ]
+    result.append(MachineChanges.counterReport(machine.changes.disturbanceCount + (gateway?.machine.changes.disturbanceCount ?? 0)))
     result += SecurityRefusal.allCases.map {
       CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
     }

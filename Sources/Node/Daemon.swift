@@ -9,6 +9,7 @@
 //   Daemon+Actions.swift   carrying out what the host wants (`ApplianceHost`)
 //   Daemon+Input.swift     datagrams, packets sent up, time, signals
 //   Daemon+Reports.swift   what the API shows
+//   Daemon+Machine.swift   the machine that changes under it
 //   Machine.swift          addresses, filters and kernel variables, set and taken back
 //   PathBackend.swift      where the packet path runs: KernelBackend, SocketBackend
 
@@ -46,7 +47,7 @@ public actor Daemon {
 
   var timer: DeadlineTimer?
   var housekeeping: DeadlineTimer?
-  let links: LinkMonitor
+  let monitor: KernelMonitor
   var events = EventLog()
   /// Who ordered what is being done now; nil when nobody did.
   var actor: String?
@@ -73,8 +74,16 @@ public actor Daemon {
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
-  /// A personality needs a fresh daemon: this one leaves in order, and the process executes itself anew.
+  /// A personality, or a machine that is another now, needs a fresh daemon: this one leaves in order, and the process executes itself anew.
   var startsAfresh = false
+  var freshStartReason = ""
+  /// It has stopped, and only its thread has not ended yet.
+  var isOver = false
+  /// What is told first: why this daemon comes late, or again.
+  private let beginnings: [Event]
+  /// All addresses of the machine, as the packet path was told.
+  var machineAddresses: [InternetAddress] = []
+  var wallClock = WallClockWatch()
   var announcements: UInt64 = 0
   /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
   let gateway: GatewayRunner?
@@ -95,19 +104,29 @@ public actor Daemon {
     // The log's own thread may still be at the last lines.
     defer { LineWriter.standardError.flush(within: .seconds(1)) }
     try checkClock(secondsAhead: BootClock.secondsAheadOfKernel())
-    let startsAfresh = try await onOwnThread {
-      if let section = configuration.cluster {
-        let daemon = try Daemon(configuration, section, file: file)
-        return try daemon.assumeIsolated { try $0.serve() }
-      }
-      guard let section = configuration.gateway else { return false }
-      let daemon = try GatewayDaemon(configuration, section, file: file)
-      try daemon.assumeIsolated { try $0.serve() }
-      return false
-    }
-    guard startsAfresh else { return }
+    let why = try await onOwnThread { try serve(configuration, file: file) }
+    guard let why else { return }
     LineWriter.standardError.flush(within: .milliseconds(100))
-    try executeAfresh()
+    try FreshStart.execute(because: why)
+  }
+
+  /// Waits for what is missing, and runs the daemon.
+  /// - Returns: why the process is to execute itself anew; nil when it is to end.
+  private static func serve(_ configuration: Configuration, file: String) throws -> String? {
+    var beginnings = [FreshStart.event()].compactMap(\.self)
+    let (end, event) = try Arrival(of: configuration, configuration.log.logger(label: "skein")).wait()
+    switch end {
+    case .stopped: return nil
+    case .afresh: return "the configuration was to be read again"
+    case .isThere: if let event { beginnings.append(event) }
+    }
+    if let section = configuration.cluster {
+      let daemon = try Daemon(configuration, section, file: file, beginnings)
+      return try daemon.assumeIsolated { try $0.serve() }
+    }
+    guard let section = configuration.gateway else { return nil }
+    let daemon = try GatewayDaemon(configuration, section, file: file, beginnings)
+    return try daemon.assumeIsolated { try $0.serve() }
   }
 
   /// A lease is a deadline on the boot clock that the kernel compares with its own. Where the two differ, a lease would outlive its daemon, or
@@ -119,8 +138,8 @@ public actor Daemon {
     )
   }
 
-  private static func onOwnThread(_ body: @escaping @Sendable () throws -> Bool) async throws -> Bool {
-    let (ended, continuation) = AsyncThrowingStream.makeStream(of: Bool.self)
+  private static func onOwnThread(_ body: @escaping @Sendable () throws -> String?) async throws -> String? {
+    let (ended, continuation) = AsyncThrowingStream.makeStream(of: String?.self)
     let thread = Thread {
       do {
         continuation.yield(try body())
@@ -130,23 +149,23 @@ public actor Daemon {
     thread.name = "skein"
     thread.stackSize = 4 << 20
     thread.start()
-    var result = false
+    var result: String?
     for try await value in ended { result = value }
     return result
   }
 
   /// Starts, and runs until it is told to stop; what was done is taken back when it cannot start.
-  /// - Returns: whether the process is to execute itself anew.
-  private func serve() throws -> Bool {
+  /// - Returns: why the process is to execute itself anew; nil when it is to end.
+  private func serve() throws -> String? {
     do { try start() } catch {
       stop(keeping: false)
       throw error
     }
     try poller.run()
-    return startsAfresh
+    return startsAfresh ? freshStartReason : nil
   }
 
-  private init(_ given: Configuration, _ own: ClusterSection, file: String) throws {
+  private init(_ given: Configuration, _ own: ClusterSection, file: String, _ beginnings: [Event]) throws {
     let credentials = try MemberCredentials(path: own.credentials)
     let personality = try PersonalityExchange(own, credentials)
     let configuration = try Self.read(given, file, personality)
@@ -160,7 +179,7 @@ public actor Daemon {
     poller = try Poller()
     mailbox = poller.mailbox
     messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
-    links = try LinkMonitor()
+    monitor = try KernelMonitor(.interfaces)
     // Last of what may fail: it leaves marks in the kernel.
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
     gateway = try Self.gateway(configuration, machine.ownAddress, backend, logger)
@@ -179,6 +198,7 @@ public actor Daemon {
     self.security = security
     self.profile = profile
     self.personality = personality
+    self.beginnings = beginnings
     appliedPersonality = personality.version
   }
 
@@ -222,7 +242,7 @@ public actor Daemon {
     }
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
     try machine.prepare(section)
-    for problem in machine.original.problems { logger.warning("\(problem)") }
+    for problem in machine.changes.problems { logger.warning("\(problem)") }
     try watchInputs()
     try startGateway()
     ControlServer.start(for: self, configuration, logger)
@@ -233,6 +253,7 @@ public actor Daemon {
       metadata: [
         "member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)",
       ])
+    for event in beginnings { record(event) }
     if let event = backend.choice.event { events.append(event) }
   }
 
@@ -267,6 +288,7 @@ public actor Daemon {
 
   /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
+    isOver = true
     if !keeping {
       gateway?.stop()
       for error in machine.restore() { logger.warning("not restored: \(error)") }

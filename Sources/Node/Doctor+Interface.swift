@@ -36,8 +36,11 @@ extension Doctor {
     }
     let shared = section.addresses.map(\.address)
     let present = addresses.filter { $0.interface == interface.index }
+    let onLoopback = Set(addresses.filter { $0.interface == loopback }.map(\.address))
+    let isRunning = configuration.map { ControlServer.isListening(at: $0.api) } ?? false
     return [
       Self.judge(own: present, wanted: section.address, shared: shared, on: interface.name),
+      Self.judge(missing: shared.filter { !onLoopback.contains($0) }, isRunning: isRunning),
       Self.judge(placed: addresses.filter { shared.contains($0.address) && $0.interface != loopback }, names),
       Self.judge(networks: present, of: section.addresses, on: interface.name),
     ]
@@ -206,6 +209,16 @@ extension Doctor {
     return Finding(
       "cluster-address", .problem, "The cluster address \(one.address) stands on \(place), so that this kernel answers and announces it.",
       advice: "`ip address del \(one.address)/\(one.prefixLength) dev \(place)`; `skein run` puts it on lo, where it belongs.")
+  }
+
+  static func judge(missing addresses: [InternetAddress], isRunning: Bool) -> Finding {
+    let name = "loopback-address"
+    guard isRunning else { return Finding(name, .ok, "No daemon runs here, so no cluster address needs to be on lo.") }
+    guard !addresses.isEmpty else { return Finding(name, .ok, "Every cluster address is on lo, while the daemon runs.") }
+    let list = addresses.map(\.description).joined(separator: ", ")
+    return Finding(
+      name, .problem, "\(list) is not on lo while the daemon runs: what clients send there is refused.",
+      advice: "The daemon puts it back each second: `skein events` says whether it can. Find what removes it (a network manager).")
   }
 
   static func judge(networks present: [InterfaceAddress], of prefixes: [InternetPrefix], on name: String) -> Finding {

@@ -5,7 +5,7 @@ struct Event: Hashable, Sendable {
   /// Which of the name's lines in the catalogue; nil when it has one only.
   var reason: String?
   var fields = EventFields()
-  /// Who ordered it, where somebody did: operator (by the API), signal (SIGHUP, SIGTERM) or personality.
+  /// Who ordered it, where somebody did: operator (by the API), signal (SIGHUP, SIGTERM), personality or machine (it has changed).
   var actor: String?
 
   init(_ name: Name, _ reason: String? = nil, _ fields: EventFields = EventFields(), actor: String? = nil) {
@@ -21,6 +21,7 @@ struct Event: Hashable, Sendable {
     case memberJoined, memberLeft, refusedByMaster, joinerRefused, toldToLeave, memberDraining, memberUndrained, addressInUse
     case unitsAssigned, unitsMoving, unitsOwned, unitsStopped, conflictingClaims
     case leaseLapsed, groupKeyRenewed, carrierLost, carrierFound, packetPathFallback
+    case machineChanged, machinePutRight, machineNotPutRight, clockJumped, startedAfresh, waitedForMachine
     case drainOrdered, undrainOrdered, leaveOrdered
     case configurationReloaded, reloadRefused, startsAfresh, personalityFetched, personalityUnfit
     case gatewayState, gatewayActive, gatewayFound, gatewayLost, gatewayWeight, gatewayDraining, gatewayUndrained
@@ -38,6 +39,7 @@ struct Event: Hashable, Sendable {
       case .groupKeyRenewed: "key"
       case .carrierLost, .carrierFound: "link"
       case .packetPathFallback: "path"
+      case .machineChanged, .machinePutRight, .machineNotPutRight, .clockJumped, .startedAfresh, .waitedForMachine: "machine"
       case .drainOrdered, .undrainOrdered, .leaveOrdered: "order"
       case .configurationReloaded, .reloadRefused, .startsAfresh: "reload"
       case .personalityFetched, .personalityUnfit: "personality"
@@ -111,6 +113,9 @@ public struct EventFields: Codable, Hashable, Sendable {
   public var packetPath: String?
   /// Of a personality.
   public var version: UInt64?
+  /// What of the machine it is about: an interface, an address, a kernel variable, a MAC address.
+  public var setting: String?
+  public var seconds: Double?
   /// For how long this process stood still.
   public var standstillMilliseconds: Int?
   /// What a program or another machine said, in its own words.

@@ -61,6 +61,8 @@ struct EventDefinition: Sendable {
     case "weight": fields.weight.map(String.init)
     case "path": fields.packetPath
     case "version": fields.version.map(String.init)
+    case "setting": fields.setting
+    case "seconds": fields.seconds.map { "\($0)" }
     case "standstill": fields.standstillMilliseconds.map(String.init)
     case "explanation": fields.explanation
     default: (fields.forwarders?.count == 1 ? name.split(separator: "|").first : name.split(separator: "|").last).map(String.init)
@@ -321,6 +323,55 @@ enum EventCatalogue {
     .init(
       .packetPathFallback, nil, .warning, "the packet path runs by {path}: {explanation}",
       means: "a slower packet path runs than the one that was tried first", do: "`skein doctor`; operations: where the packet path runs"),
+    .init(
+      .machineChanged, "interfaceGone", .critical, "the interface {setting} is gone: stopping, and waiting for it",
+      means: "the card was pulled out, or a virtual interface was deleted; another one of this name is taken when it comes",
+      do: "bring the interface back; it joins by itself afterwards"),
+    .init(
+      .machineChanged, "interfaceRenamed", .critical, "the interface {setting} is called {explanation} now: handing the work over",
+      means: "somebody renamed it; the daemon waits for an interface of the configured name",
+      do: "give it its name back, or set `interface` and restart the daemon"),
+    .init(
+      .machineChanged, "addressGone", .critical, "{setting} has lost {address}, by which this machine speaks: stopping, and waiting for it",
+      means: "DHCP, a network manager or somebody took it away", do: "give it back; it joins by itself afterwards"),
+    .init(
+      .machineChanged, "ethernetAddress", .warning,
+      "the MAC address of {setting} is {ethernet} now: handing the work over to start afresh with it",
+      means: "a bond, a bridge, a migration or somebody changed it; the packet path uses it already", do: nothing),
+    .init(
+      .machineChanged, "mtu", .notice, "the MTU of {setting} went from {explanation}",
+      means: "somebody changed it", do: "the same on all members; `skein doctor`: `mtu`"),
+    .init(
+      .machinePutRight, "address", .warning, "{setting} had vanished from lo, and is there again",
+      means: "something removes addresses that it does not know, and clients were refused meanwhile",
+      do: "find it: networkd, NetworkManager, netplan, `ip addr flush`; have it leave lo alone"),
+    .init(
+      .machinePutRight, "variable", .warning, "the kernel variable {setting} had become {explanation}, and is as it was",
+      means: "something else sets it", do: "find it: `sysctl.d`, a network manager, keepalived, another daemon"),
+    .init(
+      .machinePutRight, "filter", .warning, "the interface had stopped to accept frames to {setting}, and accepts them again",
+      means: "something removed the MAC address from its filter", do: "find it: `bridge fdb`, a network manager, a driver that was reset"),
+    .init(
+      .machinePutRight, "loopback", .warning, "lo was {explanation}, and is on again",
+      means: "addresses on lo are of no use while it is off", do: "find who switched it off"),
+    .init(
+      .machineNotPutRight, nil, .critical, "{setting} is not as this daemon needs it, and cannot be put right: {explanation}",
+      means: "somebody changed it, and the kernel does not let the daemon change it back",
+      do: "mend it by hand, or `skein drain` until it is; it is tried each second"),
+    .init(
+      .clockJumped, "forward", .warning, "the wall clock was set forward by {seconds} s",
+      means: "somebody or a time service set it; leases go by another clock",
+      do: "check the time: certificates are judged by it"),
+    .init(
+      .clockJumped, "backward", .warning, "the wall clock was set back by {seconds} s",
+      means: "somebody or a time service set it; leases go by another clock",
+      do: "check the time: certificates are judged by it, and times of events overlap"),
+    .init(
+      .startedAfresh, nil, .notice, "this daemon started afresh: {explanation}",
+      means: "the last one could not go on, and executed itself anew", do: nothing),
+    .init(
+      .waitedForMachine, nil, .notice, "waited for {seconds} s: {explanation}",
+      means: "the daemon was started before its interface or its address was there", do: nothing),
   ]
 
   private static let orders: [EventDefinition] = [

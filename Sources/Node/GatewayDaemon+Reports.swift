@@ -15,7 +15,8 @@ extension GatewayDaemon: Controllable {
 
   func counters() async -> CountersReport {
     CountersReport(
-      counters: backend.tables.counterReports + held.counterReports + gateway.counters + LineWriter.standardError.counterReports,
+      counters: backend.tables.counterReports + held.counterReports + gateway.counters
+        + [MachineChanges.counterReport(gateway.machine.changes.disturbanceCount)] + LineWriter.standardError.counterReports,
       leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
   }
 

@@ -22,7 +22,13 @@ actor GatewayDaemon {
   let section: GatewaySection
   let backend: any PathBackend
   let replay: ReplayPath
-  let links: LinkMonitor
+  let monitor: KernelMonitor
+  private let beginnings: [Event]
+  private var freshStartReason: String?
+  /// It has stopped, and only its thread has not ended yet.
+  private var isOver = false
+  private var wallClock = WallClockWatch()
+  private var machineAddresses: [InternetAddress] = []
   var held: HeldPackets
   var events = EventLog()
   /// Who ordered what is being done now; nil when nobody did.
@@ -35,14 +41,15 @@ actor GatewayDaemon {
   private var isStopping = false
   private var hasLeft = false
 
-  init(_ configuration: Configuration, _ section: GatewaySection, file: String) throws {
+  init(_ configuration: Configuration, _ section: GatewaySection, file: String, _ beginnings: [Event]) throws {
     let logger = configuration.log.logger(label: "skein")
     let machine = try GatewayMachine(section, named: PathPlace.instance(of: section))
     poller = try Poller()
     mailbox = poller.mailbox
     backend = try Backends.open(configuration.packetPath, PathPlace(section, machine), logger)
     replay = ReplayPath(backend.tables)
-    links = try LinkMonitor()
+    monitor = try KernelMonitor(.interfaces)
+    self.beginnings = beginnings
     held = HeldPackets(limits: section.hold)
     gateway = try GatewayRunner(
       section, mode: .alone, machine, backend, logger, .init(note: { _ in }, release: { _ in }, forget: { _ in }))
@@ -53,12 +60,14 @@ actor GatewayDaemon {
   }
 
   /// Starts, and runs until it is told to stop; what was done is taken back when it cannot start.
-  func serve() throws {
+  /// - Returns: why the process is to execute itself anew; nil when it is to end.
+  func serve() throws -> String? {
     do { try start() } catch {
       stop()
       throw error
     }
     try poller.run()
+    return freshStartReason
   }
 
   private func start() throws {
@@ -67,13 +76,18 @@ actor GatewayDaemon {
       note: { self.record($0) }, release: { self.release($0) }, forget: { self.held.forget($0) },
       stopped: { self.stopped() })
     try writeSettings()
+    backend.tables.set(flag: skein_flag_answers, false)
+    backend.tables.set(flag: skein_flag_enabled, true)
     clearTables()
     try backend.start(on: poller) { reason, unit, interface, frame in
       self.sentUp(reason, unit: unit, interface: interface, frame)
     }
     housekeeping = try poller.makeTimer { self.keepHouse() }
     housekeeping?.deadline = BootClock.now()
-    try poller.watch(links.descriptor) { _ in self.readLinks() }
+    try poller.watch(monitor.descriptor) { _ in
+      _ = try? self.monitor.receive()
+      self.lookAtMachine()
+    }
     try poller.watchSignals([.terminate, .interrupt, .hangup]) { self.receive($0) }
     ControlServer.start(for: self, configuration, logger)
     // Only now: while a virtual address stands without a packet path before it, the kernel answers for everybody.
@@ -83,18 +97,17 @@ actor GatewayDaemon {
     try ServiceManager.ready()
     logger.notice(
       "started", metadata: ["group": "\(section.group)", "interface": "\(section.interface)", "packetPath": "\(backend.choice.running)"])
+    for event in beginnings { record(event) }
     if let event = backend.choice.event { events.append(event) }
   }
 
   private func writeSettings() throws {
-    let ethernet = gateway.ethernetAddress
+    let ethernet = gateway.machine.interface.ethernetAddress
     var settings = PathSettings(
       ownAddress: ethernet, sharedAddress: ethernet, clusterAddresses: [], ownAddresses: try gateway.machine.ownAddresses(),
       delivery: .unicast, routing: false, l2tpSessions: false, services: [])
     settings.gateway = try gateway.pathSettings()
     settings.write(to: backend.tables)
-    backend.tables.set(flag: skein_flag_answers, false)
-    backend.tables.set(flag: skein_flag_enabled, true)
   }
 
   /// Nothing is left of an earlier daemon's work: the others have it, or give it back.
@@ -139,9 +152,11 @@ actor GatewayDaemon {
       nextMinorRound = now + .seconds(1)
       held.expire(at: now)
       gateway.measure(at: now)
+      if let event = wallClock.event(at: now) { record(event) }
       events.settle()
       events.wake()
       do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
+      lookAtMachine()
     }
     housekeeping?.deadline = min(nextMinorRound, now + .milliseconds(gateway.tracked.isEmpty ? 1000 : 100))
   }
@@ -150,28 +165,45 @@ actor GatewayDaemon {
     Task { gateway.take(index, succeeded: await command.succeeds()) }
   }
 
-  private func readLinks() {
-    var carrier: Bool?
-    let index = gateway.machine.interface.index
-    do {
-      try links.receive { change in
-        switch change {
-        case .changed(let state) where state.index == index: carrier = state.isUp && state.hasCarrier
-        case .removed(index): carrier = false
-        case .overflow: carrier = try? gateway.machine.hasCarrier()
-        case .changed, .removed: break
-        }
-      }
-    } catch { carrier = try? gateway.machine.hasCarrier() }
-    guard let carrier, carrier != hasCarrier else { return }
-    hasCarrier = carrier
-    gateway.handle(carrier ? .carrierFound : .carrierLost)
+  /// As `Daemon.lookAtMachine`.
+  private func lookAtMachine() {
+    guard !isOver else { return }
+    let sight: MachineSight
+    do { sight = try gateway.machine.look(at: BootClock.now()) } catch {
+      return logger.warning("the machine cannot be looked at: \(error)")
+    }
+    for event in sight.events { record(event) }
+    if sight.hasNewEthernetAddress || sight.fate == .goesOn && sight.addresses != machineAddresses {
+      machineAddresses = sight.addresses
+      do { try writeSettings() } catch { logger.error("the packet path could not be told of the machine: \(error)") }
+    }
+    switch sight.fate {
+    case .goesOn:
+      guard sight.hasCarrier != hasCarrier else { return }
+      hasCarrier = sight.hasCarrier
+      gateway.handle(hasCarrier ? .carrierFound : .carrierLost)
+    case .handsOver(let why): startAfresh(why, atOnce: false)
+    case .stops(let why): startAfresh(why, atOnce: true)
+    }
+  }
+
+  /// A gateway that has left, by an operator's word, stays out.
+  private func startAfresh(_ why: String, atOnce: Bool) {
+    guard !hasLeft || isStopping else { return }
+    if !isStopping { freshStartReason = why }
+    if atOnce { return stop() }
+    if !isStopping {
+      isStopping = true
+      order(.leave, by: "machine")
+    }
   }
 
   private func receive(_ signal: Signal) {
     switch signal {
     case .hangup: logger.notice("\(reloadNow(by: "signal").text)")
     case .terminate, .interrupt:
+      // On its way to start afresh it leaves in order already.
+      if freshStartReason != nil { return freshStartReason = nil }
       if isStopping || hasLeft { return stop() }
       isStopping = true
       logger.notice("leaving the group: virtual MAC addresses first; a second signal stops at once")
@@ -202,8 +234,11 @@ actor GatewayDaemon {
   }
 
   private func stop() {
+    isOver = true
     gateway.stop()
-    do { try ServiceManager.stopping() } catch { logger.warning("systemd does not hear: \(error)") }
+    do { try freshStartReason == nil ? ServiceManager.stopping() : ServiceManager.reloading() } catch {
+      logger.warning("systemd does not hear: \(error)")
+    }
     do { try backend.stop(keeping: false) } catch { logger.error("the packet path could not be taken down: \(error)") }
     ControlServer.removeSocket(configuration.api)
     poller.stop()

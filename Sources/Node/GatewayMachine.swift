@@ -3,23 +3,21 @@ import PacketPath
 import Wire
 
 /// What a gateway changes of the machine around it, and takes back when it goes for good: forwarding, addresses, filters, kernel variables.
-struct GatewayMachine {
-  let interface: NetworkInterface
+struct GatewayMachine: WatchedMachine {
+  var interface: NetworkInterface
   let ownAddress: InternetAddress
   private let section: GatewaySection
-  private let routes: RouteSocket
-  private let loopback: NetworkInterface
-  private(set) var original: OriginalState
-  private var filters: Set<EthernetAddress> = []
+  let routes: RouteSocket
+  var changes: MachineChanges
+  var fate = MachineSight.Fate.goesOn
   private var membership: SolicitedNodeMembership?
 
   /// - Parameter name: what the record of the machine's original state is called.
   init(_ section: GatewaySection, named name: String) throws {
-    original = OriginalState(named: name)
     self.section = section
     routes = try RouteSocket()
-    interface = try routes.interface(named: section.interface)
-    loopback = try routes.interface(named: "lo")
+    interface = try present(section.interface, routes)
+    changes = try MachineChanges(named: name, on: interface)
     ownAddress = try Self.ownAddress(section, interface, routes)
   }
 
@@ -27,12 +25,12 @@ struct GatewayMachine {
   {
     let all = try routes.addresses(of: interface.index)
     try refuse("gateway.address", section.addresses, in: all, of: interface.name)
-    let present = all.map(\.address).filter { !section.addresses.contains($0) }
+    let present = all.filter { !$0.isTentative }.map(\.address).filter { !section.addresses.contains($0) }
     if let wanted = section.ownAddress {
       guard present.contains(wanted) else {
         throw StartError(
-          "gateway.ownAddress is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))"
-        )
+          "gateway.ownAddress is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))",
+          mayCome: true)
       }
       return wanted
     }
@@ -40,7 +38,8 @@ struct GatewayMachine {
     let usable = present.filter { ($0.ipv4 != nil) == wantsIPv4 }
     guard let first = wantsIPv4 ? usable.first : usable.first(where: \.isLinkLocal) ?? usable.first else {
       throw StartError(
-        "\(interface.name) has no \(wantsIPv4 ? "IPv4" : "IPv6") address of this machine's own; give it one, the gateways talk by it")
+        "\(interface.name) has no \(wantsIPv4 ? "IPv4" : "IPv6") address of this machine's own; give it one, the gateways talk by it",
+        mayCome: true)
     }
     return first
   }
@@ -50,46 +49,31 @@ struct GatewayMachine {
     try routes.addresses(of: nil).map(\.address).filter { !section.addresses.contains($0) }
   }
 
-  func hasCarrier() throws -> Bool {
-    let state = try routes.interface(index: interface.index)
-    return state.isUp && state.hasCarrier
-  }
-
   /// Makes this machine a router that keeps silent about the virtual addresses: the packet path answers for them.
   mutating func prepare() throws {
+    // No host may be given a virtual MAC address that this machine cannot hear.
+    try changes.tryToHear(.virtual(group: section.group, forwarder: .max))
     let conf = "net/ipv4/conf"
-    try original.set("\(conf)/\(interface.name)/arp_ignore", to: "1")
-    try original.set("\(conf)/\(interface.name)/arp_announce", to: "2")
+    try changes.switchLoopbackOn()
+    try changes.keepSilent(on: interface)
     // A redirect would tell a host to leave the virtual gateway.
-    try original.set("\(conf)/all/send_redirects", to: "0")
-    try original.set("\(conf)/\(interface.name)/send_redirects", to: "0")
-    try original.set("net/ipv4/ip_forward", to: "1")
+    try changes.set("\(conf)/all/send_redirects", to: "0")
+    try changes.set("\(conf)/\(interface.name)/send_redirects", to: "0")
+    try changes.set("net/ipv4/ip_forward", to: "1")
     // An IPv4 address stands on `lo`, where the kernel neither announces nor defends it.
-    for address in section.addresses where address.ipv4 != nil { try original.add(address, to: loopback, routes) }
+    for address in section.addresses where address.ipv4 != nil { try changes.add(address) }
     let ipv6 = section.addresses.filter { $0.ipv4 == nil }
     guard !ipv6.isEmpty else { return }
-    try original.set("net/ipv6/conf/all/forwarding", to: "1")
+    try changes.set("net/ipv6/conf/all/forwarding", to: "1")
     membership = try SolicitedNodeMembership(of: ipv6, on: interface.index)
   }
 
   /// Lets the interface hear these virtual MAC addresses, and no others of the group.
-  mutating func hear(_ addresses: Set<EthernetAddress>) throws(LinuxError) {
-    for address in addresses.subtracting(filters) { _ = try routes.addFilterAddress(address, interface: interface.index) }
-    for address in filters.subtracting(addresses) { _ = try routes.removeFilterAddress(address, interface: interface.index) }
-    filters = addresses
-  }
+  mutating func hear(_ addresses: Set<EthernetAddress>) throws(LinuxError) { try changes.accept(addresses) }
 
   /// Takes it all back; what could not be taken back is returned.
   mutating func restore() -> [LinuxError] {
-    var errors: [LinuxError] = []
-    func attempt(_ body: () throws(LinuxError) -> Void) {
-      do { try body() } catch { errors.append(error) }
-    }
-    for address in filters {
-      attempt { () throws(LinuxError) in _ = try routes.removeFilterAddress(address, interface: interface.index) }
-    }
-    filters = []
     membership = nil
-    return errors + original.restore(loopback, routes)
+    return changes.restore()
   }
 }

@@ -71,6 +71,7 @@ extension GatewayRunner {
     }
     if mode == .alone, let trouble = LineWriter.standardError.trouble { warnings.append(trouble) }
     if mode == .alone, let warning = backend.choice.warning { warnings.append(warning) }
+    if mode == .alone { warnings += machine.changes.warnings(at: BootClock.now()) }
     if snapshot.activeGateway == nil { warnings.append("no active virtual gateway: hosts that ask are not answered") }
     if !snapshot.isForwarding { warnings.append("this gateway forwards nothing: its weight is \(snapshot.weight)") }
     for name in tracked.down { warnings.append("\(name) is down") }

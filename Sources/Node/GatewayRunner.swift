@@ -52,7 +52,7 @@ final class GatewayRunner {
   var generator = SystemRandomNumberGenerator()
   var timer: DeadlineTimer?
   /// Hears when what the packet path remembers of the kernel's routes is out of date; where XDP routes.
-  private var routeMonitor: RouteMonitor?
+  private var routeMonitor: KernelMonitor?
   var questions = QuestionCounters()
   /// Who routes, as it was decided at the start.
   private(set) var fastRouting = FastRouting.off(why: "not started")
@@ -88,7 +88,7 @@ final class GatewayRunner {
   func start(on poller: Poller) throws {
     timer = try poller.makeTimer { [weak self] in self?.handle(.timer) }
     try machine.prepare()
-    for problem in machine.original.problems { logger.warning("\(problem)") }
+    for problem in machine.changes.problems { logger.warning("\(problem)") }
     if !fastRouting.interfaces.isEmpty { try watchRoutes(on: poller) }
     if let socket = messenger.socket { try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams() } }
     handle(.start)
@@ -96,7 +96,7 @@ final class GatewayRunner {
 
   /// From now on the packet path may remember the kernel's routes.
   private func watchRoutes(on poller: Poller) throws {
-    let monitor = try RouteMonitor()
+    let monitor = try KernelMonitor(.routes)
     routeMonitor = monitor
     try poller.watch(monitor.descriptor) { [weak self] _ in self?.readRouteChanges() }
     backend.tables.setRoutesChanged(at: BootClock.now().nanoseconds)

@@ -100,7 +100,7 @@ final class KernelBackend: PathBackend {
     if keeping { return }
     tables.leaseDeadline = .zero
     tables.set(flag: skein_flag_enabled, false)
-    try program.detach(from: interface.name)
+    // By what is pinned: the interface may be gone, or have another name.
     try KernelProgram.removeAll(instance: instance)
   }
 }

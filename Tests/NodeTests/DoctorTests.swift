@@ -148,6 +148,13 @@ import Wire
     #expect(Doctor.judge(certificate: certificate, try Self.section(), at: 1_000_000).state == state)
   }
 
+  @Test func aClusterAddressThatIsMissingFromTheLoopbackIsAProblemWhileTheDaemonRuns() {
+    let missing = [InternetAddress(ipv4: 0xc000_020a)]
+    #expect(Doctor.judge(missing: missing, isRunning: true).state == .problem)
+    #expect(Doctor.judge(missing: missing, isRunning: false).state == .ok)
+    #expect(Doctor.judge(missing: [], isRunning: true).state == .ok)
+  }
+
   @Test func certificateOfAnotherIsAProblem() throws {
     let section = try Self.section()
     #expect(Doctor.judge(certificate: try Self.certificate(member: 2, days: 99), section, at: 1_000_000).state == .problem)

@@ -47,10 +47,15 @@ import Wire
   }
 
   /// What the daemon itself says.
-  private static let own: [Event] = [
+  private static let own: [Event] =
+    ["interfaceGone", "interfaceRenamed", "addressGone", "ethernetAddress", "mtu"].map { Event(.machineChanged, $0) }
+    + ["address", "variable", "filter", "loopback"].map { Event(.machinePutRight, $0) } + plain
+
+  private static let plain: [Event] = [
     Event(.packetPathFallback), Event(.drainOrdered), Event(.undrainOrdered), Event(.leaveOrdered), Event(.configurationReloaded),
     Event(.reloadRefused, "invalid"), Event(.reloadRefused, "needsRestart"), Event(.startsAfresh), Event(.personalityFetched),
-    Event(.personalityUnfit),
+    Event(.personalityUnfit), Event(.machineNotPutRight), Event(.clockJumped, "forward"), Event(.clockJumped, "backward"),
+    Event(.startedAfresh), Event(.waitedForMachine),
   ]
 
   private static func word(_ name: Event.Name, _ reason: String?) -> String { "\(name.rawValue) \(reason ?? "")" }

@@ -7,6 +7,8 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
@@ -99,8 +101,8 @@ int64_t skein_tap_send(int fd, const void *frame, size_t count, const struct vir
 
 /* --- netlink -------------------------------------------------------------------------------------------------------------------- */
 
-/* groups: RTMGRP_…; is_blocking waits at most two seconds for an answer. */
-int skein_netlink_open(uint32_t groups, int is_blocking);
+/* protocol: NETLINK_…; groups: bit n - 1 for group n; is_blocking waits at most two seconds for an answer. */
+int skein_netlink_open(int protocol, uint32_t groups, int is_blocking);
 
 /* --- nftables (libnftables, loaded when first needed) --------------------------------------------------------------------------- */
 

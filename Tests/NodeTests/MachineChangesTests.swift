@@ -6,7 +6,7 @@ import Wire
 @testable import Node
 
 /// What a daemon that died has left behind, in a network namespace of its own that ends with the thread.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "needs root: makes network namespaces")) struct OriginalStateTests {
+@Suite(.serialized, .enabled(if: geteuid() == 0, "needs root: makes network namespaces")) struct MachineChangesTests {
   private static let variable = "net/ipv4/ip_forward"
   private static let address = InternetAddress(ipv4: 0xc000_020a)
 
@@ -26,12 +26,12 @@ import Wire
   }
 
   /// A daemon's start, as far as it is about this.
-  private static func started(_ directory: String) throws -> (OriginalState, RouteSocket, NetworkInterface) {
+  private static func started(_ directory: String) throws -> (MachineChanges, RouteSocket, NetworkInterface) {
     let routes = try RouteSocket()
     let loopback = try routes.interface(named: "lo")
-    var state = OriginalState(named: "test-7-1", directory: directory)
+    var state = try MachineChanges(named: "test-7-1", on: loopback, directory: directory)
     try state.set(variable, to: "1")
-    try state.add(address, to: loopback, routes)
+    try state.add(address)
     return (state, routes, loopback)
   }
 
@@ -47,7 +47,7 @@ import Wire
       #expect(state.problems.isEmpty)
       #expect(try Sysctl.read(Self.variable) == "1")
       #expect(try Self.hasAddress(routes, loopback))
-      #expect(state.restore(loopback, routes).isEmpty)
+      #expect(state.restore().isEmpty)
       #expect(try Sysctl.read(Self.variable) == "0")
       #expect(try !Self.hasAddress(routes, loopback))
       #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
@@ -62,7 +62,7 @@ import Wire
       try routes.addAddress(Self.address, to: loopback.index)
       _ = try Self.started(directory)
       var (state, _, _) = try Self.started(directory)
-      #expect(state.restore(loopback, routes).isEmpty)
+      #expect(state.restore().isEmpty)
       #expect(try Sysctl.read(Self.variable) == "1")
       #expect(try Self.hasAddress(routes, loopback))
     }
@@ -70,10 +70,10 @@ import Wire
 
   @Test func whatIsSetTwiceGoesBackToTheFirst() async throws {
     try await alone { directory in
-      var (state, routes, loopback) = try Self.started(directory)
+      var (state, _, _) = try Self.started(directory)
       try state.set(Self.variable, to: "0")
       try state.set(Self.variable, to: "1")
-      #expect(state.restore(loopback, routes).isEmpty)
+      #expect(state.restore().isEmpty)
       #expect(try Sysctl.read(Self.variable) == "0")
     }
   }
@@ -81,13 +81,13 @@ import Wire
   @Test func whatSomebodyResetAfterTheDeathIsTheNewOriginal() async throws {
     try await alone { directory in
       let path = "net/ipv4/conf/lo/arp_ignore"
-      var first = OriginalState(named: "test", directory: directory)
+      let loopback = try RouteSocket().interface(named: "lo")
+      var first = try MachineChanges(named: "test", on: loopback, directory: directory)
       try first.set(path, to: "1")
       try Sysctl.write(path, "3")
-      var second = OriginalState(named: "test", directory: directory)
+      var second = try MachineChanges(named: "test", on: loopback, directory: directory)
       try second.set(path, to: "1")
-      let routes = try RouteSocket()
-      #expect(second.restore(try routes.interface(named: "lo"), routes).isEmpty)
+      #expect(second.restore().isEmpty)
       #expect(try Sysctl.read(path) == "3")
     }
   }
@@ -97,19 +97,67 @@ import Wire
     try await alone { directory in
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
       try Data(text.utf8).write(to: URL(filePath: "\(directory)/test-7-1.before"))
-      var (state, routes, loopback) = try Self.started(directory)
+      var (state, _, _) = try Self.started(directory)
       #expect(state.problems.count == 1)
-      #expect(state.restore(loopback, routes).isEmpty)
+      #expect(state.restore().isEmpty)
       #expect(try Sysctl.read(Self.variable) == "0")
     }
   }
 
   @Test func whereNothingCanBeWrittenTheDaemonStartsNevertheless() async throws {
     try await alone { _ in
-      var (state, routes, loopback) = try Self.started("/proc/nowhere")
+      var (state, _, _) = try Self.started("/proc/nowhere")
       #expect(state.problems.count == 1)
-      #expect(state.restore(loopback, routes).isEmpty)
+      #expect(state.restore().isEmpty)
       #expect(try Sysctl.read(Self.variable) == "0")
+    }
+  }
+
+  // MARK: While it runs
+
+  @Test func whatSomebodyElseHasChangedIsPutRightCountedAndSaid() async throws {
+    try await alone { directory in
+      var (state, routes, loopback) = try Self.started(directory)
+      try state.switchLoopbackOn()
+      #expect(state.putRight(at: .zero).isEmpty)
+      try routes.removeAddress(Self.address, from: loopback.index)
+      try Sysctl.write(Self.variable, "0")
+      try routes.setUp(false, interface: loopback.index)
+      let events = state.putRight(at: .zero)
+      #expect(Set(events.map(\.name)) == [.machinePutRight])
+      #expect(Set(events.compactMap(\.reason)) == ["address", "variable", "loopback"])
+      #expect(try Self.hasAddress(routes, loopback))
+      #expect(try Sysctl.read(Self.variable) == "1")
+      #expect(try routes.interface(named: "lo").isUp)
+      #expect(state.disturbanceCount == 3)
+      #expect(state.warnings(at: .zero).count == 3)
+      #expect(state.warnings(at: .zero + MachineChanges.reminder).isEmpty)
+      // What is taken away again and again is put right each time, and said once in a while.
+      for second in 1...59 as ClosedRange<UInt64> {
+        try routes.removeAddress(Self.address, from: loopback.index)
+        #expect(state.putRight(at: .zero + .seconds(second)).isEmpty)
+        #expect(try Self.hasAddress(routes, loopback))
+      }
+      try routes.removeAddress(Self.address, from: loopback.index)
+      #expect(state.putRight(at: .zero + .seconds(60)).count == 1)
+      #expect(state.disturbanceCount == 63)
+      #expect(state.restore().isEmpty)
+      #expect(try !Self.hasAddress(routes, loopback))
+      #expect(try Sysctl.read(Self.variable) == "0")
+      #expect(state.putRight(at: .zero).isEmpty)
+    }
+  }
+
+  @Test func aVariableThatIsLargerThanItMustBeIsLeftAlone() async throws {
+    try await alone { directory in
+      let path = "net/ipv4/conf/all/arp_ignore"
+      try Sysctl.write(path, "2")
+      var (state, _, _) = try Self.started(directory)
+      try state.set(path, to: "1", atLeast: true)
+      #expect(try Sysctl.read(path) == "2")
+      try Sysctl.write(path, "0")
+      #expect(state.putRight(at: .zero).map(\.reason) == ["variable"])
+      #expect(try Sysctl.read(path) == "1")
     }
   }
 }
