@@ -25,7 +25,7 @@ struct Event: Hashable, Sendable {
     case drainOrdered, undrainOrdered, leaveOrdered
     case configurationReloaded, reloadRefused, startsAfresh, personalityFetched, personalityUnfit
     case gatewayState, gatewayActive, gatewayFound, gatewayLost, gatewayWeight, gatewayDraining, gatewayUndrained
-    case gatewayAddressConflict, gatewayLeaseLapsed, gatewayCarrierLost, gatewayCarrierFound
+    case gatewayRouting, gatewayAddressConflict, gatewayLeaseLapsed, gatewayCarrierLost, gatewayCarrierFound
     case forwarderAssigned, forwarderHere, forwarderGone, forwarderHandedOutNoMore, forwarderRetired
 
     /// The group of names that `skein events` shows.
@@ -44,7 +44,8 @@ struct Event: Hashable, Sendable {
       case .configurationReloaded, .reloadRefused, .startsAfresh: "reload"
       case .personalityFetched, .personalityUnfit: "personality"
       case .gatewayState, .gatewayActive, .gatewayFound, .gatewayLost, .gatewayWeight, .gatewayDraining, .gatewayUndrained,
-        .gatewayAddressConflict, .gatewayLeaseLapsed, .gatewayCarrierLost, .gatewayCarrierFound, .forwarderAssigned, .forwarderHere,
+        .gatewayRouting, .gatewayAddressConflict, .gatewayLeaseLapsed, .gatewayCarrierLost, .gatewayCarrierFound, .forwarderAssigned,
+        .forwarderHere,
         .forwarderGone, .forwarderHandedOutNoMore, .forwarderRetired:
         "gateway"
       }

@@ -65,6 +65,13 @@ extension EventCatalogue {
       do: "cable, port, switch"),
     .init(
       .gatewayCarrierFound, nil, .notice, "the interface has a carrier again", means: "the link is back", do: nothing),
+    .init(
+      .gatewayRouting, "kernel", .warning, "the kernel routes from now on: {explanation}",
+      means: "somebody loaded firewall rules, which XDP would go around: they are obeyed, and each packet costs more",
+      do: "nothing, if the rules are meant"),
+    .init(
+      .gatewayRouting, "xdp", .notice, "XDP routes from now on: no rule looks at forwarded packets any more",
+      means: "the last firewall rule for forwarded packets went", do: "nothing, if they were meant to go"),
   ]
 
   private static let forwarders: [EventDefinition] =

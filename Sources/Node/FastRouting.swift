@@ -40,32 +40,22 @@ enum FastRouting: Equatable {
 
   /// What looks at forwarded packets on this machine; nil when nothing does.
   static func forwardingRule() -> String? {
-    for file in ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"] {
-      let tables = (try? String(contentsOfFile: file, encoding: .utf8))?.split(whereSeparator: \.isWhitespace) ?? []
-      if let table = tables.first { return "iptables has a table \(table)" }
-    }
-    return hookedChain(in: output(of: "nft", "list", "chains") ?? "")
+    if let table = legacyTable() { return "iptables has a table \(table)" }
+    // A kernel without nftables has no chains.
+    return rule(in: (try? FirewallChain.all()) ?? [])
   }
 
-  /// The first chain of `nft list chains` that forwarded packets pass.
-  static func hookedChain(in listing: String) -> String? {
-    var chain = ""
-    for line in listing.split(separator: "\n").map({ $0.trimmingCharacters(in: .whitespaces) }) {
-      if line.hasPrefix("chain ") { chain = String(line.dropFirst(6).prefix { $0 != " " }) }
-      let words = line.split(separator: " ")
-      guard let hook = words.firstIndex(of: "hook"), words.indices.contains(hook + 1) else { continue }
-      if ["forward", "prerouting", "postrouting"].contains(words[hook + 1]) {
-        return "nftables has a chain “\(chain)” at \(words[hook + 1])"
-      }
+  /// A table of those iptables that are not made of nftables: they tell nobody when it comes.
+  static func legacyTable() -> String? {
+    for file in ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"] {
+      let tables = (try? String(contentsOfFile: file, encoding: .utf8))?.split(whereSeparator: \.isWhitespace) ?? []
+      if let table = tables.first { return String(table) }
     }
     return nil
   }
 
-  private static func output(of tool: String, _ arguments: String...) -> String? {
-    let path = ["PATH": "/usr/sbin:/sbin:/usr/bin:/bin"]
-    let outcome = try? ChildProcess.run(
-      "/usr/bin/env", ["env", tool] + arguments, environment: path, within: .seconds(5), keeping: 1 << 24)
-    guard let outcome, outcome.end == .exited(0) else { return nil }
-    return String(decoding: outcome.output, as: UTF8.self)
+  /// The first chain that forwarded packets pass, in words.
+  static func rule(in chains: [FirewallChain]) -> String? {
+    chains.first { ![.input, .output].contains($0.hook) }.map { "nftables has a chain “\($0.name)” at \($0.hook.rawValue)" }
   }
 }

@@ -63,6 +63,7 @@ extension GatewayRunner {
 
   /// Once a second: what was forwarded, and what is tracked.
   func measure(at now: Instant) {
+    followRules(at: now)
     let volumes = backend.tables.volumes
     handle(.traffic(volumes))
     for change in tracked.look() { handle(.tracked(change.index, isUp: change.isUp)) }

@@ -54,7 +54,13 @@ final class GatewayRunner {
   /// Hears when what the packet path remembers of the kernel's routes is out of date; where XDP routes.
   private var routeMonitor: KernelMonitor?
   var questions = QuestionCounters()
-  /// Who routes, as it was decided at the start.
+  /// Hears of rules that come and go; nil where the kernel has no nftables.
+  private var firewallMonitor: KernelMonitor?
+  private var rulesReadAt = Instant.zero
+  /// Of iptables, when the rules were read last.
+  private var legacyTable: String?
+  private var rulesHaveChanged = false
+  /// Who routes, by the rules that there are now.
   private(set) var fastRouting = FastRouting.off(why: "not started")
   private var isRoutingDecided = false
   /// The question that is being answered: its frame says more than the decision maker needs.
@@ -89,7 +95,8 @@ final class GatewayRunner {
     timer = try poller.makeTimer { [weak self] in self?.handle(.timer) }
     try machine.prepare()
     for problem in machine.changes.problems { logger.warning("\(problem)") }
-    if !fastRouting.interfaces.isEmpty { try watchRoutes(on: poller) }
+    if section.routing != .kernel { try watchRoutes(on: poller) }
+    if section.routing == .automatic { try watchFirewall(on: poller) }
     if let socket = messenger.socket { try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams() } }
     handle(.start)
   }
@@ -112,8 +119,39 @@ final class GatewayRunner {
     }
   }
 
-  /// The packet path's settings that are the gateway's. Who routes is decided here, once: a daemon that holds a lease has no time to wait for
-  /// what lists the firewall's rules.
+  /// Rules that come while XDP routes must be obeyed: from then on the kernel routes.
+  private func watchFirewall(on poller: Poller) throws {
+    guard let monitor = try? KernelMonitor(.firewall) else { return }
+    firewallMonitor = monitor
+    try poller.watch(monitor.descriptor) { [weak self] _ in
+      _ = try? monitor.receive()
+      self?.rulesHaveChanged = true
+      self?.followRules(at: BootClock.now())
+    }
+  }
+
+  /// Reads the rules when they may have changed, ten times a second at most: some machines have thousands, and change them all the time.
+  func followRules(at now: Instant) {
+    guard section.routing == .automatic, isRoutingDecided, now >= rulesReadAt + .milliseconds(100) else { return }
+    // These tell nobody when they come.
+    let legacy = FastRouting.legacyTable()
+    guard rulesHaveChanged || firewallMonitor == nil || legacy != legacyTable else { return }
+    legacyTable = legacy
+    (rulesReadAt, rulesHaveChanged) = (now, false)
+    guard (FastRouting.forwardingRule() == nil) == fastRouting.interfaces.isEmpty else { return }
+    do {
+      let decided = try FastRouting.decide(section.routing)
+      guard decided != fastRouting else { return }
+      fastRouting = decided
+      try pathSettings().write(to: backend.tables)
+      switch decided {
+      case .on: surroundings.note(Event(.gatewayRouting, "xdp"))
+      case .off(let why): surroundings.note(Event(.gatewayRouting, "kernel", .init { $0.explanation = why }))
+      }
+    } catch { logger.warning("who routes could not be decided anew: \(error)") }
+  }
+
+  /// The packet path's settings that are the gateway's. Who routes is decided here for the first time.
   func pathSettings() throws -> GatewaySettings {
     if !isRoutingDecided {
       fastRouting = try FastRouting.decide(section.routing)

@@ -41,6 +41,23 @@ extension EthernetAddress {
   }
 }
 
+extension GatewaySettings {
+  /// Writes them: off before anything else of it changes, on after.
+  func write(to tables: PacketTables) {
+    let record = tables.settings
+    if record.pointee.virtual_mac.3 & 3 != UInt8(group >> 8) || record.pointee.virtual_mac.4 != UInt8(group & 0xff) {
+      tables.set(flag: skein_flag_gateway, false)
+    }
+    record.pointee.virtual_mac = EthernetAddress.virtual(group: group, forwarder: 0).octets
+    PathSettings.write(addresses.map(\.record), &record.pointee.virtual_addresses, &record.pointee.virtual_address_count)
+    if fastInterfaces.isEmpty { tables.set(flag: skein_flag_fast_routing, false) }
+    PathSettings.write(
+      Array(fastInterfaces.prefix(Int(skein_fast_interface_count))), &record.pointee.fast_interfaces, &record.pointee.fast_interface_count)
+    tables.set(flag: skein_flag_fast_routing, !fastInterfaces.isEmpty)
+    tables.set(flag: skein_flag_gateway, true)
+  }
+}
+
 /// The settings that follow from the configuration and from what the machine is.
 struct PathSettings {
   var ownAddress: EthernetAddress
@@ -68,26 +85,10 @@ struct PathSettings {
     tables.set(flag: skein_flag_routing, routing)
     tables.set(flag: skein_flag_l2tp_ids, l2tpSessions)
     tables.set(flag: skein_flag_hold, true)
-    write(gateway: gateway, to: tables)
+    if let gateway { gateway.write(to: tables) } else { tables.set(flag: skein_flag_gateway, false) }
   }
 
-  /// Off before anything else of it changes, on after.
-  private func write(gateway: GatewaySettings?, to tables: PacketTables) {
-    let record = tables.settings
-    guard let gateway else { return tables.set(flag: skein_flag_gateway, false) }
-    if record.pointee.virtual_mac.3 & 3 != UInt8(gateway.group >> 8) || record.pointee.virtual_mac.4 != UInt8(gateway.group & 0xff) {
-      tables.set(flag: skein_flag_gateway, false)
-    }
-    record.pointee.virtual_mac = EthernetAddress.virtual(group: gateway.group, forwarder: 0).octets
-    Self.write(gateway.addresses.map(\.record), &record.pointee.virtual_addresses, &record.pointee.virtual_address_count)
-    Self.write(
-      Array(gateway.fastInterfaces.prefix(Int(skein_fast_interface_count))), &record.pointee.fast_interfaces,
-      &record.pointee.fast_interface_count)
-    tables.set(flag: skein_flag_fast_routing, !gateway.fastInterfaces.isEmpty)
-    tables.set(flag: skein_flag_gateway, true)
-  }
-
-  private static func write<List, Element>(_ elements: [Element], _ list: inout List, _ count: inout UInt16) {
+  fileprivate static func write<List, Element>(_ elements: [Element], _ list: inout List, _ count: inout UInt16) {
     count = min(count, UInt16(elements.count))
     withUnsafeMutableBytes(of: &list) { memory in
       let slots = memory.bindMemory(to: Element.self)

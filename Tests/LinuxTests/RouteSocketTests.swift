@@ -57,6 +57,33 @@ extension Privileged {
       }
     }
 
+    @Test func firewallRulesAreHeardOfAndTheirHooksFound() throws {
+      let pair = try Pair()
+      let monitor = try pair.inLeft { try KernelMonitor(.firewall) }
+      #expect(try pair.inLeft { try FirewallChain.all() } == [])
+      try shell(
+        """
+        ip netns exec \(pair.left) nft -f - <<'E'
+        table ip late { chain out { type nat hook postrouting priority 100; }; chain plain { accept; }; }
+        table inet wall { chain through { type filter hook forward priority 0; }; chain in { type filter hook input priority 0; }; }
+        table netdev early { chain first { type filter hook ingress device eth0 priority 0; }; }
+        table arp a { chain asked { type filter hook input priority 0; }; }
+        E
+        """)
+      #expect(isReadable(monitor.descriptor))
+      #expect(try monitor.receive())
+      let found = try pair.inLeft { try FirewallChain.all() }
+      #expect(
+        Set(found) == [
+          .init(table: "late", name: "out", hook: .postrouting), .init(table: "wall", name: "through", hook: .forward),
+          .init(table: "wall", name: "in", hook: .input), .init(table: "early", name: "first", hook: .ingress),
+        ])
+      try shell("ip netns exec \(pair.left) nft flush ruleset")
+      #expect(isReadable(monitor.descriptor))
+      #expect(try monitor.receive())
+      #expect(try pair.inLeft { try FirewallChain.all() } == [])
+    }
+
     @Test func whateverTheKernelRoutesByIsHeardOfWhenItChanges() throws {
       let pair = try Pair()
       let monitor = try pair.inLeft { try KernelMonitor(.routes) }

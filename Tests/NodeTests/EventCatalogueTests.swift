@@ -55,7 +55,7 @@ import Wire
     Event(.packetPathFallback), Event(.drainOrdered), Event(.undrainOrdered), Event(.leaveOrdered), Event(.configurationReloaded),
     Event(.reloadRefused, "invalid"), Event(.reloadRefused, "needsRestart"), Event(.startsAfresh), Event(.personalityFetched),
     Event(.personalityUnfit), Event(.machineNotPutRight), Event(.clockJumped, "forward"), Event(.clockJumped, "backward"),
-    Event(.startedAfresh), Event(.waitedForMachine),
+    Event(.startedAfresh), Event(.waitedForMachine), Event(.gatewayRouting, "kernel"), Event(.gatewayRouting, "xdp"),
   ]
 
   private static func word(_ name: Event.Name, _ reason: String?) -> String { "\(name.rawValue) \(reason ?? "")" }

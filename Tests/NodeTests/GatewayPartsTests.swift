@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Linux
 import Testing
 import Wire
 
@@ -45,21 +46,10 @@ import Wire
   // MARK: who routes
 
   @Test func aChainThatForwardedPacketsPassIsFound() {
-    let filter = """
-      table inet filter {
-      	chain input {
-      		type filter hook input priority filter; policy accept;
-      	}
-      	chain through {
-      		type filter hook forward priority filter; policy drop;
-      	}
-      }
-      """
-    #expect(FastRouting.hookedChain(in: filter) == "nftables has a chain “through” at forward")
-    let translation = "table ip nat {\n\tchain out {\n\t\ttype nat hook postrouting priority srcnat;\n\t}\n}"
-    #expect(FastRouting.hookedChain(in: translation) == "nftables has a chain “out” at postrouting")
-    #expect(FastRouting.hookedChain(in: "table inet a {\n\tchain input {\n\t\ttype filter hook input priority 0;\n\t}\n}") == nil)
-    #expect(FastRouting.hookedChain(in: "") == nil && FastRouting.hookedChain(in: "hook") == nil)
+    func rule(_ hooks: FirewallChain.Hook...) -> String? { FastRouting.rule(in: hooks.map { .init(table: "t", name: "c", hook: $0) }) }
+    #expect(rule() == nil && rule(.input, .output) == nil)
+    #expect(rule(.input, .forward) == "nftables has a chain “c” at forward")
+    for hook in [FirewallChain.Hook.ingress, .prerouting, .postrouting, .egress] { #expect(rule(hook) != nil) }
   }
 
   // MARK: messages
