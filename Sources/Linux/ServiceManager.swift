@@ -10,11 +10,18 @@ public enum ServiceManager {
 
   /// The service is up: what waits for it may start. When the service manager is not listening now, `alive()` says it.
   public static func ready() throws(LinuxError) {
-    do throws(LinuxError) { try notify("READY=1") } catch {
+    do throws(LinuxError) { try notify("READY=1\(watchdog(watchdogInterval))") } catch {
       guard error.code == .wouldBlock else { throw error }
       owesReady.withLock { $0 = true }
     }
   }
+  /// A service that is up already has something before it that takes longer than the watchdog waits; until `ready()` it waits this long.
+  public static func starting(within limit: Interval) throws(LinuxError) {
+    if watchdogInterval != nil { try notify("WATCHDOG=1\(watchdog(limit))") }
+  }
+
+  private static func watchdog(_ interval: Interval?) -> String { interval.map { "\nWATCHDOG_USEC=\($0.nanoseconds / 1000)" } ?? "" }
+
   /// The service is on its way out.
   public static func stopping() throws(LinuxError) { try notify("STOPPING=1") }
   /// The configuration is being read again; `ready()` ends that.
@@ -23,7 +30,7 @@ public enum ServiceManager {
   }
   /// The service is alive; to be sent twice in each `watchdogInterval`.
   public static func alive() throws(LinuxError) {
-    try notify(owesReady.withLock { $0 } ? "READY=1\nWATCHDOG=1" : "WATCHDOG=1")
+    try notify(owesReady.withLock { $0 } ? "READY=1\(watchdog(watchdogInterval))\nWATCHDOG=1" : "WATCHDOG=1")
     owesReady.withLock { $0 = false }
   }
   /// One line for `systemctl status`.

@@ -48,6 +48,8 @@ struct Arrival {
     }
     guard end == .isThere else { return (end ?? .stopped, nil) }
     try? ServiceManager.status("")
+    // The kernel's look at the program may take longer, on a busy machine, than the watchdog waits for a sign of life.
+    try? ServiceManager.starting(within: .seconds(90))
     let waited = (BootClock.now() - began).inMilliseconds / 1000
     return (.isThere, Event(.waitedForMachine, nil, .init { ($0.seconds, $0.explanation) = ((waited * 10).rounded() / 10, told) }))
   }
@@ -93,6 +95,7 @@ enum FreshStart {
   /// Replaces this process; the next one says why.
   static func execute(because why: String) throws {
     setenv(variable, why, 1)
+    try? ServiceManager.starting(within: .seconds(90))
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
     execv("/proc/self/exe", &arguments)
     throw StartError("the daemon could not start afresh: \(String(cString: strerror(errno)))")
