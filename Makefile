@@ -103,7 +103,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	try simulate --seeds $(SEEDS) --gateways 5 --duration 30s; \
 	try simulate --seeds $(SEEDS) --gateways 8 --duration 30s --loss 5%; \
 	try simulate --seeds $(GATEWAY_SEEDS) --members 5 --duration 30s --loss 3% --gateway-in-cluster; \
-	for rule in lease release authentication; do try simulate --seeds 200 --gateways 5 --duration 20s --without $$rule; done; \
+	for rule in lease release authentication; do try simulate --seeds $(RULE_SEEDS) --gateways 5 --duration 20s --without $$rule; done; \
 	echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
