@@ -35,6 +35,11 @@ public struct HeldPackets: Sendable {
   /// Packets sent on to their member.
   public private(set) var released: UInt64 = 0
 
+  /// Packets dropped because another machine has them, or because nobody may take them any more.
+  public private(set) var forgotten: UInt64 = 0
+  /// Packets that were let go, and that the packet path then dropped.
+  public private(set) var refused: UInt64 = 0
+
   /// Copies of packets that were held already: two machines held the same one.
   public private(set) var duplicates: UInt64 = 0
   /// Packets sent on that the kernel did not take.
@@ -52,18 +57,18 @@ public struct HeldPackets: Sendable {
 
   /// Keeps a copy of a frame until its unit is released; false when there is no room.
   @discardableResult
-  public mutating func hold(_ frame: UnsafeRawBufferPointer, unit: Int, interface: UInt32, at now: Instant) -> Bool {
+  public mutating func hold(_ frame: [UInt8], unit: Int, interface: UInt32, at now: Instant) -> Bool {
     guard packetCount < limits.packetCount, byteCount + frame.count <= limits.byteCount else {
       overflowed += 1
       return false
     }
-    var octets = Array(frame)
-    octets.completeChecksum()
-    guard byUnit[unit, default: Queue()].digests.insert(Self.digest(octets)).inserted else {
+    var frame = frame
+    frame.completeChecksum()
+    guard byUnit[unit, default: Queue()].digests.insert(Self.digest(frame)).inserted else {
       duplicates += 1
       return false
     }
-    byUnit[unit]?.packets.append(Packet(frame: octets, interface: interface, expires: now + limits.duration))
+    byUnit[unit]?.packets.append(Packet(frame: frame, interface: interface, expires: now + limits.duration))
     packetCount += 1
     byteCount += frame.count
     return true
@@ -75,10 +80,13 @@ public struct HeldPackets: Sendable {
   }
 
   public mutating func countUnsent() { unsent += 1 }
+  mutating func countForgotten() { forgotten += 1 }
+  mutating func countRefused() { refused += 1 }
 
   /// Drops the packets of a unit: another machine has them too.
   public mutating func forget(_ unit: Int) {
     guard let packets = byUnit.removeValue(forKey: unit)?.packets else { return }
+    forgotten += UInt64(packets.count)
     packetCount -= packets.count
     byteCount -= packets.reduce(0) { $0 + $1.frame.count }
   }

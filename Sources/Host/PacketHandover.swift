@@ -149,7 +149,7 @@ extension ApplianceHost {
   /// - Returns: whether it waits for an owner.
   mutating func keep(_ upcall: Upcall) -> Bool {
     let unit = upcall.unit
-    upcall.frame.withUnsafeBytes { _ = held.hold($0, unit: unit, interface: upcall.interface, at: now) }
+    held.hold(upcall.frame, unit: unit, interface: upcall.interface, at: now)
     let record = tables.units[unit]
     if record.mine == UInt8(skein_mine) {
       open(unit)
@@ -168,7 +168,9 @@ extension ApplianceHost {
   /// Packets of a unit that is another's. In the other modes than forwarding its owner has seen them itself, but not those to a virtual MAC
   /// address.
   private mutating func passOn(_ unit: Int) {
-    for packet in held.release(unit, at: now) where !holdsEverywhere || isVirtual(packet.frame) { rerun(packet) }
+    for packet in held.release(unit, at: now) {
+      if !holdsEverywhere || isVirtual(packet.frame) { rerun(packet) } else { held.countForgotten() }
+    }
   }
 
   /// Runs a held packet through the packet path once more.
@@ -178,7 +180,7 @@ extension ApplianceHost {
     switch replay.decide(packet, at: now) {
     case .deliver(let frame): effects.append(.deliver(frame, interface: packet.interface))
     case .transmit(let frame): effects.append(.transmit(frame))
-    case .drop: break
+    case .drop: held.countRefused()
     case .undecided: return false
     }
     return true

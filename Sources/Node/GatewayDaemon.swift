@@ -123,7 +123,7 @@ actor GatewayDaemon {
     case skein_upcall_question: gateway.hostAsked(frame, forwarder: UInt8(exactly: unit))
     case skein_upcall_conflict: gateway.heardConflict(frame)
     default:
-      held.hold(frame, unit: unit, interface: interface, at: BootClock.now())
+      held.hold(Array(frame), unit: unit, interface: interface, at: BootClock.now())
       // The forwarder may have been opened since the packet was sent up; then nothing would release it.
       if backend.tables.units[unit].mine == UInt8(skein_mine) { release(unit) }
     }

@@ -1,5 +1,6 @@
 import PacketPathCases
 import Testing
+import Wire
 
 @testable import Host
 
@@ -62,6 +63,15 @@ struct ChecksumTests {
       held.completeChecksum()
       #expect(held == frame)
     }
+  }
+
+  /// The machine that a unit leaves may send on the whole one of what its next owner holds as it came.
+  @Test(arguments: cases) func isCompletedInWhatIsHeld(of one: Case) {
+    var held = HeldPackets(limits: HoldLimits(packetCount: 3, byteCount: 1000, duration: .seconds(1)))
+    let hasRoom = held.hold(one.partial, unit: 1, interface: 1, at: .zero)
+    let isTakenTwice = held.hold(one.whole, unit: 1, interface: 1, at: .zero)
+    #expect(hasRoom && !isTakenTwice)
+    #expect(held.release(1, at: .zero).map(\.frame) == [one.whole])
   }
 
   @Test func nothingIsReadBeyondAFrameThatEndsEarly() {

@@ -273,7 +273,7 @@ private struct Machine {
   @Test func boundsOfWhatIsHeldAreKeptInPacketsOctetsAndTime() {
     var held = HeldPackets(limits: HoldLimits(packetCount: 3, byteCount: 40, duration: .milliseconds(100)))
     func hold(_ number: UInt8, _ now: Instant = .zero) -> Bool {
-      packet(number).withUnsafeBytes { held.hold($0, unit: 1, interface: 1, at: now) }
+      held.hold(packet(number), unit: 1, interface: 1, at: now)
     }
     #expect(hold(1) && !hold(1) && hold(2))
     #expect(held.duplicates == 1)
