@@ -146,10 +146,11 @@ private final class BalanceTrial {
     books.turnPage()
     for (index, window) in windows.enumerated() {
       steps[index].lost = ledgers.reduce(0) { $0 + $1.lost(flows: Array($1.flows.indices), sentIn: window) }
-      steps[index].losses = explain(ledgers, sentIn: window).causes
+      steps[index].losses = books.attribute(lostProbes(ledgers, sentIn: window)).causes
     }
     report.steps += steps
-    let losses = Losses(causes: report.losses, unexplained: report.unexplained, answersUnseen: report.answersUnseen) + explain(ledgers)
+    let known = Losses(causes: report.losses, unexplained: report.unexplained, answersUnseen: report.answersUnseen)
+    let losses = known + books.explain(lostProbes(ledgers))
     (report.losses, report.unexplained, report.answersUnseen) = (losses.causes, losses.unexplained, losses.answersUnseen)
     for ledger in ledgers {
       report.lost += ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
@@ -158,8 +159,8 @@ private final class BalanceTrial {
     }
   }
 
-  private func explain(_ ledgers: [ProbeLedger], sentIn window: Range<UInt64> = 0..<UInt64.max) -> Losses {
-    books.explain(ledgers.flatMap { $0.lostProbes(where: { window.contains($1) }, answered: cluster.answersGiven($0)) })
+  private func lostProbes(_ ledgers: [ProbeLedger], sentIn window: Range<UInt64> = 0..<UInt64.max) -> [LostProbe] {
+    ledgers.flatMap { $0.lostProbes(where: { window.contains($1) }, answered: cluster.answersGiven($0)) }
   }
 
   /// The members' parts of the answers to the last second's probes, but for those that may still be on their way.

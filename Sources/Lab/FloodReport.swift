@@ -81,7 +81,7 @@ public struct FloodReport: LabReport, Equatable {
     print(verdict(masterBefore == masterAfter, "the master is member \(masterAfter), as before"), to: &output)
     print(verdict(sameMembers && sameUnits, "the same members, and every unit is whose it was"), to: &output)
     print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: lost) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
     for member in members { member.render(to: &output) }
   }

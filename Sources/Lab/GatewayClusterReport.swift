@@ -65,7 +65,7 @@ public struct GatewayClusterReport: LabReport, Equatable {
     print(
       verdict(lostOfSurvivors == 0 || losses.excuse(allLost), "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"),
       to: &output)
-    for line in losses.lines(of: allLost, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: allLost) { print(line, to: &output) }
     print(
       verdict(
         forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),

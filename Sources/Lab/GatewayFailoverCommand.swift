@@ -183,6 +183,6 @@ public struct GatewayFailoverReport: LabReport, Equatable {
       verdict((lostAfterRecovery == 0 || excused) && neverRecovered == 0, "lost once another had taken over: \(lostAfterRecovery)"),
       to: &output)
     print(verdict(lostOnReturn == 0 || excused, "lost while it came back: \(lostOnReturn)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: lost) { print(line, to: &output) }
   }
 }

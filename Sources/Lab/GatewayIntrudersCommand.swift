@@ -214,6 +214,6 @@ public struct GatewayIntrudersReport: LabReport, Equatable {
         losses.excuse(lost) && forwardedTwice == 0,
         "of \(packets) packets of the hosts \(lost) were lost, \(forwardedTwice) forwarded twice"),
       to: &output)
-    for line in losses.lines(of: lost, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: lost) { print(line, to: &output) }
   }
 }

@@ -66,7 +66,7 @@ public struct GatewayShareReport: LabReport, Equatable {
       to: &output)
     print(
       verdict(losses.excuse(packetsLostByMoves), "\(moves) moves, packets lost by them: \(packetsLostByMoves) of \(packets)"), to: &output)
-    for line in losses.lines(of: packetsLostByMoves, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: packetsLostByMoves) { print(line, to: &output) }
     print(verdict(forwardedTwice == 0, "packets forwarded twice: \(forwardedTwice)"), to: &output)
     print(verdict(transferIsWhole, "TCP through the moves: \(transferredOctets >> 20) MiB, the same hash at both ends"), to: &output)
     if let silenceMilliseconds, let answersSilenceMilliseconds, let lostOnSurvivors, let lostOnReturn {

@@ -43,12 +43,7 @@ struct GatewayStatus: Codable, Equatable {
 
 /// The part of `skein counters --json` that the lab looks at.
 struct GatewayCounters: Codable, Equatable {
-  struct Counter: Codable, Equatable {
-    var group: String
-    var name: String
-    var value: UInt64
-  }
-  var counters: [Counter]
+  var counters: [PathReading.Counter]
 
   subscript(group: String, name: String) -> UInt64 { counters.first { $0.group == group && $0.name == name }?.value ?? 0 }
 }

@@ -238,7 +238,7 @@ public struct IntrudersReport: LabReport, Equatable {
     }
     print(
       verdict(losses.excuse(lostToStrangers), "lost to machines that never got in: \(lostToStrangers) of \(probes) probes"), to: &output)
-    for line in losses.lines(of: lostToStrangers, answersUnseen: 0) { print(line, to: &output) }
+    for line in losses.lines(of: lostToStrangers) { print(line, to: &output) }
     print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
   }
 }

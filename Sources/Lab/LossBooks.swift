@@ -2,6 +2,7 @@ import Foundation
 
 /// Machines of a lab whose counters are read, and the machine that they all run on.
 struct BookedMachines {
+  var console: Console
   /// Members, or routers.
   var numbers: [Int]
   /// For people: "member" or "router".
@@ -18,7 +19,7 @@ struct BookedMachines {
   /// When a machine's daemon reported something, in seconds since 1970.
   var eventTimes: (Int) -> [Double]
   /// Which member's application answered which of a ledger's probes.
-  var answersGiven: (ProbeLedger) -> [ProbeLedger.ProbeKey: Int] = { _ in [:] }
+  var answersGiven: (ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] = { _ in [:] }
 }
 
 /// Every counter that may take a probe of one cluster's, read again and again: a page for each stretch of a run.
@@ -52,7 +53,8 @@ final class LossBooks {
   /// Ends a stretch. To be called before a daemon that may have counted ends: what it counted goes with it.
   func turnPage() {
     let tables = Dictionary(uniqueKeysWithValues: machines.numbers.compactMap { member in machines.counters(member).map { (member, $0) } })
-    var now = last
+    // A daemon that is not there begins anew.
+    var now = last.filter { counter, _ in !counter.cause.fails || counter.member.map { tables[$0] != nil || failed.contains($0) } ?? true }
     for (member, table) in tables where !failed.contains(member) {
       now.merge(productCounters(member, table)) { $1 }
     }
@@ -66,8 +68,20 @@ final class LossBooks {
     (begun, last, crash) = (end, now, nil)
   }
 
-  /// What took these probes.
+  /// What took these probes. Of those that nothing explains it is said what is known of them.
   func explain(_ lost: [LostProbe]) -> Losses {
+    let losses = attribute(lost)
+    for probe in losses.strays.prefix(Self.strayLines) {
+      guard let page = pages.first(where: { $0.times.contains(probe.sentAt) }) else { continue }
+      machines.console.say("    nothing explains a lost probe: \(probe.text(since: page.times.lowerBound))")
+    }
+    return losses
+  }
+
+  private static let strayLines = 8
+
+  /// What took these probes.
+  func attribute(_ lost: [LostProbe]) -> Losses {
     let lost = lost.map { probe in
       var probe = probe
       if machines.isAnybodys { probe.members = [] }
@@ -119,6 +133,7 @@ final class LossBooks {
     leaseExpired: .path, "packets.unassignedDropped": .path, "packets.unacknowledgedDropped": .path,
     "packets.memberMissing": .path, "packets.malformed": .path, "packets.headerLimit": .path, "packets.tableMissing": .path,
     "packets.ringFull": .ring, "packets.heldOverflow": .held, "packets.heldExpired": .held, "packets.heldUnsent": .held,
+    "packets.heldRefused": .held, "packets.heldForgotten": .forgotten,
   ]
 
   private func productCounters(_ member: Int, _ table: [String: Int]) -> [LossCounter: Int] {
@@ -159,7 +174,7 @@ extension SkeinCluster {
   /// What is read of this cluster to explain a loss.
   var booked: BookedMachines {
     BookedMachines(
-      numbers: members, isAnybodys: settings.delivery == .forwarding, hasGateway: settings.hasGateway,
+      console: topology.console, numbers: members, isAnybodys: settings.delivery == .forwarding, hasGateway: settings.hasGateway,
       leaseMilliseconds: settings.detectionMilliseconds, counters: { self.lastingCounters($0) }, hostCounters: { self.hostCounters },
       eventTimes: { member in ((try? self.events(member)) ?? []).map(\.time) }, answersGiven: { self.answersGiven($0) })
   }
@@ -171,8 +186,7 @@ extension SkeinCluster {
   }
 
   private func pinnedCounters(_ member: Int) -> [String: Int]? {
-    guard let reading = try? readPath(member) else { return nil }
-    return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+    (try? readPath(member))?.counters.table
   }
 
   /// The switch's ports send questions to members, and receive answers.
@@ -203,13 +217,9 @@ extension GatewayGroup {
   /// What is read of these routers to explain a loss.
   var booked: BookedMachines {
     BookedMachines(
-      numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true, counters: { self.counterTable($0) },
+      console: topology.console, numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true,
+      counters: { (try? self.counters($0))?.counters.table },
       hostCounters: { self.hostCounters }, eventTimes: { _ in [] })
-  }
-
-  private func counterTable(_ router: Int) -> [String: Int]? {
-    guard let counters = try? counters(router).counters else { return nil }
-    return Dictionary(counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
   }
 
   private var hostCounters: [LossCounter: Int] {

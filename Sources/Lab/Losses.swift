@@ -1,6 +1,8 @@
 // What took each lost probe: which counter, of which member or interface, rose while it was on its way. A counter does not say whose
 // packet it counts, so each unit that it rose by explains one probe at most, and only a probe that may have come by it.
 
+import Foundation
+
 /// A cause of losses, and how many probes it took.
 public struct Loss: Codable, Equatable, Sendable {
   /// Where a packet can be lost, in the order in which blame is laid: the product first, then the machine that the lab runs on.
@@ -21,11 +23,13 @@ public struct Loss: Codable, Equatable, Sendable {
     case wire
     /// It waited for a processor, and the queue was full.
     case backlog
+    /// It was held where somebody else should have had it too. That is a matter of course as a rule, and so is blamed last.
+    case forgotten
 
     /// Whether the run fails for it: what the host or its virtual wires took is no fault of the product's.
     public var fails: Bool {
       switch self {
-      case .path, .ring, .held, .standstill: true
+      case .path, .ring, .held, .standstill, .forgotten: true
       case .client, .socket, .wire, .backlog: false
       }
     }
@@ -53,7 +57,7 @@ extension [Loss] {
 
   /// What a report says of so many lost, a line for each cause.
   /// - Parameter answersUnseen: how many of those that nothing explains were answered by an application.
-  func lines(of lost: Int, answersUnseen: Int) -> [String] {
+  func lines(of lost: Int, answersUnseen: Int = 0) -> [String] {
     let unexplained = lost - reduce(0) { $0 + $1.count }
     let host = " (the machine that the lab runs on: fails nothing)"
     let answered = answersUnseen > 0 ? ", of which \(answersUnseen) were answered, and the answer not seen" : ""
@@ -87,7 +91,7 @@ struct LossPage: Sendable {
 }
 
 /// A probe without an answer, and what is known of it.
-struct LostProbe: Sendable {
+struct LostProbe: Equatable, Sendable {
   var sentAt: UInt64
   /// The members who answered its flow before and after; none when it may have been anybody's.
   var members: Set<Int> = []
@@ -95,6 +99,26 @@ struct LostProbe: Sendable {
   var isUnsent = false
   /// The member whose application answered: then the answer was lost.
   var answeredBy: Int?
+  /// The number of the kernel's error when it did not take that answer; 0 when it did.
+  var refusal: Int32 = 0
+  /// Which probe it was of its ledger's, and who answered those before and after it on its flow, and when they were sent.
+  var key: ProbeLedger.ProbeKey?
+  var before: ProbeLedger.Probe?
+  var after: ProbeLedger.Probe?
+
+  /// What a person needs to look further.
+  func text(since start: UInt64) -> String {
+    func milliseconds(_ from: UInt64, _ to: UInt64) -> String { (Double(max(from, to) - from) / 1e6).formatted(digits: 3) }
+    var parts = ["\(milliseconds(start, sentAt)) ms into its step"]
+    if let key { parts.insert("number \(key.sequence) of flow \(key.flow)", at: 0) }
+    if let before { parts.append("member \(before.member) answered the one sent \(milliseconds(before.sentAt, sentAt)) ms before") }
+    if let after { parts.append("member \(after.member) the one sent \(milliseconds(sentAt, after.sentAt)) ms after") }
+    if let answeredBy {
+      let refused = refusal == 0 ? "" : ", and its kernel did not take the answer: \(String(cString: strerror(refusal)))"
+      parts.append("member \(answeredBy)'s application answered it\(refused)")
+    }
+    return parts.joined(separator: ", ")
+  }
 }
 
 /// What is known of a run's losses.
@@ -103,6 +127,8 @@ struct Losses: Equatable, Sendable {
   var unexplained = 0
   /// Of those: their questions reached a member's application, and its answers were not seen.
   var answersUnseen = 0
+  /// The probes that nothing explains.
+  var strays: [LostProbe] = []
 
   var count: Int { causes.reduce(unexplained) { $0 + $1.count } }
   /// Those that the host or the virtual wire took.
@@ -122,6 +148,7 @@ struct Losses: Equatable, Sendable {
     for loss in right.causes { sum.add(loss.cause, loss.count, loss.where) }
     sum.unexplained += right.unexplained
     sum.answersUnseen += right.answersUnseen
+    sum.strays += right.strays
     return sum
   }
 
@@ -136,6 +163,8 @@ struct Losses: Equatable, Sendable {
       let page = pages.firstIndex { $0.times.contains(probe.sentAt) }
       if probe.isUnsent {
         result.add(.client, 1, "the client's socket: not sent")
+      } else if let member = probe.answeredBy, [EAGAIN, ENOBUFS].contains(probe.refusal) {
+        result.add(.socket, 1, "member \(member), the application's socket: answer not sent")
       } else if let page, let still = pages[page].standstills.max(by: { $0.milliseconds < $1.milliseconds }) {
         result.add(.standstill, 1, still.text)
       } else if let page, let counter = left[page].culprit(of: probe) {
@@ -143,6 +172,7 @@ struct Losses: Equatable, Sendable {
         result.add(counter.cause, 1, counter.place)
       } else {
         result.unexplained += 1
+        result.strays.append(probe)
         if probe.answeredBy != nil { result.answersUnseen += 1 }
       }
     }

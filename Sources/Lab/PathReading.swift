@@ -15,6 +15,11 @@ struct PathReading: Codable, Equatable, Sendable {
   var leaseExpired: UInt64 { counters.first { $0.name == "leaseExpired" }?.value ?? 0 }
 }
 
+extension [PathReading.Counter] {
+  /// By their groups and names.
+  var table: [String: Int] { Dictionary(map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +) }
+}
+
 /// What the packet path of a member without a daemon did between the end of its lease and its repair, by its own count.
 struct AfterLease: Equatable, Sendable {
   /// Packets that it processed. Must be none.

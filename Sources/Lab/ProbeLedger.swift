@@ -106,15 +106,17 @@ extension ProbeLedger {
   ///   - counts: which of them are meant.
   ///   - answered: the member whose application says that it answered.
   func lostProbes(
-    where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool, answered: [ProbeKey: Int] = [:]
+    where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool, answered: [ProbeKey: GivenAnswer] = [:]
   ) -> [LostProbe] {
     flows.indices.flatMap { flow in
       flows[flow].indices.filter { flows[flow][$0].answers == 0 && counts(flow, flows[flow][$0].sentAt) }.map { index in
-        let before = flows[flow][..<index].last { $0.answers > 0 }?.member
-        let after = flows[flow][index...].first { $0.answers > 0 }?.member
+        let before = flows[flow][..<index].last { $0.answers > 0 }
+        let after = flows[flow][index...].first { $0.answers > 0 }
+        let key = ProbeKey(flow: flow, sequence: index)
         return LostProbe(
-          sentAt: flows[flow][index].sentAt, members: Set([before, after].compactMap { $0 }), isUnsent: flows[flow][index].isUnsent,
-          answeredBy: answered[ProbeKey(flow: flow, sequence: index)])
+          sentAt: flows[flow][index].sentAt, members: Set([before, after].compactMap { $0?.member }),
+          isUnsent: flows[flow][index].isUnsent, answeredBy: answered[key]?.member, refusal: answered[key]?.refusal ?? 0, key: key,
+          before: before, after: after)
       }
     }.sorted { $0.sentAt < $1.sentAt }
   }

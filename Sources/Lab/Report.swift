@@ -47,7 +47,8 @@ public struct LabOptions: Sendable {
   /// The skein program under test; nil for the running one.
   public var program: String?
   /// How many times slower this machine is than one that the labs are made for, such as an emulated one: so much fewer packets are sent,
-  /// and so much longer are the gateway's timers. Heeded by `lab failover` and `lab gateway`.
+  /// and so much longer are the gateway's timers. Heeded by `lab failover`, `lab gateway`
+  /// and the maintenance labs.
   public var slowness = 1
 
   public init(console: Console = Console(), members: Int = 3, packetPath: String? = nil, program: String? = nil) {

@@ -31,7 +31,7 @@ final class Responder {
   }
 
   /// Which of a run's lost questions an application has answered, and which member's it was.
-  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: Int] { log.answers(to: ledger.lostKeys, run: ledger.run) }
+  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] { log.answers(to: ledger.lostKeys, run: ledger.run) }
 
   deinit { stopping.raise() }
 
@@ -78,7 +78,7 @@ final class Responder {
       probe.write(to: question)
       // However long the question was: the answer goes in one frame.
       let sent = sendto(service.socket.number, question.baseAddress, ProbeMessage.octetCount, Int32(MSG_NOSIGNAL), sender, length)
-      if sent >= 0 { log.add(probe) }
+      log.add(.init(probe: probe, refusal: sent < 0 ? errno : 0))
     } else {
       // A person with `nc -u`.
       let text = Array("member \(service.member) heard: ".utf8) + question
@@ -87,28 +87,40 @@ final class Responder {
   }
 }
 
+/// What an application did with a question.
+struct GivenAnswer: Hashable, Sendable {
+  var member: Int
+  /// The number of the kernel's error when it did not take the answer; 0 when it did.
+  var refusal: Int32 = 0
+}
+
 /// The latest answers that were given, for probes whose answer nobody has seen: two million, a minute's worth under load.
 private final class AnswerLog: Sendable {
+  struct Entry: Sendable {
+    var probe: ProbeMessage
+    var refusal: Int32
+  }
   private struct Entries: Sendable {
-    var answers: [ProbeMessage] = []
+    var answers: [Entry] = []
     var next = 0
   }
   private static let capacity = 1 << 21
   private let entries = Mutex(Entries())
 
-  func add(_ answer: ProbeMessage) {
+  func add(_ answer: Entry) {
     entries.withLock { entries in
       if entries.answers.count < Self.capacity { entries.answers.append(answer) } else { entries.answers[entries.next] = answer }
       entries.next = (entries.next + 1) % Self.capacity
     }
   }
 
-  func answers(to lost: Set<ProbeLedger.ProbeKey>, run: UInt32) -> [ProbeLedger.ProbeKey: Int] {
+  func answers(to lost: Set<ProbeLedger.ProbeKey>, run: UInt32) -> [ProbeLedger.ProbeKey: GivenAnswer] {
     guard !lost.isEmpty else { return [:] }
     return entries.withLock { entries in
       entries.answers.reduce(into: [:]) { found, answer in
-        let key = ProbeLedger.ProbeKey(flow: Int(answer.flow), sequence: Int(clamping: answer.sequence))
-        if answer.run == run, lost.contains(key) { found[key] = Int(answer.member) }
+        let (probe, refusal) = (answer.probe, answer.refusal)
+        let key = ProbeLedger.ProbeKey(flow: Int(probe.flow), sequence: Int(clamping: probe.sequence))
+        if probe.run == run, lost.contains(key) { found[key] = GivenAnswer(member: Int(probe.member), refusal: refusal) }
       }
     }
   }

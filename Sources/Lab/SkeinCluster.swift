@@ -66,7 +66,7 @@ final class SkeinCluster: ClusterUnderTest {
   }
 
   /// Which of a run's lost questions an application has answered, and which member's it was.
-  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: Int] { responder?.answersGiven(ledger) ?? [:] }
+  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] { responder?.answersGiven(ledger) ?? [:] }
 
   private var plan: Plan { topology.plan }
   var members: [Int] { Array(plan.members.dropLast(settings.guestCount)) }
@@ -274,8 +274,7 @@ extension SkeinCluster {
 
   /// A daemon's counters by their names.
   func counterTable(_ member: Int) throws -> [String: Int] {
-    let reading = try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8))
-    return Dictionary(reading.counters.map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +)
+    try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8)).counters.table
   }
 
   /// How many units have been moved from member to member.

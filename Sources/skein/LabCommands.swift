@@ -261,11 +261,12 @@ extension LabCommands {
     @OptionGroup var detection: DetectionOption
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
+    @OptionGroup var slowness: SlownessOption
 
     func perform(_ operation: Maintenance) throws {
       try lab.perform(
         MaintenanceCommand(
-          operation, mode: mode, family: family, detectionMilliseconds: detection.detection, options: lab.options))
+          operation, mode: mode, family: family, detectionMilliseconds: detection.detection, options: slowness.apply(to: lab.options)))
     }
   }
 }

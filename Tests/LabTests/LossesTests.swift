@@ -56,6 +56,13 @@ import Testing
     #expect(losses.causes.map(\.cause) == [.client] && losses.excuse(1))
   }
 
+  /// A full queue is the machine's doing; an address that is gone is not.
+  @Test func anAnswerThatTheKernelRefusedIsTheSocketsOnlyForWantOfRoom() {
+    func refused(_ error: Int32) -> Losses { attribute([LostProbe(sentAt: 5, answeredBy: 1, refusal: error)], [:]) }
+    #expect(refused(ENOBUFS).causes.map(\.cause) == [.socket] && refused(ENOBUFS).excuse(1))
+    #expect(refused(EADDRNOTAVAIL).unexplained == 1 && refused(EADDRNOTAVAIL).answersUnseen == 1)
+  }
+
   @Test func aStandstillTakesWhatWasLostMeanwhileAndStillFails() {
     var page = LossPage(times: 0..<10, rises: [Self.ring: 1])
     page.standstills = [.init(member: 3, milliseconds: 250)]
@@ -82,7 +89,8 @@ import Testing
     }
     for (sequence, member) in [(UInt64(0), 1), (3, 2)] { ledger.answered(flow: 0, sequence: sequence, by: member, at: 40) }
     ledger.refused(flow: 1)
-    let lost = ledger.lostProbes(where: { flow, time in flow == 0 || time == 30 }, answered: [.init(flow: 0, sequence: 2): 1])
+    let lost = ledger.lostProbes(
+      where: { flow, time in flow == 0 || time == 30 }, answered: [.init(flow: 0, sequence: 2): .init(member: 1)])
     #expect(lost.map(\.sentAt) == [10, 20, 30])
     #expect(lost.map(\.members) == [[1, 2], [1, 2], []])
     #expect(lost.map(\.answeredBy) == [nil, 1, nil])
@@ -141,5 +149,36 @@ import Testing
     let lines = report([Loss(.wire, 1, "switch m2, sent and dropped")]).text()
     #expect(lines.contains("1 lost by switch m2, sent and dropped (the machine that the lab runs on: fails nothing)"))
     #expect(lines.contains("1 lost and unexplained"))
+  }
+}
+
+@Suite("The books of a lab") struct LossBooksTests {
+  /// A daemon that is restarted counts from zero, and may soon have counted as much as the last one.
+  @Test func aDaemonThatWasNotThereBeginsAnew() {
+    var dropped: Int? = 3
+    let books = LossBooks(
+      BookedMachines(
+        console: Console(quiet: true), numbers: [1], isAnybodys: false, hasGateway: false,
+        counters: { _ in dropped.map { ["packets.leaseExpired": $0] } }, hostCounters: { [:] }, eventTimes: { _ in [] }))
+    dropped = nil
+    books.turnPage()
+    dropped = 3
+    books.turnPage()
+    #expect(books.pages.map { $0.rises.values.reduce(0, +) } == [0, 3])
+    books.turnPage()
+    #expect(books.pages.last?.rises == [:])
+  }
+
+  @Test func whatIsKnownOfAProbeIsSaid() {
+    var ledger = ProbeLedger(flowCount: 1)
+    for time: UInt64 in [1_000_000, 3_000_000, 5_500_000] { ledger.sent(flow: 0, at: time) }
+    ledger.answered(flow: 0, sequence: 0, by: 1, at: 1_100_000)
+    ledger.answered(flow: 0, sequence: 2, by: 3, at: 5_600_000)
+    let lost = ledger.lostProbes(where: { _, _ in true })
+    #expect(
+      lost.map { $0.text(since: 500_000) } == [
+        "number 1 of flow 0, 2.500 ms into its step, member 1 answered the one sent 2.000 ms before, "
+          + "member 3 the one sent 2.500 ms after"
+      ])
   }
 }
