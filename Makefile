@@ -106,6 +106,10 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	for rule in lease release authentication; do try simulate --seeds $(RULE_SEEDS) --gateways 5 --duration 20s --without $$rule; done; \
 	echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
+.PHONY: mutants
+mutants: dependencies ## Faults put into a copy of the code: does a test notice each? (LIMIT=60 minutes at most)
+	@LIMIT=$(or $(LIMIT),60) Tools/mutants/run
+
 bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
 	@$(SKEIN) bench all
 
