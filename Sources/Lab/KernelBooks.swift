@@ -60,11 +60,21 @@ struct KernelBooks {
     }
   }
 
-  /// `ReasmFails` of the line `Ip:`.
-  static func missedFragments(_ table: String) -> Int {
-    let lines = table.split(separator: "\n").filter { $0.hasPrefix("Ip:") }.map { $0.split(separator: " ") }
-    guard lines.count == 2, let column = lines[0].firstIndex(of: "ReasmFails"), column < lines[1].count else { return 0 }
+  static func missedFragments(_ table: String) -> Int { protocolCounter(table, "Ip", "ReasmFails") }
+
+  /// What a protocol of the kernel's stack counted: /proc/net/snmp, a line of names and a line of values.
+  static func protocolCounter(_ table: String, _ protocolName: String, _ name: String) -> Int {
+    let lines = table.split(separator: "\n").filter { $0.hasPrefix(protocolName + ":") }.map { $0.split(separator: " ") }
+    guard lines.count == 2, let column = lines[0].firstIndex(where: { $0 == name }), column < lines[1].count else { return 0 }
     return Int(lines[1][column]) ?? 0
+  }
+
+  /// Those that count what a datagram for an application met instead of it, and that no socket counts.
+  static func stackDrops(_ table: String) -> [(name: String, value: Int)] {
+    [
+      ("Ip", "InHdrErrors"), ("Ip", "InAddrErrors"), ("Ip", "InDiscards"), ("Ip", "OutDiscards"), ("Ip", "OutNoRoutes"), ("Udp", "NoPorts"),
+      ("Udp", "InCsumErrors"), ("Udp", "MemErrors"),
+    ].map { ($0.0 + $0.1, protocolCounter(table, $0.0, $0.1)) }
   }
 
   private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }

@@ -201,6 +201,11 @@ extension SkeinCluster {
       result.merge(.interfaces(namespace, member: { _ in member })) { $1 }
       let place = "member \(member), the application's socket"
       result[LossCounter(cause: .socket, member: member, place: place)] = applicationDrops(namespace)
+      let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/snmp", encoding: .utf8) }) ?? ""
+      for (name, value) in KernelBooks.stackDrops(table) {
+        let isSent = name.hasPrefix("IpOut")
+        result[LossCounter(cause: .stack, member: member, meetsAnswers: isSent, place: "member \(member)'s kernel, \(name)")] = value
+      }
     }
     return result.merging(.backlog) { $1 }
   }

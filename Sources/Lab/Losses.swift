@@ -23,13 +23,15 @@ public struct Loss: Codable, Equatable, Sendable {
     case wire
     /// It waited for a processor, and the queue was full.
     case backlog
+    /// A member's kernel would not have it: no route, no port, a wrong checksum. Whoever gave it to the kernel is to blame.
+    case stack
     /// It was held where somebody else should have had it too. That is a matter of course as a rule, and so is blamed last.
     case forgotten
 
     /// Whether the run fails for it: what the host or its virtual wires took is no fault of the product's.
     public var fails: Bool {
       switch self {
-      case .path, .ring, .held, .standstill, .forgotten: true
+      case .path, .ring, .held, .standstill, .stack, .forgotten: true
       case .client, .socket, .wire, .backlog: false
       }
     }

@@ -195,6 +195,8 @@ public struct MaintenanceReport: LabReport, Equatable {
   public var operation: Maintenance
   public var mode: DeliveryMode
   public var detectionMilliseconds: Int
+  /// Between a flow's probes.
+  public var intervalMilliseconds: Int
   /// Probes that nobody answered, but for those to the units of a master that crashed.
   public var lost: Int
   /// Probes with more than one answer on the wire.
@@ -223,6 +225,7 @@ public struct MaintenanceReport: LabReport, Equatable {
     operation = command.operation
     mode = command.mode
     detectionMilliseconds = command.detectionMilliseconds
+    intervalMilliseconds = 2 * command.options.slowness
     let everyFlow = Array(ledger.flows.indices)
     let bereft = Self.bereft(windows, ledger)
     lost =
@@ -245,7 +248,8 @@ public struct MaintenanceReport: LabReport, Equatable {
   }
 
   public func render(to output: inout some TextOutputStream) {
-    print("\(operation.rawValue) under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
+    print(
+      "\(operation.rawValue) under load: \(flows) flows, a probe on each every \(intervalMilliseconds) ms, \(probes) in all", to: &output)
     for step in steps {
       let silence = step.silenceMilliseconds.map { "; its own clients heard nothing for \($0.formatted(digits: 0)) ms" } ?? ""
       print("  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)", to: &output)

@@ -113,6 +113,16 @@ import Testing
        513: 6400A8C0:1E62 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 12346 2 ffff 8
       """
     #expect(KernelBooks.socketDrops(sockets, port: 7777) == 7)
+    let protocols = """
+      Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ReasmFails
+      Ip: 2 64 8705 1 2 3
+      Udp: InDatagrams NoPorts InErrors InCsumErrors
+      Udp: 681 4 9 5
+      """
+    #expect(KernelBooks.missedFragments(protocols) == 3)
+    let refused = KernelBooks.stackDrops(protocols).filter { $0.value > 0 }
+    #expect(refused.map(\.name) == ["IpInHdrErrors", "IpInAddrErrors", "UdpNoPorts", "UdpInCsumErrors"])
+    #expect(refused.map(\.value) == [1, 2, 4, 5])
   }
 }
 
