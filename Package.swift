@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
-    .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "PacketPath", "Wire"], swiftSettings: house),
+    .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "Gateway", "PacketPath", "Wire"], swiftSettings: house),
     .target(
       name: "Simulation", dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
@@ -99,7 +99,8 @@ let package = Package(
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
     .testTarget(
-      name: "HostTests", dependencies: ["Cluster", "CPacketPath", "Host", "PacketPath", "PacketPathCases", "Wire"], swiftSettings: house),
+      name: "HostTests",
+      dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "PacketPathCases", "Wire"], swiftSettings: house),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Gateway", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),

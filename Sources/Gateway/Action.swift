@@ -19,8 +19,8 @@ extension GatewayRouter {
     case dropHeld(UInt8)
     /// Whether this gateway is the active one: it is to be told of broadcast questions.
     case setActive(Bool)
-    /// Answer the host's question with this forwarder's virtual MAC.
-    case answer(GatewayHost, forwarder: UInt8)
+    /// Answer this question with the forwarder's virtual MAC.
+    case answer(AddressQuery, forwarder: UInt8)
     /// Tell the host unasked that its gateway is at this forwarder's virtual MAC: somebody else has claimed the address.
     case correct(GatewayHost, forwarder: UInt8)
     /// Inside a cluster: which member is to have which unit. The whole map, whenever it changes.

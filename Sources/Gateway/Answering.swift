@@ -2,24 +2,25 @@ import Wire
 
 // Answers to the hosts' questions (WO 2005/018176, Figure 5).
 extension Shared {
-  mutating func answer(_ host: GatewayHost, _ forwarder: UInt8?, using generator: inout some RandomNumberGenerator) {
+  mutating func answer(_ query: AddressQuery, _ forwarder: UInt8?, using generator: inout some RandomNumberGenerator) {
     counters.questions += 1
-    if let forwarder { return confirm(host, forwarder) }
+    if let forwarder { return confirm(query, forwarder) }
     guard isActive else { return }
     refreshAnswers()
+    let host = GatewayHost(asking: query)
     let last = measurement.clients.client(host)
     let load = last.map { possibleLoadOfAHost(of: $0.forwarder) }
     guard let choice = measurement.answers.answer(host, last: last, load: load, using: &generator) else {
       return counters.unanswerable += 1
     }
-    give(choice, to: host)
+    give(choice, query)
   }
 
   /// A host makes sure of what it has. Who is to carry less stays silent: the host then asks everybody.
-  private mutating func confirm(_ host: GatewayHost, _ forwarder: UInt8) {
+  private mutating func confirm(_ query: AddressQuery, _ forwarder: UInt8) {
     guard holds(forwarder), let record = table[forwarder], !record.isRedirectEnded, !record.isRetired else { return }
-    guard measurement.steering.options.method == .moves || !letsGo(host, forwarder) else { return }
-    give(forwarder, to: host)
+    guard measurement.steering.options.method == .moves || !letsGo(GatewayHost(asking: query), forwarder) else { return }
+    give(forwarder, query)
   }
 
   /// Whether the host should ask the others. Only as many as bring this gateway closer to its target.
@@ -44,10 +45,10 @@ extension Shared {
     measurement.load(of: forwarder) / Double(max(1, measurement.clients.hostCount(of: forwarder)))
   }
 
-  private mutating func give(_ forwarder: UInt8, to host: GatewayHost) {
-    measurement.clients.record(host, forwarder: forwarder, at: now)
+  private mutating func give(_ forwarder: UInt8, _ query: AddressQuery) {
+    measurement.clients.record(GatewayHost(asking: query), forwarder: forwarder, at: now)
     counters.answers += 1
-    act(.answer(host, forwarder: forwarder))
+    act(.answer(query, forwarder: forwarder))
   }
 
   func holds(_ forwarder: UInt8) -> Bool {

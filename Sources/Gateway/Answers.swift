@@ -12,6 +12,9 @@ public struct GatewayHost: Hashable, Sendable {
     self.ethernet = ethernet
     self.address = address
   }
+
+  /// Who asks.
+  public init(asking query: AddressQuery) { self.init(ethernet: query.askerEthernet, address: query.asker) }
 }
 
 /// How hosts are answered (WO 2005/018176: "The AVG may reply to ARP requests … in various ways").

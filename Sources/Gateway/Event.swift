@@ -11,7 +11,7 @@ extension GatewayRouter {
     case timer
     /// A host asks for the virtual address (ARP, neighbour solicitation): by broadcast or multicast when `forwarder` is nil, else by unicast to
     /// that forwarder's virtual MAC, to confirm what it has.
-    case hostAsked(GatewayHost, forwarder: UInt8?)
+    case hostAsked(AddressQuery, forwarder: UInt8?)
     /// What the packet path has counted since it was loaded, of the forwarders that this gateway holds. At least every second, please.
     case traffic([UInt8: Volume])
     /// A tracked object went up or down; its place in `Configuration.trackedObjects`.

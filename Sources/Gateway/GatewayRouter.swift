@@ -81,7 +81,7 @@ public struct GatewayRouter: Sendable {
     case .start: shared.start()
     case .received(let packet, let envelope): if shared.isRunning { shared.receive(packet, from: envelope) }
     case .timer: break
-    case .hostAsked(let host, let forwarder): if shared.isRunning { shared.answer(host, forwarder, using: &generator) }
+    case .hostAsked(let query, let forwarder): if shared.isRunning { shared.answer(query, forwarder, using: &generator) }
     case .traffic(let volumes): shared.measure(volumes)
     case .tracked(let object, let isUp): shared.weigh { $0.track(object, isUp: isUp) }
     case .setWeight(let weight): shared.weigh { $0.set(weight) }

@@ -17,7 +17,7 @@ extension ApplianceHost {
       set(members: profiles)
       effects.append(.perform(action))
     case .setHashSeed(let seed): tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
-    case .releaseHeld(let units, let owner): release(units, isOwn: owner == configuration.profile.identifier)
+    case .releaseHeld(let units, let owner): release(units, isOwn: owner == configuration.profile?.identifier)
     case .forgetHeld(let units):
       // Where every member sees every packet, a last owner that could not be asked may have processed what has arrived so far.
       if holdsEverywhere { emptyRing(then: .forget(units)) }
@@ -66,13 +66,13 @@ extension ApplianceHost {
     for profile in profiles {
       guard let index = slot(of: profile.identifier) else { continue }
       tables.set(member: index, profile.ethernetAddress)
-      if profile.identifier == configuration.profile.identifier { tables.settings.pointee.own_member = UInt16(index) }
+      if profile.identifier == configuration.profile?.identifier { tables.settings.pointee.own_member = UInt16(index) }
     }
   }
 
   private mutating func set(_ units: UnitSet, owner: MemberIdentifier?, acknowledged: Bool) {
     let index = owner.flatMap { slot(of: $0) }
-    let isOwn = owner == configuration.profile.identifier
+    let isOwn = owner == configuration.profile?.identifier
     let state = UnitState(owner: index.map { UInt16($0) }, isAcknowledged: acknowledged, isMine: acknowledged && isOwn)
     let stored = UnitSet(units.filter { !keepsHolding($0, before: state) })
     for unit in stored { store(state, unit) }
@@ -81,7 +81,7 @@ extension ApplianceHost {
     // A member that is known to process a unit, because it acknowledged it or claims it from before, processed what was held here as well.
     if acknowledged, !isOwn { release(stored, isOwn: false) }
     guard state.isMine, !stored.isEmpty else { return }
-    effects.append(.unitsArrive(stored))
+    announceForwarders(stored)
     for unit in stored { open(unit) }
   }
 

@@ -179,7 +179,7 @@ extension ApplianceHost {
   mutating func rerun(_ packet: HeldPackets.Packet) -> Bool {
     switch replay.decide(packet, at: now) {
     case .deliver(let frame): effects.append(.deliver(frame, interface: packet.interface))
-    case .transmit(let frame): effects.append(.transmit(frame))
+    case .transmit(let frame): effects.append(.transmit(frame, .held))
     case .drop: held.countRefused()
     case .undecided: return false
     }
@@ -203,7 +203,7 @@ extension ApplianceHost {
 
   /// Whether a frame is to one of the gateway's virtual MAC addresses.
   private func isVirtual(_ frame: [UInt8]) -> Bool {
-    guard let group = configuration.gatewayGroup, frame.count >= 14 else { return false }
+    guard let group = gateway?.group, frame.count >= 14 else { return false }
     return EthernetAddress(bits: frame.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }).virtualForwarder?.group == group
   }
 
@@ -250,7 +250,7 @@ extension ApplianceHost {
       guard record.owner == heir.index, record.mine == UInt8(skein_not_mine) else { return false }
     }
     // Without that rule what comes out of the ring now takes everything that is held with it.
-    let remembers = member.configuration.safetyRules.contains(.handover)
+    let remembers = member?.configuration.safetyRules.contains(.handover) ?? true
     if !isLate, remembers { handover.given[unit] = PacketHandover.Gift(heir: heir, until: now + PacketHandover.leastLimit) }
     store(UnitState(owner: heir.index, isAcknowledged: true, isMine: false), unit)
     return true
@@ -263,12 +263,13 @@ extension ApplianceHost {
   }
 
   private mutating func hand(_ unit: Int, to heir: Heir) {
+    guard let own = configuration.profile?.ethernetAddress else { return }
     for packet in held.release(unit, at: now) {
       var frame = packet.frame
       // To a virtual MAC address it goes as it came: the switches know the next owner's port by now, and its packet path the address.
       let destination = isVirtual(frame) ? Array(frame.prefix(6)) : heir.profile.ethernetAddress.wireOctets
-      frame.replaceSubrange(0..<12, with: destination + configuration.profile.ethernetAddress.wireOctets)
-      effects.append(.transmit(frame))
+      frame.replaceSubrange(0..<12, with: destination + own.wireOctets)
+      effects.append(.transmit(frame, .held))
     }
   }
 
@@ -299,14 +300,14 @@ extension ApplianceHost {
 
   /// Holds the units' packets here, and asks for those that were held elsewhere before.
   mutating func receivePackets(of units: UnitSet, _ serial: UInt32, from previous: MemberIdentifier?) {
-    let holder = previous.flatMap { knownProfiles[$0] == nil ? nil : $0 } ?? member.allegiance.master
-    guard holdsEverywhere, let holder, holder != configuration.profile.identifier else { return tell(.stateComplete(serial: serial)) }
+    let holder = previous.flatMap { knownProfiles[$0] == nil ? nil : $0 } ?? member?.allegiance.master
+    guard holdsEverywhere, let holder, holder != configuration.profile?.identifier else { return tell(.stateComplete(serial: serial)) }
     handover.arrivals[serial] = Arrival(units: units, holder: holder, askAgainAt: now + PacketHandover.patience, since: now)
     for unit in units {
       handover.partings[unit] = nil
       hold(unit)
     }
-    effects.append(.unitsArrive(units))
+    announceForwarders(units)
     ask(serial)
   }
 
@@ -352,6 +353,7 @@ extension ApplianceHost {
   }
 
   private mutating func tell(_ channel: StateChannel, _ serial: UInt32, _ units: UnitSet, to profile: MemberProfile) {
+    guard let member else { return }
     let transfer = StateTransfer(
       term: member.allegiance.term, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
       bytes: units.wireOctets)

@@ -1,4 +1,5 @@
 public import CPacketPath
+public import Gateway
 public import PacketPath
 public import Wire
 
@@ -33,5 +34,15 @@ extension PacketTables {
   /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
   public var packetCount: UInt64 {
     (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
+  }
+
+  /// What was forwarded for each of the gateway's forwarders, of those for which anything was.
+  public var volumes: [UInt8: GatewayRouter.Volume] {
+    var result: [UInt8: GatewayRouter.Volume] = [:]
+    for number in 1...UInt8.max {
+      let volume = traffic(ofForwarder: number)
+      if volume.packets > 0 { result[number] = .init(packets: volume.packets, octets: volume.octets) }
+    }
+    return result
   }
 }

@@ -8,9 +8,6 @@ import PacketPath
 import Wire
 
 extension Daemon {
-  /// Tells the decision maker.
-  func handle(_ event: ClusterMember.Event) { handle(.member(event)) }
-
   /// Feeds one event and carries out what comes of it; then arms the timer. Events that the effects bring about wait their turn.
   func handle(_ event: ApplianceHost.Event) {
     waitingEvents.append(event)
@@ -24,8 +21,7 @@ extension Daemon {
     }
     waitingEvents.removeAll(keepingCapacity: true)
     isHandling = false
-    tellGateway()
-    plannedAt = member.nextDeadline
+    plannedAt = host.member?.nextDeadline
     timer?.deadline = host.nextDeadline
   }
 
@@ -36,31 +32,38 @@ extension Daemon {
   /// This process should have run when half of its lease was left or more, and ran only when it was over: that is the machine's doing.
   private func noticeStandstill(at now: Instant) {
     lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
+    guard let plannedAt, let cluster else { return }
     let isMaster = backend.tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
-    let (deadline, lease) = (backend.tables.leaseDeadline, isMaster ? section.detection / 2 : section.detection)
-    guard let plannedAt, deadline <= now, plannedAt + lease / 2 <= deadline else { return }
-    standstills += 1
-    standstillMilliseconds += UInt64(lateness.inMilliseconds)
+    let (deadline, lease) = (backend.tables.leaseDeadline, isMaster ? cluster.section.detection / 2 : cluster.section.detection)
+    guard deadline <= now, plannedAt + lease / 2 <= deadline else { return }
+    cluster.standstills += 1
+    cluster.standstillMilliseconds += UInt64(lateness.inMilliseconds)
   }
 
   private func carryOut(_ effect: ApplianceHost.Effect) {
     switch effect {
     case .send(let message, let destination, let protection): send(message, to: destination, protection)
-    case .transmit(let frame): count { () throws(LinuxError) in try backend.transmit(frame) }
-    case .deliver(let frame, let interface): count { () throws(LinuxError) in try backend.deliver(frame, interface: interface) }
+    case .hello(let packet, let sources): for frame in gateway?.frames(packet, from: sources) ?? [] { transmit(frame, .hello) }
+    case .transmit(let frame, let purpose): transmit(frame, purpose)
+    case .deliver(let frame, let interface): do { try backend.deliver(frame, interface: interface) } catch { host.countUnsent() }
+    case .hear(let addresses): gateway?.hear(addresses)
     case .emptyRing:
       isEmptyingRing = true
       backend.drain()
       isEmptyingRing = false
       feed(.ringEmptied)
-    case .unitsArrive(let units): announceForwarders(units)
-    case .viewChanged: gatewayIsBehind = true
-    case .perform(let action): perform(action)
+    case .viewChanged: break
+    case .perform(let action): if let cluster { perform(action, cluster) }
+    case .report(let report):
+      record(Event(reporting: report))
+      gateway?.exporter?.take(report)
+    case .gatewayLeft: stopped()
     }
   }
 
-  private func count(_ sending: () throws(LinuxError) -> Void) {
-    do { try sending() } catch { host.countUnsent() }
+  /// A link that is down or a full queue takes none: what matters is said again.
+  private func transmit(_ frame: [UInt8], _ purpose: ApplianceHost.Purpose) {
+    do { try backend.transmit(frame) } catch { host.countUnsent(purpose) }
   }
 
   /// A packet that the packet path sent up.
@@ -68,21 +71,21 @@ extension Daemon {
     if isEmptyingRing { feed(.sentUp(upcall)) } else { handle(.sentUp(upcall)) }
   }
 
-  private func perform(_ action: ClusterMember.Action) {
+  private func perform(_ action: ClusterMember.Action, _ cluster: Membership) {
     switch action {
-    case .setMembers(let profiles): for profile in profiles { security.expect(profile) }
-    case .announce(let reason): announce(reason)
-    case .probeAddresses: probeAddresses()
-    case .askApplications(let nonce, let profile): ask(nonce, profile)
-    case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed)
+    case .setMembers(let profiles): for profile in profiles { cluster.security.expect(profile) }
+    case .announce(let reason): announce(reason, cluster)
+    case .probeAddresses: probeAddresses(cluster)
+    case .askApplications(let nonce, let profile): ask(nonce, profile, cluster.hooks)
+    case .membersChanged(let arrived, let departed): tell(arrived: arrived, departed: departed, cluster.hooks)
     case .newGroupKey(let epoch):
-      security.newGroupKey(epoch: epoch, term: member.snapshot(at: BootClock.now()).term)
+      cluster.security.newGroupKey(epoch: epoch, term: host.member?.allegiance.term ?? .none)
     // `SecurityLayer.open` has taken the key out of the message that brought it.
-    case .adoptGroupKey(let epoch, _, let sender): expectGroupKey(security.adoptGroupKey(epoch: epoch), epoch, from: sender)
-    case .useGroupKey(let epoch): expectGroupKey(security.useGroupKey(epoch: epoch), epoch, from: nil)
-    case .retireGroupKeys(let epoch): security.retireGroupKeys(except: epoch)
+    case .adoptGroupKey(let epoch, _, let sender): expectGroupKey(cluster.security.adoptGroupKey(epoch: epoch), epoch, from: sender)
+    case .useGroupKey(let epoch): expectGroupKey(cluster.security.useGroupKey(epoch: epoch), epoch, from: nil)
+    case .retireGroupKeys(let epoch): cluster.security.retireGroupKeys(except: epoch)
     case .fetchPersonality(let sender, let address, let version):
-      fetchPersonality(from: sender, address, version: version)
+      fetchPersonality(from: sender, address, version: version, cluster)
     case .report(let report): note(report)
     case .stopped: stopped()
     // The host's own.
@@ -95,11 +98,12 @@ extension Daemon {
   // MARK: messages
 
   func send(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ protection: Protection) {
+    guard let cluster else { return }
     do {
-      let datagram = try security.protect(message, protection: protection)
+      let datagram = try cluster.security.protect(message, protection: protection)
       switch destination {
-      case .everyone: messenger.sendToEveryone(datagram)
-      case .member(_, let address): messenger.send(datagram, to: address)
+      case .everyone: cluster.messenger.sendToEveryone(datagram)
+      case .member(_, let address): cluster.messenger.send(datagram, to: address)
       }
     } catch { logger.warning("a message could not be protected: \(error)") }
   }
@@ -112,30 +116,29 @@ extension Daemon {
 
   // MARK: announcements
 
-  private func announce(_ reason: ClusterMember.AnnounceReason) {
-    for prefix in section.addresses {
+  private func announce(_ reason: ClusterMember.AnnounceReason, _ cluster: Membership) {
+    for prefix in cluster.section.addresses {
       let announcement = AddressAnnouncement(
-        address: prefix.address, ethernet: machine.sharedAddress, source: machine.interface.ethernetAddress,
-        isRouter: section.routing)
+        address: prefix.address, ethernet: cluster.machine.sharedAddress, source: cluster.machine.interface.ethernetAddress,
+        isRouter: cluster.section.routing)
       for frame in announcement.frames {
         do { try backend.transmit(frame) } catch { logger.warning("an announcement could not be sent: \(error)") }
       }
     }
-    announcements += 1
+    cluster.announcements += 1
     logger.debug("announced the cluster addresses", metadata: ["reason": "\(reason.rawValue)"])
   }
 
   // MARK: applications
 
-  private func ask(_ nonce: UInt64, _ candidate: MemberProfile) {
-    let hooks = self.hooks
+  private func ask(_ nonce: UInt64, _ candidate: MemberProfile, _ hooks: Hooks) {
     Task {
       let refusal = await hooks.mayJoin(candidate)
-      handle(.applicationsAnswered(nonce: nonce, refusal: refusal))
+      handle(.member(.applicationsAnswered(nonce: nonce, refusal: refusal)))
     }
   }
 
-  private func tell(arrived: [MemberProfile], departed: [MemberProfile]) {
+  private func tell(arrived: [MemberProfile], departed: [MemberProfile], _ hooks: Hooks) {
     for profile in arrived { hooks.tell(arrived: true, profile, logger) }
     for profile in departed { hooks.tell(arrived: false, profile, logger) }
   }

@@ -2,6 +2,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Foundation
+import Gateway
 import Host
 import Linux
 import Logging
@@ -9,12 +10,12 @@ import PacketPath
 import Wire
 
 extension Daemon {
-  /// Wakes up for datagrams, links, signals and time.
+  /// Wakes up for datagrams, changes of the machine, signals and time.
   func watchInputs() throws {
-    timer = try poller.makeTimer { self.handle(ApplianceHost.Event.timer) }
+    timer = try poller.makeTimer { self.handle(.timer) }
     housekeeping = try poller.makeTimer { self.keepHouse() }
     housekeeping?.deadline = BootClock.now()
-    try poller.watch(messenger.socket.descriptor) { _ in self.readDatagrams() }
+    if let cluster { try poller.watch(cluster.messenger.socket.descriptor) { _ in self.readDatagrams(cluster) } }
     try watchMachine()
     try poller.watchSignals([.terminate, .interrupt, .hangup]) { signal in
       self.receive(signal)
@@ -23,67 +24,50 @@ extension Daemon {
 
   // MARK: datagrams
 
-  private func readDatagrams() {
+  private func readDatagrams(_ cluster: Membership) {
     do {
       var datagrams: [(bytes: [UInt8], source: InternetAddress)] = []
-      try messenger.socket.receive { datagram in
-        guard datagram.hopLimit == ClusterTransport.hopLimit, !datagram.isTruncated else { return refusedByHopLimit += 1 }
+      try cluster.messenger.socket.receive { datagram in
+        guard datagram.hopLimit == ClusterTransport.hopLimit, !datagram.isTruncated else { return cluster.refusedByHopLimit += 1 }
         datagrams.append((Array(datagram.bytes), datagram.source.address))
       }
-      for (bytes, source) in datagrams { receive(bytes, from: source) }
+      for (bytes, source) in datagrams { receive(bytes, from: source, cluster) }
     } catch { logger.debug("receiving failed: \(error)") }
   }
 
-  private func receive(_ datagram: [UInt8], from source: InternetAddress) {
+  private func receive(_ datagram: [UInt8], from source: InternetAddress, _ cluster: Membership) {
     let wallClock = Int64(Date().timeIntervalSince1970)
-    switch security.open(datagram[...], at: BootClock.now(), wallClock: wallClock) {
+    switch cluster.security.open(datagram[...], at: BootClock.now(), wallClock: wallClock) {
     case .opened(let opened):
-      deliver(opened.message, opened.header, source, refusal: nil)
+      deliver(opened.message, opened.header, source, refusal: nil, cluster)
     case .refused(let refused):
       guard let header = refused.claimed else { return }
-      if refused.reason != .ownMessage { foreignHeardAt = BootClock.now() }
+      if refused.reason != .ownMessage { cluster.foreignHeardAt = BootClock.now() }
       // Two groups that parted may count the same epochs for different keys.
-      if refused.reason == .unknownEpoch || refused.reason == .badSeal, header.sender != profile.identifier {
+      if refused.reason == .unknownEpoch || refused.reason == .badSeal, header.sender != cluster.profile.identifier {
         // A flood of them says no more than one does.
-        guard BootClock.now() - undecipherableAt >= Self.undecipherableInterval else { return }
-        undecipherableAt = BootClock.now()
-        handle(.undecipherable(sender: header.sender, sourceAddress: source))
+        guard BootClock.now() - cluster.undecipherableAt >= Self.undecipherableInterval else { return }
+        cluster.undecipherableAt = BootClock.now()
+        handle(.member(.undecipherable(sender: header.sender, sourceAddress: source)))
       } else if let request = refused.joinRequest {
-        deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal)
+        deliver(.joinRequest(request), header, source, refusal: refused.reason.joinRefusal, cluster)
       }
     }
   }
 
   private static var undecipherableInterval: Interval { .milliseconds(10) }
 
-  private func deliver(_ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?) {
-    if refusal == nil, exchangePersonality(message, from: header.sender, source) { return }
-    if refusal == nil, case .stateTransfer(let transfer) = message, let channel = StateChannel(rawValue: transfer.application) {
-      return take(transfer, by: channel, header, source)
-    }
-    handle(
-      .received(
-        message,
-        from: .init(
-          sender: header.sender, incarnation: header.incarnation, protection: header.protection, epoch: header.epoch,
-          sequence: header.sequence, sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)))
-  }
-
-  private func take(_ transfer: StateTransfer, by channel: StateChannel, _ header: ClusterHeader, _ source: InternetAddress) {
-    switch channel {
-    case .gateway: gateway?.receive(transfer.bytes, from: source, incarnation: header.incarnation, sequence: header.sequence)
-    case .packetsWanted, .packetsGiven: handle(.handover(transfer, from: header.sender))
-    }
-  }
-
-  // MARK: packets sent up
-
-  /// A packet that the packet path could not decide: a question to the gateway, or one that waits.
-  func sentUp(_ reason: skein_upcall_reason, unit: Int, interface: UInt32, _ frame: UnsafeRawBufferPointer) {
-    switch reason {
-    case skein_upcall_question: gateway?.hostAsked(frame, forwarder: UInt8(exactly: unit))
-    case skein_upcall_conflict: gateway?.heardConflict(frame)
-    default: take(ApplianceHost.Upcall(reason: reason, unit: unit, interface: interface, frame: Array(frame)))
+  private func deliver(
+    _ message: ClusterMessage, _ header: ClusterHeader, _ source: InternetAddress, refusal: RefusalReason?, _ cluster: Membership
+  ) {
+    if refusal == nil, exchangePersonality(message, from: header.sender, source, cluster) { return }
+    let envelope = ClusterMember.Envelope(
+      sender: header.sender, incarnation: header.incarnation, protection: header.protection, epoch: header.epoch, sequence: header.sequence,
+      sourceAddress: source, isAuthentic: refusal == nil, refusal: refusal)
+    if refusal == nil, case .stateTransfer(let transfer) = message, StateChannel(rawValue: transfer.application) != nil {
+      handle(.channel(transfer, from: envelope))
+    } else {
+      handle(.member(.received(message, from: envelope)))
     }
   }
 
@@ -99,10 +83,19 @@ extension Daemon {
   private func keepHouse() {
     let now = BootClock.now()
     if let stopsAt, now >= stopsAt, !host.isParting { return stop(keeping: false) }
-    runTrackedCommands(at: now)
+    for (index, command) in gateway?.tracked.dueCommands(at: now) ?? [] { run(command, index) }
     if now >= nextMinorRound { minorRound(at: now) }
     let stop = stopsAt.map { max($0, now + .milliseconds(5)) } ?? nextMinorRound
-    housekeeping?.deadline = min(nextMinorRound, stop, nextTrackedCommands(at: now))
+    let tracked = now + .milliseconds(gateway?.tracked.isEmpty ?? true ? 1000 : 100)
+    housekeeping?.deadline = min(nextMinorRound, stop, tracked)
+  }
+
+  /// A command that the gateway's weight depends on.
+  private func run(_ command: ShellCommand, _ index: Int) {
+    Task {
+      let succeeded = await command.succeeds()
+      if let change = gateway?.tracked.take(index, succeeded: succeeded) { handle(.gateway(.tracked(change.index, isUp: change.isUp))) }
+    }
   }
 
   /// A second, or as often as the service manager's watchdog wants to hear of a shorter interval.
@@ -110,14 +103,12 @@ extension Daemon {
 
   private func minorRound(at now: Instant) {
     nextMinorRound = now + Self.minorRoundInterval
-    let own = backend.tables.ownUnits
-    load.measure(at: now, own: own) { backend.tables.traffic(of: $0).packets }
-    gateway?.measure(at: now)
+    handle(.measure)
+    for event in gateway?.look(at: now) ?? [] { handle(.gateway(event)) }
     if let event = wallClock.event(at: now) { record(event) }
-    handle(.load(load.busiest(of: own), packetsPerSecond: UInt32(clamping: Int(load.packetsPerSecond))))
     events.settle()
     events.wake()
-    if let (request, address) = personality.unanswered(at: now) { ask(request, at: address) }
+    if let cluster, let (request, address) = cluster.personality.unanswered(at: now) { ask(request, at: address, cluster) }
     do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
     lookAtMachine()
   }
@@ -130,8 +121,9 @@ extension Daemon {
     case .terminate, .interrupt:
       // On its way to start afresh it has left in order already, or is about to.
       guard !startsAfresh else { return startsAfresh = false }
-      if isStopping || member.snapshot(at: BootClock.now()).phase == .left { return stop(keeping: false) }
-      logger.notice("leaving the cluster: work units first; a second signal stops at once")
+      if isStopping || hasLeft { return stop(keeping: false) }
+      let what = cluster == nil ? "the group: virtual MAC addresses" : "the cluster: work units"
+      logger.notice("leaving \(what) first; a second signal stops at once")
       leaveAndStop(by: "signal")
     }
   }

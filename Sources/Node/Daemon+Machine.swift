@@ -1,5 +1,6 @@
 import Cluster
 import Linux
+import Host
 import Logging
 import Wire
 
@@ -19,8 +20,13 @@ extension Daemon {
     guard !isOver else { return }
     let now = BootClock.now()
     let sight: MachineSight
-    do { sight = try machine.look(at: now) } catch { return logger.warning("the machine cannot be looked at: \(error)") }
-    for event in sight.events + (gateway?.machine.changes.putRight(at: now) ?? []) { record(event) }
+    do {
+      guard let seen = try cluster?.machine.look(at: now) ?? gateway?.machine.look(at: now) else { return }
+      sight = seen
+    } catch { return logger.warning("the machine cannot be looked at: \(error)") }
+    // A gateway beside a member looks after its own changes only.
+    let besides = cluster == nil ? [] : gateway?.machine.changes.putRight(at: now) ?? []
+    for event in sight.events + besides { record(event) }
     if sight.fate == .goesOn || sight.hasNewEthernetAddress { update(sight) }
     switch sight.fate {
     case .goesOn: follow(carrier: sight.hasCarrier)
@@ -33,19 +39,19 @@ extension Daemon {
   private func update(_ sight: MachineSight) {
     guard sight.hasNewEthernetAddress || sight.addresses != machineAddresses else { return }
     machineAddresses = sight.addresses
-    machine.followEthernetAddress()
+    cluster?.machine.followEthernetAddress()
     do { try writeSettings() } catch { logger.error("the packet path could not be told of the machine: \(error)") }
   }
 
   private func follow(carrier: Bool) {
     guard carrier != hasCarrier else { return }
     hasCarrier = carrier
-    handle(carrier ? .carrierFound : .carrierLost)
+    handle(.carrier(carrier))
   }
 
   /// A machine that has left, by an operator's word, stays out.
   private func startAfresh(_ why: String, atOnce: Bool) {
-    guard member.snapshot(at: BootClock.now()).phase != .left || isStopping else { return }
+    guard !hasLeft || isStopping else { return }
     if !isStopping {
       startsAfresh = true
       freshStartReason = why

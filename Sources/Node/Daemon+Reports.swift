@@ -2,6 +2,7 @@ import CPacketPath
 import Cluster
 import Credentials
 import Foundation
+import Gateway
 import Host
 import Linux
 import Logging
@@ -10,9 +11,9 @@ import Wire
 
 extension Daemon: Controllable {
   public func status() -> StatusReport? {
+    guard let cluster, let snapshot = clusterSnapshot else { return nil }
     let now = BootClock.now()
-    let snapshot = member.snapshot(at: now)
-    let section = self.section
+    let (section, machine, profile) = (cluster.section, cluster.machine, cluster.profile)
     let units = backend.tables.units
     return StatusReport(
       cluster: section.name, clusterIdentifier: Int(section.identifier.rawValue), member: Int(profile.identifier.rawValue),
@@ -20,11 +21,11 @@ extension Daemon: Controllable {
       address: "\(machine.ownAddress)", addresses: section.addresses.map(\.description), interface: machine.interface.name,
       delivery: section.delivery.rawValue, packetPath: backend.choice.report, detectionMilliseconds: section.detection.inMilliseconds,
       leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, partition: section.partition.rawValue,
-      members: members(snapshot, now).sorted { $0.member < $1.member },
+      members: members(snapshot, now, cluster).sorted { $0.member < $1.member },
       units: .init(
         assigned: snapshot.units.count { $0.owner != nil }, acknowledged: snapshot.units.count { $0.owner != nil && $0.isAcknowledged },
         mine: (0..<UnitSet.unitCount).count { units[$0].mine == 1 }),
-      personalityVersion: appliedPersonality, keyEpoch: snapshot.epoch,
+      personalityVersion: cluster.appliedPersonality, keyEpoch: snapshot.epoch,
       keepalive: .init(
         toleratedLosses: snapshot.toleratedLosses, intervalMilliseconds: snapshot.keepaliveInterval.inMilliseconds,
         loss: snapshot.lossAverage),
@@ -33,44 +34,53 @@ extension Daemon: Controllable {
         expired: host.held.expired),
       uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
       residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events.latest,
-      warnings: warnings(snapshot, now))
+      warnings: warnings(snapshot, now, cluster))
   }
 
-  private func members(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [MemberReport] {
+  /// The cluster as this member sees it; nil without one.
+  var clusterSnapshot: ClusterMember.Snapshot? { host.member?.snapshot(at: BootClock.now()) }
+
+  /// This machine has left its cluster, or its group of gateways, and does nothing any more.
+  var hasLeft: Bool {
+    if let snapshot = clusterSnapshot { return snapshot.phase == .left }
+    return host.gateway?.router.snapshot(at: BootClock.now()).phase == .left
+  }
+
+  private func members(_ snapshot: ClusterMember.Snapshot, _ now: Instant, _ cluster: Membership) -> [MemberReport] {
     snapshot.members.map { member in
-      let isSilent = member.lastHeard.map { now - $0 > section.detection } ?? false
+      let isSilent = member.lastHeard.map { now - $0 > cluster.section.detection } ?? false
       let state =
         isSilent
         ? "silent" : member.isDraining ? "draining" : member.profile.identifier == snapshot.master ? "master" : "member"
-      let isHere = member.profile.identifier == profile.identifier
+      let isHere = member.profile.identifier == cluster.profile.identifier
       // Only the master hears of the others' loads and losses.
       let isKnown = isHere || snapshot.phase == .master
       return MemberReport(
         member: Int(member.profile.identifier.rawValue), address: "\(member.profile.address)",
         ethernetAddress: "\(member.profile.ethernetAddress)", state: state, weight: Int(member.profile.weight), units: member.unitCount,
-        packetsPerSecond: isHere ? Int(load.packetsPerSecond) : isKnown ? Int(member.packetsPerSecond) : nil,
+        packetsPerSecond: isHere ? Int(host.load.packetsPerSecond) : isKnown ? Int(member.packetsPerSecond) : nil,
         loss: isKnown ? member.lossAverage : nil,
         heardMillisecondsAgo: isHere ? nil : member.lastHeard.map { (now - $0).inMilliseconds })
     }
   }
 
   /// What an operator should know now.
-  private func warnings(_ snapshot: ClusterMember.Snapshot, _ now: Instant) -> [String] {
+  private func warnings(_ snapshot: ClusterMember.Snapshot, _ now: Instant, _ cluster: Membership) -> [String] {
     var warnings: [String] = []
     if let warning = backend.choice.warning { warnings.append(warning) }
     if let trouble = LineWriter.standardError.trouble { warnings.append(trouble) }
-    if !hasCarrier { warnings.append("\(machine.interface.name) has no carrier: check the cable, the port and the switch") }
-    warnings += machine.changes.warnings(at: now) + (gateway?.machine.changes.warnings(at: now) ?? [])
+    if !hasCarrier { warnings.append("\(cluster.machine.interface.name) has no carrier: check the cable, the port and the switch") }
+    warnings += cluster.machine.changes.warnings(at: now) + (gateway?.machine.changes.warnings(at: now) ?? [])
     if snapshot.phase == .waiting || snapshot.phase == .joining {
       warnings.append("not in the cluster: \(snapshot.phase.rawValue). `skein events` has the master's answer, if there was one")
     }
-    if snapshot.phase == .left { warnings.append(Self.hasLeft) }
+    if snapshot.phase == .left { warnings.append(Self.hasLeftCluster) }
     let takesNone = snapshot.phase == .master && snapshot.units.allSatisfy { $0.owner == nil }
     if takesNone { warnings.append("no work unit has an owner: `skein events` says why") }
     if snapshot.members.count > 0, snapshot.members.allSatisfy(\.isDraining) {
       warnings.append("every member is draining: the units stay where they are until one is undrained (`skein undrain`)")
     }
-    if let claim = addressClaim, snapshot.phase != .member {
+    if let claim = cluster.addressClaim, snapshot.phase != .member {
       let claimant = "\(claim.address) is answered for by \(claim.claimant) since before this machine wanted to serve it"
       warnings.append(
         snapshot.phase == .master
@@ -83,7 +93,7 @@ extension Daemon: Controllable {
     }
     let overflowed = host.held.overflowed
     if overflowed > 0 { warnings.append("\(overflowed) packets did not fit what may be held (cluster.hold)") }
-    let days = Int((Double(security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
+    let days = Int((Double(cluster.security.certificateExpiry) - Date().timeIntervalSince1970) / 86400)
     if days < 30 {
       warnings.append(
         days < 0 ? "this machine's certificate has expired: it can join no more" : "this machine's certificate expires in \(days) days")
@@ -92,44 +102,53 @@ extension Daemon: Controllable {
   }
 
   public func units() -> UnitsReport? {
-    let snapshot = member.snapshot(at: BootClock.now())
+    guard let cluster, let snapshot = clusterSnapshot else { return nil }
     return UnitsReport(
       owners: snapshot.units.map { $0.owner.map { Int($0.rawValue) } ?? 0 },
       acknowledged: snapshot.units.map { $0.owner != nil && $0.isAcknowledged },
       places: (0..<UnitSet.unitCount).map { snapshot.places[$0].map { Int($0.rawValue) } ?? 0 },
-      packets: (0..<UnitSet.unitCount).map { backend.tables.traffic(of: $0).packets }, member: Int(profile.identifier.rawValue))
+      packets: (0..<UnitSet.unitCount).map { backend.tables.traffic(of: $0).packets }, member: Int(cluster.profile.identifier.rawValue))
   }
 
   public func counters() -> CountersReport {
     var result = backend.tables.counterReports + host.held.counterReports
-    result += member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
+    if let cluster, let member = host.member { result += counters(of: cluster, member) }
+    if let gateway, let appliance = host.gateway { result += gateway.counters(appliance) }
+    let disturbances = (cluster?.machine.changes.disturbanceCount ?? 0) + (gateway?.machine.changes.disturbanceCount ?? 0)
+    result.append(MachineChanges.counterReport(disturbances))
+    return CountersReport(
+      counters: result + LineWriter.standardError.counterReports,
+      leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
+  }
+
+  private func counters(of cluster: Membership, _ member: ClusterMember) -> [CounterReport] {
+    var result = member.counters.named.map { CounterReport(group: "cluster", name: $0.name, meaning: $0.meaning, value: $0.value) }
     result += [
       CounterReport(
         group: "cluster", name: "standstills",
-        meaning: "times that this process did not run for so long that its lease, of which half was left, ran out", value: standstills),
+        meaning: "times that this process did not run for so long that its lease, of which half was left, ran out",
+        value: cluster.standstills),
       CounterReport(
         group: "cluster", name: "standstillMilliseconds", meaning: "milliseconds that this process did not run then",
-        value: standstillMilliseconds),
+        value: cluster.standstillMilliseconds),
     ]
-    result.append(MachineChanges.counterReport(machine.changes.disturbanceCount + (gateway?.machine.changes.disturbanceCount ?? 0)))
     result += SecurityRefusal.allCases.map {
-      CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: security.counters[$0])
+      CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: cluster.security.counters[$0])
     }
     result.append(
       CounterReport(
         group: "security", name: "hopLimit", meaning: "from beyond a router: its hop limit is not 255 (RFC 5082), or cut short",
-        value: refusedByHopLimit))
-    result += datagramCounters
+        value: cluster.refusedByHopLimit))
+    result += datagramCounters(cluster)
     result.append(
-      CounterReport(group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: messenger.failures))
-    return CountersReport(
-      counters: result + (gateway?.counters ?? []) + LineWriter.standardError.counterReports,
-      leaseMilliseconds: (backend.tables.leaseDeadline - BootClock.now()).inMilliseconds)
+      CounterReport(
+        group: "security", name: "sendFailures", meaning: "datagrams that the kernel did not take", value: cluster.messenger.failures))
+    return result
   }
 
   /// What became of datagrams that were not refused for a reason of their own.
-  private var datagramCounters: [CounterReport] {
-    let (opened, socket) = (security.counters, messenger.socket)
+  private func datagramCounters(_ cluster: Membership) -> [CounterReport] {
+    let (opened, socket) = (cluster.security.counters, cluster.messenger.socket)
     let values: [(String, String, UInt64)] = [
       ("signedOpened", "signed datagrams that were authentic", opened.signedOpened),
       ("sealedOpened", "sealed datagrams that were authentic", opened.sealedOpened),
@@ -149,27 +168,28 @@ extension Daemon: Controllable {
   }
 
   public func drain(_ on: Bool) async -> CommandReport {
-    let before = member.snapshot(at: BootClock.now())
-    guard before.phase != .left else { return CommandReport(done: false, text: Self.hasLeft) }
+    guard !hasLeft else { return CommandReport(done: false, text: cluster == nil ? Self.hasLeftGroup : Self.hasLeftCluster) }
+    let before = clusterSnapshot
     asOrdered(by: Self.operatorActor) {
-      record(Event(on ? .drainOrdered : .undrainOrdered))
+      if cluster != nil { record(Event(on ? .drainOrdered : .undrainOrdered)) }
       handle(.drain(on))
     }
+    guard let cluster, let before else { return await gatewayDrained(on) }
     guard on else {
       return CommandReport(
         done: true,
         text: before.isDraining
           ? "this machine takes work again; the master gives it units at its next balance" : "this machine was not drained: nothing to do")
     }
-    let others = before.members.filter { $0.profile.identifier != profile.identifier && !$0.isDraining }
+    let others = before.members.filter { $0.profile.identifier != cluster.profile.identifier && !$0.isDraining }
     guard !others.isEmpty || before.ownUnits.isEmpty else {
       return CommandReport(
         done: false,
         text:
           "no other member takes work: the units stay here until one does. `skein members` shows who is in, `skein undrain` takes it back")
     }
-    let drained = await waits(seconds: 60) { $0.member.snapshot(at: BootClock.now()).isDrained }
-    let left = member.snapshot(at: BootClock.now()).ownUnits.count
+    let drained = await waits(seconds: 60) { $0.clusterSnapshot?.isDrained == true }
+    let left = clusterSnapshot?.ownUnits.count ?? 0
     return CommandReport(
       done: drained,
       text: drained
@@ -177,12 +197,24 @@ extension Daemon: Controllable {
         : "\(left) units are still here after 60 s: `skein members` shows who could take them, `skein undrain` takes it back")
   }
 
-  private static let hasLeft = "this machine has left the cluster: `systemctl restart skein` brings it back"
+  /// The same of a gateway that stands alone.
+  private func gatewayDrained(_ on: Bool) async -> CommandReport {
+    guard on else { return CommandReport(done: true, text: "this gateway takes forwarders again") }
+    let drained = await waits(seconds: 60) { $0.host.gateway?.router.snapshot(at: BootClock.now()).isDrained == true }
+    return CommandReport(
+      done: drained,
+      text: drained
+        ? "drained: this gateway forwards nothing, and stays in the group"
+        : "not drained after 60 s; is there another gateway to take over?")
+  }
+
+  private static let hasLeftCluster = "this machine has left the cluster: `systemctl restart skein` brings it back"
+  private static let hasLeftGroup = "this gateway has left its group: `systemctl restart skein` brings it back"
 
   public func leave() async -> CommandReport {
-    let before = member.snapshot(at: BootClock.now())
-    guard before.phase != .left else { return CommandReport(done: true, text: Self.hasLeft) }
-    let alone = before.members.count <= 1
+    let hasLeft = cluster == nil ? Self.hasLeftGroup : Self.hasLeftCluster
+    guard !self.hasLeft else { return CommandReport(done: true, text: hasLeft) }
+    let isAlone = clusterSnapshot.map { $0.members.count <= 1 } ?? false
     await withCheckedContinuation { continuation in
       leaving.append(continuation)
       asOrdered(by: Self.operatorActor) {
@@ -190,14 +222,20 @@ extension Daemon: Controllable {
         handle(.leave)
       }
     }
+    guard cluster != nil else {
+      return CommandReport(
+        done: true, text: "left: the other gateways have its virtual MAC addresses. `systemctl stop skein` ends the daemon")
+    }
     return CommandReport(
       done: true,
-      text: alone
+      text: isAlone
         ? "left; nobody serves the cluster addresses now" : "left: its work went to the others. `systemctl stop skein` ends the daemon")
   }
 
   public func expel(_ number: Int) async -> CommandReport {
-    let snapshot = member.snapshot(at: BootClock.now())
+    guard let cluster, let snapshot = clusterSnapshot else {
+      return CommandReport(done: false, text: "a group that stands alone has no members to expel; inside a cluster it has")
+    }
     guard snapshot.phase == .master else {
       let master = snapshot.master.map { "run this on member \($0.rawValue)" } ?? "this machine knows of none; see `skein status`"
       return CommandReport(done: false, text: "only the master can expel: \(master)")
@@ -205,10 +243,10 @@ extension Daemon: Controllable {
     guard let raw = UInt16(exactly: number), snapshot.members.contains(where: { $0.profile.identifier.rawValue == raw }) else {
       return CommandReport(done: false, text: "there is no member \(number): `skein members` lists them")
     }
-    guard raw != profile.identifier.rawValue else {
+    guard raw != cluster.profile.identifier.rawValue else {
       return CommandReport(done: false, text: "member \(number) is this machine: `skein leave` takes it out in good order")
     }
-    asOrdered(by: Self.operatorActor) { handle(.expel(MemberIdentifier(rawValue: raw))) }
+    asOrdered(by: Self.operatorActor) { handle(.member(.expel(MemberIdentifier(rawValue: raw)))) }
     return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")
   }
 
@@ -217,15 +255,26 @@ extension Daemon: Controllable {
   /// Who may ask the API: root alone, for the socket is his.
   static let operatorActor = "operator"
 
-  public func gatewayReport() async -> GatewayReport? { gateway?.report(events: events.latest) }
-  public func gatewayClients(limit: Int) async -> GatewayClientsReport? { gateway?.clients(limit: limit) }
-  public func gatewayPlan() async -> GatewayMovesReport? { gateway?.plan }
+  public func gatewayReport() async -> GatewayReport? {
+    guard let gateway, let router = host.gateway?.router else { return nil }
+    return gateway.report(router, events: events.latest)
+  }
+  public func gatewayClients(limit: Int) async -> GatewayClientsReport? {
+    guard let gateway, let router = host.gateway?.router else { return nil }
+    return gateway.clients(router, limit: limit)
+  }
+  public func gatewayPlan() async -> GatewayMovesReport? {
+    guard let gateway, let router = host.gateway?.router else { return nil }
+    return gateway.plan(router)
+  }
 
   public func trace(_ request: TraceRequest) async -> TraceReport {
-    Tracer(
-      tables: backend.tables, owners: member.snapshot(at: BootClock.now()).units.map(\.owner),
-      shared: section.addresses.isEmpty ? machine.interface.ethernetAddress : machine.sharedAddress,
-      clusterAddress: section.addresses.first?.address ?? gateway?.section.addresses.first ?? machine.ownAddress
+    let addresses = (cluster?.section.addresses.map(\.address) ?? []) + (gateway?.section.addresses ?? [])
+    let own = interface?.ethernetAddress ?? EthernetAddress(bits: 0)
+    return Tracer(
+      tables: backend.tables, owners: clusterSnapshot?.units.map(\.owner) ?? [],
+      shared: cluster.flatMap { $0.section.addresses.isEmpty ? nil : $0.machine.sharedAddress } ?? own,
+      clusterAddress: addresses.first ?? cluster?.machine.ownAddress ?? .unspecified
     ).trace(request)
   }
 

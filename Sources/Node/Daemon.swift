@@ -1,15 +1,17 @@
-// The daemon: one funnel that feeds events to the decision maker and carries out its actions, and one timer.
+// The daemon: one funnel that feeds events to the host and carries out its effects, and one timer.
 //
-// The decision maker (`ClusterMember`) is a value that knows nothing of sockets, clocks or keys. Everything that happens, a datagram, a
-// packet sent up by the packet path, a signal, a command, the passing of time, becomes an event here, in the order in which it happened,
-// and the actions that come back are carried out before the next event is looked at. All of it on one thread, this actor's own, which asks
-// for real-time priority because the lease depends on it; the API's threads only ask it questions.
+// The host (`ApplianceHost`) is a value that knows nothing of sockets, clocks or keys: a cluster's member, a virtual gateway, or both. Everything
+// that happens, a datagram, a packet sent up by the packet path, a signal, a command, the passing of time, becomes an event here, in the order
+// in which it happened, and the effects that come back are carried out before the next event is looked at. All of it on one thread, this
+// actor's own, which asks for real-time priority because the lease depends on it; the API's threads only ask it questions.
 //
 //   Daemon.swift           the actor: its parts, its start and stop
-//   Daemon+Actions.swift   carrying out what the host wants (`ApplianceHost`)
+//   Daemon+Actions.swift   carrying out what the host wants
 //   Daemon+Input.swift     datagrams, packets sent up, time, signals
 //   Daemon+Reports.swift   what the API shows
 //   Daemon+Machine.swift   the machine that changes under it
+//   Membership.swift       what a cluster's member has of its machine: settings, keys, socket
+//   GatewayRunner.swift    what a virtual gateway has of it
 //   Machine.swift          addresses, filters and kernel variables, set and taken back
 //   PathBackend.swift      where the packet path runs: KernelBackend, SocketBackend
 
@@ -34,15 +36,12 @@ public actor Daemon {
   let logger: Logger
   let startedAt = BootClock.now()
   var configuration: Configuration
-  var section: ClusterSection
-  var machine: Machine
   let backend: any PathBackend
-  let messenger: Messenger
-  var security: SecurityLayer
-  /// What this machine does in the cluster, decided without it: see `ApplianceHost`.
+  /// What this machine does, decided without it: see `ApplianceHost`.
   var host: ApplianceHost
-  var member: ClusterMember { host.member }
-  var profile: MemberProfile
+  /// The machine's parts in a cluster and in a virtual gateway: one of them is there, or both.
+  let cluster: Membership?
+  let gateway: GatewayRunner?
   var generator = SystemRandomNumberGenerator()
 
   var timer: DeadlineTimer?
@@ -51,15 +50,8 @@ public actor Daemon {
   var events = EventLog()
   /// Who ordered what is being done now; nil when nobody did.
   var actor: String?
-  var hooks: Hooks
-  var load = LoadMeter()
-  var personality: PersonalityExchange
-  /// The version whose settings are in force.
-  var appliedPersonality: UInt64
-
   var hasCarrier = true
   var nextMinorRound = Instant.zero
-  var refusedByHopLimit: UInt64 = 0
   /// Events whose turn has not come, and whether one is being handled.
   var waitingEvents: [ApplianceHost.Event] = []
   var isHandling = false
@@ -68,9 +60,6 @@ public actor Daemon {
   /// When the decision maker wants to be called next, and how much later than that it was called this time.
   var plannedAt: Instant?
   var lateness = Interval.zero
-  /// How often this process did not run for so long that its lease, of which half was left, ran out; and for how long in all.
-  var standstills: UInt64 = 0
-  var standstillMilliseconds: UInt64 = 0
   var leaving: [CheckedContinuation<Void, Never>] = []
   var isStopping = false
   var stopsAt: Instant?
@@ -84,18 +73,6 @@ public actor Daemon {
   /// All addresses of the machine, as the packet path was told.
   var machineAddresses: [InternetAddress] = []
   var wallClock = WallClockWatch()
-  var announcements: UInt64 = 0
-  /// The virtual gateway inside the cluster, if there is one, and what it knows of the cluster.
-  let gateway: GatewayRunner?
-  var toldGateway: GatewayView?
-  var addressProbe: AddressProbe?
-  /// What the last probe heard; nil when it heard nothing.
-  var addressClaim: AddressProbe.Claim?
-  /// When somebody's datagram was refused last: another cluster's, as likely as not.
-  var foreignHeardAt = Instant.zero
-  var undecipherableAt = Instant.zero
-  /// Something has changed since then that the gateway may need.
-  var gatewayIsBehind = false
 
   /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
   /// cluster, or the gateway of a group that stands alone.
@@ -120,12 +97,7 @@ public actor Daemon {
     case .afresh: return "the configuration was to be read again"
     case .isThere: if let event { beginnings.append(event) }
     }
-    if let section = configuration.cluster {
-      let daemon = try Daemon(configuration, section, file: file, beginnings)
-      return try daemon.assumeIsolated { try $0.serve() }
-    }
-    guard let section = configuration.gateway else { return nil }
-    let daemon = try GatewayDaemon(configuration, section, file: file, beginnings)
+    let daemon = try Daemon(configuration, file: file, beginnings)
     return try daemon.assumeIsolated { try $0.serve() }
   }
 
@@ -165,70 +137,35 @@ public actor Daemon {
     return startsAfresh ? freshStartReason : nil
   }
 
-  private init(_ given: Configuration, _ own: ClusterSection, file: String, _ beginnings: [Event]) throws {
-    let credentials = try MemberCredentials(path: own.credentials)
-    let personality = try PersonalityExchange(own, credentials)
-    let configuration = try Self.read(given, file, personality)
-    let section = configuration.cluster ?? own
+  private init(_ given: Configuration, file: String, _ beginnings: [Event]) throws {
+    var configuration = given
+    let cluster = try given.cluster.map { try Membership($0, &configuration, file: file) }
     let logger = configuration.log.logger(label: "skein")
-    let machine = try Machine(section)
-    let security = try Self.securityLayer(section, credentials)
-    let profile = MemberProfile(
-      identifier: section.member, incarnation: security.incarnation, address: machine.ownAddress,
-      ethernetAddress: machine.interface.ethernetAddress, weight: section.effectiveWeight, agreementKey: security.agreementKey)
+    let machine = try Self.gatewayMachine(configuration, cluster)
+    let alone = machine.map { (PathPlace($0.section, $0), ApplianceHost.Configuration(hold: $0.section.hold)) }
+    let member = cluster.map { (PathPlace($0.section, $0.machine, gateway: machine?.section), $0.hostConfiguration) }
+    guard let (place, hostConfiguration) = member ?? alone else { throw StartError("there is neither a `cluster` nor a `gateway` section") }
     poller = try Poller()
     mailbox = poller.mailbox
-    messenger = try Messenger(section, own: machine.ownAddress, interface: machine.interface)
     monitor = try KernelMonitor(.interfaces)
     // Last of what may fail: it leaves marks in the kernel.
-    backend = try Backends.open(configuration.packetPath, PathPlace(section, machine, gateway: configuration.gateway), logger)
-    gateway = try Self.gateway(configuration, machine.ownAddress, backend, logger)
-    host = ApplianceHost(
-      .init(
-        profile: profile, isForwarding: section.delivery == .forwarding, detection: section.detection, hold: section.hold,
-        gatewayGroup: configuration.gateway.map { UInt16($0.group) }),
-      member: ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: personality.version)),
-      tables: backend.tables)
-    hooks = Hooks(commands: section.hooks)
+    let backend = try Backends.open(configuration.packetPath, place, logger)
+    let gateway = try machine.map { try GatewayRunner($0, mode: cluster == nil ? .alone : .cluster, backend, logger) }
+    host = ApplianceHost(hostConfiguration, member: cluster?.member, gateway: gateway?.appliance, tables: backend.tables)
+    self.backend = backend
+    self.cluster = cluster
+    self.gateway = gateway
     self.file = file
     self.configuration = configuration
-    self.section = section
     self.logger = logger
-    self.machine = machine
-    self.security = security
-    self.profile = profile
-    self.personality = personality
     self.beginnings = beginnings
-    appliedPersonality = personality.version
   }
 
-  /// The configuration with what the personality sets in place of its own.
-  private static func read(_ given: Configuration, _ file: String, _ personality: PersonalityExchange) throws -> Configuration {
-    guard let bundle = personality.bundle else { return given }
-    return try Configuration.read(Configuration.text(ofFile: file), file: file, personality: bundle.text)
-  }
-
-  /// The gateway of this member, which the others know by the address that it has in the cluster.
-  private static func gateway(
-    _ configuration: Configuration, _ address: InternetAddress, _ backend: any PathBackend, _ logger: Logger
-  ) throws -> GatewayRunner? {
+  /// The others of a cluster know its gateway by the address that the machine has in the cluster.
+  private static func gatewayMachine(_ configuration: Configuration, _ cluster: Membership?) throws -> GatewayMachine? {
     guard var section = configuration.gateway else { return nil }
-    section.ownAddress = address
-    return try GatewayRunner(
-      section, mode: .cluster, try GatewayMachine(section, named: Backends.instance(of: configuration) + "-gateway"), backend, logger,
-      .init(note: { _ in }, release: { _ in }, forget: { _ in }))
-  }
-
-  private static func securityLayer(_ section: ClusterSection, _ credentials: MemberCredentials) throws -> SecurityLayer {
-    guard credentials.cluster == section.identifier, credentials.member == section.member else {
-      throw StartError(
-        "\(section.credentials) is for member \(credentials.member.rawValue) of cluster \(credentials.cluster.rawValue); the configuration says member \(section.member.rawValue) of cluster \(section.identifier.rawValue)"
-      )
-    }
-    let revocations = try section.revoked.flatMap { path in
-      FileManager.default.fileExists(atPath: path) ? try RevocationList(path: path, authority: credentials.authority) : nil
-    }
-    return SecurityLayer(credentials: credentials, revocations: revocations, startedAt: Int64(Date().timeIntervalSince1970))
+    if let cluster { section.ownAddress = cluster.machine.ownAddress }
+    return try GatewayMachine(section, named: Backends.instance(of: configuration) + (cluster == nil ? "" : "-gateway"))
   }
 
   private func start() throws {
@@ -236,37 +173,48 @@ public actor Daemon {
     try writeSettings()
     backend.tables.set(flag: skein_flag_master, false)
     backend.tables.set(flag: skein_flag_answers, false)
+    // Nothing is left of an earlier gateway's work: the others have it, or give it back. What a member finds its cluster decides.
+    if cluster == nil { clearUnits() }
     backend.tables.set(flag: skein_flag_enabled, true)
     try backend.start(on: poller) { reason, unit, interface, frame in
-      self.sentUp(reason, unit: unit, interface: interface, frame)
+      self.take(.init(reason: reason, unit: unit, interface: interface, frame: Array(frame)))
     }
     // Only now: while an address stands without a packet path before it, the kernel answers for everybody.
-    try machine.prepare(section)
-    for problem in machine.changes.problems { logger.warning("\(problem)") }
+    try cluster?.prepare(logger)
     try watchInputs()
-    try startGateway()
+    try gateway?.start(on: poller, note: { self.record($0) }, hear: { self.handle(.gateway($0)) })
     ControlServer.start(for: self, configuration, logger)
     begin()
     try ServiceManager.ready()
-    logger.notice(
-      "started",
-      metadata: [
-        "member": "\(profile.identifier.rawValue)", "interface": "\(machine.interface.name)", "packetPath": "\(backend.choice.running)",
-      ])
+    logger.notice("started", metadata: startMetadata)
     for event in beginnings { record(event) }
     if let event = backend.choice.event { events.append(event) }
   }
 
-  /// Lets the decision maker begin, with what an earlier daemon's packet path still holds under its lease.
-  func begin() {
-    let now = BootClock.now()
-    let deadline = backend.tables.leaseDeadline
-    let claims = backend.tablesWereReused && deadline > now ? backend.tables.ownUnits : UnitSet()
-    if claims.isEmpty { clearUnits() } else { clearUnits(except: claims) }
-    hasCarrier = (try? machine.hasCarrier()) ?? true
-    handle(.start(claims: claims, leaseDeadline: claims.isEmpty ? .zero : deadline))
-    if !hasCarrier { handle(.carrierLost) }
+  private var startMetadata: Logger.Metadata {
+    let part: Logger.Metadata =
+      if let cluster { ["member": "\(cluster.profile.identifier.rawValue)"] } else { ["group": "\(gateway?.section.group ?? 0)"] }
+    return part.merging(["interface": "\(interface?.name ?? "")", "packetPath": "\(backend.choice.running)"]) { $1 }
   }
+
+  /// Lets the decision makers begin; the member's with what an earlier daemon's packet path still holds under its lease.
+  func begin() {
+    hasCarrier = (try? readCarrier()) ?? true
+    if gateway != nil { handle(.gateway(.start)) }
+    if cluster != nil {
+      let deadline = backend.tables.leaseDeadline
+      let claims = backend.tablesWereReused && deadline > BootClock.now() ? backend.tables.ownUnits : UnitSet()
+      if claims.isEmpty { clearUnits() } else { clearUnits(except: claims) }
+      handle(.member(.start(claims: claims, leaseDeadline: claims.isEmpty ? .zero : deadline)))
+    }
+    if !hasCarrier { handle(.carrier(false)) }
+  }
+
+  /// The interface that it all happens at, as it was at the start.
+  var interface: NetworkInterface? { cluster?.machine.interface ?? gateway?.machine.interface }
+
+  /// Whether it has a carrier now.
+  func readCarrier() throws -> Bool { try cluster?.machine.hasCarrier() ?? gateway?.machine.hasCarrier() ?? true }
 
   private func clearUnits(except claims: UnitSet = UnitSet()) {
     if claims.isEmpty { backend.tables.leaseDeadline = .zero }
@@ -277,21 +225,17 @@ public actor Daemon {
 
   /// Writes what the packet path must know of configuration and machine.
   func writeSettings() throws {
-    let section = self.section
-    var settings = try PathSettings(
-      ownAddress: machine.interface.ethernetAddress, sharedAddress: machine.sharedAddress,
-      clusterAddresses: section.addresses.map(\.address), ownAddresses: machine.ownAddresses(besides: section.addresses),
-      delivery: section.delivery, routing: section.routing, l2tpSessions: section.l2tpSessions, services: section.sourceOnly)
+    guard var settings = try cluster?.pathSettings() ?? gateway?.settingsWithoutCluster() else { return }
     settings.gateway = try gateway?.pathSettings()
     settings.write(to: backend.tables)
   }
 
-  /// Ends the daemon after it has left the cluster. `keeping` leaves the packet path to the daemon that comes next.
+  /// Ends the daemon after it has left the cluster, or its group. `keeping` leaves the packet path to the daemon that comes next.
   func stop(keeping: Bool) {
     isOver = true
     if !keeping {
       gateway?.stop()
-      for error in machine.restore() { logger.warning("not restored: \(error)") }
+      for error in cluster?.machine.restore() ?? [] { logger.warning("not restored: \(error)") }
     }
     do { try startsAfresh ? ServiceManager.reloading() : ServiceManager.stopping() } catch {
       logger.warning("systemd does not hear: \(error)")

@@ -6,7 +6,7 @@ import Wire
 struct GatewayMachine: WatchedMachine {
   var interface: NetworkInterface
   let ownAddress: InternetAddress
-  private let section: GatewaySection
+  let section: GatewaySection
   let routes: RouteSocket
   var changes: MachineChanges
   var fate = MachineSight.Fate.goesOn

@@ -29,7 +29,6 @@ struct GatewayMessenger {
     var otherGroup: UInt64 = 0
     var missingAuthentication: UInt64 = 0
     var wrongAuthentication: UInt64 = 0
-    var sendFailures: UInt64 = 0
   }
 
   /// - Throws: what is wrong with the key, in words, or what the kernel says to the socket.

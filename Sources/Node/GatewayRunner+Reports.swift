@@ -8,23 +8,23 @@ import Wire
 
 extension GatewayRunner {
   /// What `skein gateway status` shows.
-  func report(events: [EventReport]) -> GatewayReport {
+  func report(_ router: GatewayRouter, events: [EventReport]) -> GatewayReport {
     let now = BootClock.now()
     let snapshot = router.snapshot(at: now)
-    let forwarders = forwarders(snapshot)
+    let forwarders = forwarders(router, snapshot)
     return GatewayReport(
       group: Int(section.group), addresses: section.addresses.map(\.description), interface: section.interface,
-      address: "\(ownAddress)", mode: mode == .alone ? "alone" : "cluster", state: snapshot.phase.rawValue,
+      address: "\(machine.ownAddress)", mode: mode == .alone ? "alone" : "cluster", state: snapshot.phase.rawValue,
       activeGateway: snapshot.activeGateway?.description, standby: snapshot.standbyGateway?.description, priority: Int(section.priority),
       weight: Int(snapshot.weight), helloMilliseconds: section.timers.hello.inMilliseconds,
       holdMilliseconds: section.timers.hold.inMilliseconds, answers: section.answers.rawValue, steering: section.steering.method.rawValue,
       packetPath: backend.choice.report, routing: fastRouting.interfaces.isEmpty ? "kernel" : "xdp",
-      leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, gateways: gateways(snapshot, forwarders, now),
+      leaseMilliseconds: (backend.tables.leaseDeadline - now).inMilliseconds, gateways: gateways(router, snapshot, forwarders, now),
       forwarders: forwarders, clients: router.clientCount, uptimeSeconds: (now - startedAt).inMilliseconds / 1000,
       residentBytes: Int((try? ProcessUsage.current().residentByteCount) ?? 0), events: events, warnings: warnings(snapshot))
   }
 
-  private func forwarders(_ snapshot: GatewayRouter.Snapshot) -> [ForwarderReport] {
+  private func forwarders(_ router: GatewayRouter, _ snapshot: GatewayRouter.Snapshot) -> [ForwarderReport] {
     let total = snapshot.forwarders.reduce(0) { $0 + $1.octetsPerSecond }
     return snapshot.forwarders.map { forwarder in
       let counted = backend.tables.traffic(ofForwarder: forwarder.number)
@@ -46,7 +46,9 @@ extension GatewayRunner {
     }
   }
 
-  private func gateways(_ snapshot: GatewayRouter.Snapshot, _ forwarders: [ForwarderReport], _ now: Instant) -> [GatewayPeerReport] {
+  private func gateways(
+    _ router: GatewayRouter, _ snapshot: GatewayRouter.Snapshot, _ forwarders: [ForwarderReport], _ now: Instant
+  ) -> [GatewayPeerReport] {
     let total = forwarders.reduce(0) { $0 + $1.octetsPerSecond }
     let plan = router.plan()
     let sum = plan.plan.target.reduce(0, +)
@@ -85,7 +87,7 @@ extension GatewayRunner {
   }
 
   /// What `skein gateway clients` shows, those that asked last first.
-  func clients(limit: Int) -> GatewayClientsReport {
+  func clients(_ router: GatewayRouter, limit: Int) -> GatewayClientsReport {
     let now = BootClock.now()
     let holders = Dictionary(router.snapshot(at: now).forwarders.map { ($0.number, $0.holder) }, uniquingKeysWith: { $1 })
     return GatewayClientsReport(
@@ -99,31 +101,31 @@ extension GatewayRunner {
   }
 
   /// The gateway's counters, by reason.
-  var counters: [CounterReport] {
-    let messages = messenger.counters
+  func counters(_ appliance: GatewayAppliance) -> [CounterReport] {
+    let (messages, own) = (messenger.counters, appliance.counters)
     let named: [(String, String, UInt64)] = [
-      ("received", "GLBP messages", messages.received),
+      ("received", "GLBP messages", messages.received + own.received),
       ("hopLimit", "from beyond a router: its TTL is not 255 (RFC 5082)", messages.hopLimit),
-      ("malformed", "not GLBP, or cut short", messages.malformed),
+      ("malformed", "not GLBP, or cut short", messages.malformed + own.malformed),
       ("otherGroup", "of another group", messages.otherGroup),
       ("missingAuthentication", "without the authentication that is configured", messages.missingAuthentication),
       ("wrongAuthentication", "with another key or text", messages.wrongAuthentication),
-      ("sendFailures", "messages that the kernel did not take", messages.sendFailures),
-      ("questions", "questions of hosts for a virtual address, sent up by the packet path", questions.heard),
-      ("answers", "answers to hosts", questions.answered),
-      ("answersUnsent", "answers that the kernel did not take", questions.unsent),
-      ("questionsMalformed", "questions that could not be read", questions.malformed),
+      ("sendFailures", "messages that the kernel did not take", own.unsent),
+      ("questions", "questions of hosts for a virtual address, sent up by the packet path", own.questions),
+      ("answers", "answers to hosts", own.answered),
+      ("answersUnsent", "answers that the kernel did not take", own.answersUnsent),
+      ("questionsMalformed", "questions that could not be read", own.questionsMalformed),
       ("exported", "records sent to the collector", exporter?.exported ?? 0),
       ("exportFailures", "messages that did not go out to the collector", exporter?.failures ?? 0),
     ]
     return named.map { CounterReport(group: "gateway", name: $0.0, meaning: $0.1, value: $0.2) }
-      + router.counters.named.map { CounterReport(group: "gateway", name: $0.name, meaning: $0.meaning, value: $0.value) }
+      + appliance.router.counters.named.map { CounterReport(group: "gateway", name: $0.name, meaning: $0.meaning, value: $0.value) }
   }
 }
 
 extension GatewayRunner {
   /// What `skein gateway plan` shows.
-  var plan: GatewayMovesReport {
+  func plan(_ router: GatewayRouter) -> GatewayMovesReport {
     let (gateways, forwarders, plan) = router.plan()
     let total = plan.before.reduce(0, +)
     let moves = plan.moves.map { move in
@@ -134,7 +136,7 @@ extension GatewayRunner {
     return GatewayMovesReport(
       gateways: gateways.map(\.description), before: plan.before.map { percent($0, of: total) },
       after: plan.after.map { percent($0, of: total) }, target: plan.target.map { percent($0, of: total) }, moves: moves,
-      why: why(plan, total))
+      why: why(router, plan, total))
   }
 
   private var due: String {
@@ -143,12 +145,12 @@ extension GatewayRunner {
       + "and \(steering.minimumBetweenMoves.inMilliseconds / 1000) s after the last move, takeover or registration"
   }
 
-  private func isGross(_ plan: MovePlan, _ total: Double) -> Bool {
+  private func isGross(_ router: GatewayRouter, _ plan: MovePlan, _ total: Double) -> Bool {
     let deviations = zip(plan.before, plan.target).map { $0 - $1 }
     return (deviations.max() ?? 0) - (deviations.min() ?? 0) > router.configuration.steering.grossDisparity * total
   }
 
-  private func why(_ plan: MovePlan, _ total: Double) -> String {
+  private func why(_ router: GatewayRouter, _ plan: MovePlan, _ total: Double) -> String {
     if total == 0 { return "there is no traffic" }
     if plan.isWithinDeadBand { return "every gateway is within \(section.steering.deadBand) points of its target" }
     if plan.moves.isEmpty { return "no move would bring the gateways closer to their targets" }
@@ -156,7 +158,7 @@ extension GatewayRunner {
     case .answers: return "nothing is moved: `steering.method` is answers; these moves would bring the gateways closest to their targets"
     case .moves: return due
     case .hybrid:
-      return isGross(plan, total) ? due : "moved only for gross disparity, over 20 points; until then the answers to hosts do it"
+      return isGross(router, plan, total) ? due : "moved only for gross disparity, over 20 points; until then the answers to hosts do it"
     }
   }
 }

@@ -1,16 +1,11 @@
-// A virtual gateway's router on this machine: it feeds the decision maker (`GatewayRouter`) and carries out its actions. It lives on the
-// thread of the daemon that it is part of: a member of a cluster (`Daemon`), or a gateway by itself (`GatewayDaemon`).
+// What a virtual gateway has of its machine: sockets, addresses, filters, tracked objects, an exporter. What it does is decided in the daemon's
+// host (`ApplianceHost`, `GatewayAppliance`); it lives on the daemon's thread.
 //
-// Alone, the decision maker's actions fill the packet path's tables: forwarder f is work unit f, and the lease is the hold time. Inside a
-// cluster, the cluster fills them; the gateway then only says where which unit should be, answers the hosts, measures and plans.
-//
-//   GatewayRunner.swift          its parts, and carrying out actions
-//   GatewayRunner+Input.swift    messages, questions, tracked objects, time
+//   GatewayRunner.swift          its parts
 //   GatewayRunner+Reports.swift  what the API shows
 //   GatewayMessenger.swift       GLBP on the wire: frames, seals, refusals
 //   GatewayMachine.swift         what it changes of the machine
 
-import CPacketPath
 import Gateway
 import Host
 import Linux
@@ -20,85 +15,67 @@ import Wire
 
 /// One machine's part in a virtual gateway. Belongs to the daemon's thread.
 final class GatewayRunner {
-  /// What the daemon around it does for it.
-  struct Surroundings {
-    /// An event for `skein events` and the log.
-    var note: (Event) -> Void
-    /// Runs what was held for a unit through the packet path once more.
-    var release: (Int) -> Void
-    /// Drops what was held for a unit.
-    var forget: (Int) -> Void
-    /// Inside a cluster: says which member should own which unit.
-    var place: ([UInt8: InternetAddress]) -> Void = { _ in }
-    /// Inside a cluster: sends a payload to all members, sealed.
-    var broadcast: ([UInt8]) -> Void = { _ in }
-    /// It has left.
-    var stopped: () -> Void = {}
-  }
-
   let section: GatewaySection
   let backend: any PathBackend
   let logger: Logger
   let mode: GatewayRouter.Mode
-  let ownAddress: InternetAddress
-  let ethernetAddress: EthernetAddress
   let startedAt = BootClock.now()
   var machine: GatewayMachine
   var messenger: GatewayMessenger
-  var router: GatewayRouter
   var tracked: TrackedObjects
   var exporter: TrafficExporter?
-  var surroundings: Surroundings
-  var generator = SystemRandomNumberGenerator()
-  var timer: DeadlineTimer?
   /// Hears when what the packet path remembers of the kernel's routes is out of date; where XDP routes.
   private var routeMonitor: KernelMonitor?
-  var questions = QuestionCounters()
   /// Hears of rules that come and go; nil where the kernel has no nftables.
   private var firewallMonitor: KernelMonitor?
   private var rulesReadAt = Instant.zero
   /// Of iptables, when the rules were read last.
   private var legacyTable: String?
   private var rulesHaveChanged = false
+  private var note: (Event) -> Void = { _ in }
   /// Who routes, by the rules that there are now.
   private(set) var fastRouting = FastRouting.off(why: "not started")
   private var isRoutingDecided = false
-  /// The question that is being answered: its frame says more than the decision maker needs.
-  var question: AddressQuery?
-  /// The forwarders whose virtual MAC addresses the interface must hear.
-  private var heard: Set<UInt8> = []
-  private var waitingEvents: [GatewayRouter.Event] = []
-  private var isHandling = false
 
   /// - Throws: what keeps it from starting, in words.
-  init(
-    _ section: GatewaySection, mode: GatewayRouter.Mode, _ machine: GatewayMachine, _ backend: any PathBackend, _ logger: Logger,
-    _ surroundings: Surroundings
-  ) throws {
-    self.section = section
+  init(_ machine: GatewayMachine, mode: GatewayRouter.Mode, _ backend: any PathBackend, _ logger: Logger) throws {
+    section = machine.section
     self.mode = mode
     self.machine = machine
     self.backend = backend
     self.logger = logger
-    self.surroundings = surroundings
-    ownAddress = machine.ownAddress
-    ethernetAddress = machine.interface.ethernetAddress
     messenger = try GatewayMessenger(section, machine, isInCluster: mode == .cluster)
     tracked = try TrackedObjects(section.tracked)
     let counted = backend.tables.volumes
     exporter = try section.export.map { try TrafficExporter($0, group: section.group, own: machine.ownAddress, counted: counted) }
-    router = GatewayRouter(configuration: section.routerConfiguration(machine, mode, incarnation: messenger.incarnation))
   }
 
-  /// Makes the machine a router, then begins.
-  func start(on poller: Poller) throws {
-    timer = try poller.makeTimer { [weak self] in self?.handle(.timer) }
+  /// What it does, for the daemon's host.
+  var appliance: GatewayAppliance {
+    GatewayAppliance(section.routerConfiguration(machine, mode, incarnation: messenger.incarnation))
+  }
+
+  /// Makes the machine a router, and listens: `note` gets what an operator wants to read, `hear` each message of the group.
+  func start(on poller: Poller, note: @escaping (Event) -> Void, hear: @escaping (GatewayRouter.Event) -> Void) throws {
+    self.note = note
     try machine.prepare()
     for problem in machine.changes.problems { logger.warning("\(problem)") }
     if section.routing != .kernel { try watchRoutes(on: poller) }
     if section.routing == .automatic { try watchFirewall(on: poller) }
-    if let socket = messenger.socket { try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams() } }
-    handle(.start)
+    guard let socket = messenger.socket else { return }
+    try poller.watch(socket.descriptor) { [weak self] _ in self?.readDatagrams().forEach(hear) }
+  }
+
+  private func readDatagrams() -> [GatewayRouter.Event] {
+    var datagrams: [(bytes: [UInt8], source: InternetAddress, hopLimit: UInt8)] = []
+    do {
+      try messenger.socket?.receive { datagram in
+        datagrams.append((datagram.isTruncated ? [] : Array(datagram.bytes), datagram.source.address, datagram.hopLimit))
+      }
+    } catch { logger.debug("receiving failed: \(error)") }
+    return datagrams.compactMap { bytes, source, hopLimit in
+      messenger.open(bytes, from: source, hopLimit: hopLimit, group: section.group).map { .received($0, from: $1) }
+    }
   }
 
   /// From now on the packet path may remember the kernel's routes.
@@ -145,8 +122,8 @@ final class GatewayRunner {
       fastRouting = decided
       try pathSettings().write(to: backend.tables)
       switch decided {
-      case .on: surroundings.note(Event(.gatewayRouting, "xdp"))
-      case .off(let why): surroundings.note(Event(.gatewayRouting, "kernel", .init { $0.explanation = why }))
+      case .on: note(Event(.gatewayRouting, "xdp"))
+      case .off(let why): note(Event(.gatewayRouting, "kernel", .init { $0.explanation = why }))
       }
     } catch { logger.warning("who routes could not be decided anew: \(error)") }
   }
@@ -161,147 +138,34 @@ final class GatewayRunner {
     return GatewaySettings(group: section.group, addresses: section.addresses, fastInterfaces: fastRouting.interfaces)
   }
 
+  /// The packet path's other settings, where no cluster has any.
+  func settingsWithoutCluster() throws -> PathSettings {
+    let ethernet = machine.interface.ethernetAddress
+    return PathSettings(
+      ownAddress: ethernet, sharedAddress: ethernet, clusterAddresses: [], ownAddresses: try machine.ownAddresses(), delivery: .unicast,
+      routing: false, l2tpSessions: false, services: [])
+  }
+
   /// Takes back what was changed of the machine.
   func stop() {
     exporter?.export(backend.tables.volumes, at: BootClock.now(), isLast: true)
     for error in machine.restore() { logger.warning("not restored: \(error)") }
   }
 
-  /// Feeds one event and carries out what comes of it; then arms the timer. Events that the actions bring about wait their turn.
-  func handle(_ event: GatewayRouter.Event) {
-    waitingEvents.append(event)
-    guard !isHandling else { return }
-    isHandling = true
-    var next = 0
-    while next < waitingEvents.count {
-      let actions = router.handle(waitingEvents[next], at: BootClock.now(), using: &generator)
-      next += 1
-      for action in actions { carryOut(action) }
-    }
-    waitingEvents.removeAll(keepingCapacity: true)
-    isHandling = false
-    timer?.deadline = router.nextDeadline
+  /// Lets the interface hear these virtual MAC addresses, and no others of the group.
+  func hear(_ addresses: Set<EthernetAddress>) {
+    do { try machine.hear(addresses) } catch { logger.warning("the interface may not hear its virtual MAC addresses: \(error)") }
   }
 
-  private func carryOut(_ action: GatewayRouter.Action) {
-    switch action {
-    case .send(let packet, let sources): send(packet, from: sources)
-    case .setLease(let deadline): backend.tables.leaseDeadline = deadline
-    case .forward(let forwarder): forward(forwarder)
-    case .hold(let forwarder):
-      backend.tables.setUnit(Int(forwarder), owner: 0, isAcknowledged: false, isMine: false, isMoving: true)
-      hear(forwarder, true)
-      // Before the hello that makes the old holder stop: what the switches sent there until now was on the wire before that hello.
-      teachSwitches(forwarder)
-    case .stop(let forwarder):
-      backend.tables.setUnit(Int(forwarder), owner: nil, isAcknowledged: false, isMine: false)
-      hear(forwarder, false)
-    case .releaseHeld(let forwarder):
-      backend.drain()
-      surroundings.release(Int(forwarder))
-    case .dropHeld(let forwarder):
-      backend.drain()
-      surroundings.forget(Int(forwarder))
-    case .setActive(let isActive): backend.tables.set(flag: skein_flag_answers, isActive)
-    case .answer(let host, let forwarder): answer(host, forwarder)
-    case .correct(let host, let forwarder): correct(host, forwarder)
-    case .place(let places): surroundings.place(places)
-    case .report(let report): note(report)
-    case .stopped: surroundings.stopped()
-    }
-  }
+  /// Frames with this message, authenticated, from each of these addresses.
+  func frames(_ packet: GlbpPacket, from sources: [EthernetAddress]) -> [[UInt8]] { sources.map { messenger.frame(packet, from: $0) } }
 
-  private func forward(_ forwarder: UInt8) {
-    backend.tables.setUnit(Int(forwarder), owner: 0, isAcknowledged: true, isMine: true)
-    hear(forwarder, true)
+  /// Once a second: follows the firewall's rules, exports what was forwarded, and looks at what is tracked.
+  func look(at now: Instant) -> [GatewayRouter.Event] {
+    followRules(at: now)
+    exporter?.export(backend.tables.volumes, at: now)
+    return tracked.look().map { .tracked($0.index, isUp: $0.isUp) }
   }
-
-  /// Inside a cluster: the units that are this machine's, of which the interface must hear the virtual MAC addresses.
-  func hear(_ forwarders: Set<UInt8>) {
-    guard forwarders != heard else { return }
-    heard = forwarders
-    do {
-      try machine.hear(Set(forwarders.map { .virtual(group: section.group, forwarder: $0) }))
-    } catch { logger.warning("the interface may not hear its virtual MAC addresses: \(error)") }
-  }
-
-  private func hear(_ forwarder: UInt8, _ isWanted: Bool) {
-    hear(isWanted ? heard.union([forwarder]) : heard.subtracting([forwarder]))
-  }
-
-  private func send(_ packet: GlbpPacket, from sources: [GatewayRouter.Source]) {
-    guard mode == .alone else {
-      // A process that was stopped finds out by its lease that these are others' now.
-      let hasLease = backend.tables.leaseDeadline > BootClock.now()
-      for case .forwarder(let number) in sources where hasLease && backend.tables.units[Int(number)].mine == UInt8(skein_mine) {
-        teachSwitches(number)
-      }
-      return surroundings.broadcast(packet.encode())
-    }
-    for source in sources {
-      let ethernet =
-        switch source {
-        case .own: ethernetAddress
-        case .forwarder(let number): EthernetAddress.virtual(group: section.group, forwarder: number)
-        }
-      do { try backend.transmit(messenger.frame(packet, from: ethernet)) } catch {
-        // A link that is down or a full queue: the next hello says it again.
-        messenger.counters.sendFailures += 1
-      }
-    }
-  }
-
-  private func answer(_ host: GatewayHost, _ forwarder: UInt8) {
-    guard let question, question.askerEthernet == host.ethernet, question.asker == host.address else { return }
-    let frame = question.answer(
-      at: .virtual(group: section.group, forwarder: forwarder), from: ethernetAddress, isRouter: true)
-    do {
-      try backend.transmit(frame)
-      questions.answered += 1
-    } catch { questions.unsent += 1 }
-  }
-
-  private func correct(_ host: GatewayHost, _ forwarder: UInt8) {
-    guard let address = section.addresses.first(where: { $0.family == host.address.family }) else { return }
-    let announcement = AddressAnnouncement(
-      address: address, ethernet: .virtual(group: section.group, forwarder: forwarder), source: ethernetAddress, isRouter: true)
-    do { try backend.transmit(announcement.frame(to: host.address, at: host.ethernet)) } catch { questions.unsent += 1 }
-  }
-
-  /// A reverse ARP request, as hypervisors send it for a machine that has moved, tells the switches where an address is; hosts do not heed it.
-  /// Inside a cluster nothing else leaves from a virtual MAC address.
-  func teachSwitches(_ forwarder: UInt8) {
-    let address = EthernetAddress.virtual(group: section.group, forwarder: forwarder)
-    do { try backend.transmit(ArpMessage.whereabouts(of: address)) } catch { messenger.counters.sendFailures += 1 }
-  }
-
-  private func note(_ report: GatewayRouter.Report) {
-    surroundings.note(Event(reporting: report))
-    exporter?.take(report)
-  }
-}
-
-extension PacketTables {
-  /// What the packet path has forwarded for each forwarder, of those for which it has.
-  var volumes: [UInt8: GatewayRouter.Volume] {
-    var result: [UInt8: GatewayRouter.Volume] = [:]
-    for number in 1...UInt8.max {
-      let volume = traffic(ofForwarder: number)
-      if volume.packets > 0 { result[number] = .init(packets: volume.packets, octets: volume.octets) }
-    }
-    return result
-  }
-}
-
-/// What became of the hosts' questions.
-struct QuestionCounters {
-  /// Questions that the packet path sent up.
-  var heard: UInt64 = 0
-  var answered: UInt64 = 0
-  /// Answers that the kernel did not take.
-  var unsent: UInt64 = 0
-  /// Frames sent up as questions that were none on a second look.
-  var malformed: UInt64 = 0
 }
 
 extension GatewaySection {

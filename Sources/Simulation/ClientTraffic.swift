@@ -49,7 +49,7 @@ struct ClientTraffic {
     tables.setFlags(UInt64(skein_flag_enabled.rawValue | skein_flag_hold.rawValue))
   }
 
-  private static func octets(_ address: EthernetAddress) -> (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
+  static func octets(_ address: EthernetAddress) -> (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
     func octet(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: address.bits >> (40 - 8 * index)) }
     return (octet(0), octet(1), octet(2), octet(3), octet(4), octet(5))
   }
@@ -122,8 +122,9 @@ extension World {
     switch outcome.verdict {
     case .pass: if outcome.counter == .taken { answer(frame, index) }
     case .up:
-      let reason = outcome.counter == .unassigned ? skein_upcall_unassigned : skein_upcall_unacknowledged
-      sendUp(.init(reason: reason, unit: Int(outcome.unit), interface: 1, frame: frame), index)
+      trace(ClientTraffic.number(in: frame), "sent up", index)
+      // Some runs of the packet path take longer than others: what they looked at in the tables may be old when they end.
+      sendUp(.init(outcome, frame), visibleAt: time + (random.chance(0.1) ? random.below(500_000) : 0), index)
     case .transmit: carry(frame, from: index)
     case .drop, .redirect: break
     }
@@ -148,27 +149,6 @@ extension World {
     }
   }
 
-  /// Some runs of the packet path take longer than others: what they looked at in the tables may be old when they end.
-  private mutating func sendUp(_ upcall: ApplianceHost.Upcall, _ index: Int) {
-    let visibleAt = time + (random.chance(0.1) ? random.below(500_000) : 0)
-    machines[index].ring.append((visibleAt, upcall))
-    trace(ClientTraffic.number(in: upcall.frame), "sent up", index)
-    queue.add(.ring, at: visibleAt + 1 + random.below(50_000), machine: index)
-  }
-
-  /// The process wakes up because something is in the ring.
-  mutating func lookAtRing(_ index: Int) {
-    if machines[index].process == .running { readRing(index) }
-  }
-
-  /// Everything that is there to be read.
-  mutating func readRing(_ index: Int) {
-    while let place = machines[index].ring.firstIndex(where: { $0.visibleAt <= time }) {
-      let upcall = machines[index].ring.remove(at: place).upcall
-      handle(.sentUp(upcall), index)
-    }
-  }
-
   private func trace(_ number: UInt32, _ what: @autoclosure () -> String, _ index: Int) {
     guard doesTrace, let packet = traffic.packets[number] else { return }
     print("\(Double(time / 1000) / 1000) ms machine \(index + 1): packet \(number) of unit \(packet.unit) \(what())")
@@ -180,5 +160,13 @@ extension World {
     if packet.answers > 0 { statistics.answered += 1 } else { statistics.unanswered += 1 }
     guard packet.answers == 0, packet.isCalm, traffic.disturbedAt < packet.sentAt else { return }
     checker.report(.lostInMove, at: time, "a packet of unit \(packet.unit), sent at \(packet.sentAt / 1000) µs, was answered by nobody")
+  }
+}
+
+extension ApplianceHost.Upcall {
+  /// A frame that the packet path could not decide.
+  init(_ outcome: Outcome, _ frame: [UInt8]) {
+    let reason = outcome.counter == .unassigned ? skein_upcall_unassigned : skein_upcall_unacknowledged
+    self.init(reason: reason, unit: Int(outcome.unit), interface: 1, frame: frame)
   }
 }

@@ -10,7 +10,7 @@ struct EventQueue {
   }
 
   enum Kind: UInt8 {
-    case delivery, timer, packet, packetDue, focus, ring, fault, heal, attack, sample, place, rearrange, switching, gatewayTimer
+    case delivery, timer, packet, packetDue, focus, ring, fault, heal, attack, sample, place, rearrange, switching
     case measure, addressQuestion, addressAnswer
   }
 

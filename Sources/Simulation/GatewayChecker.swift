@@ -73,7 +73,7 @@ struct GatewayChecker {
   private func isUndisturbed(at time: UInt64) -> Bool { !wasDisturbed || time > disturbedAt + 4 * hold }
 
   /// Looks at one virtual MAC.
-  mutating func check(_ forwarder: Int, _ machines: [GatewayMachine], _ network: Network, at time: UInt64) {
+  mutating func check(_ forwarder: Int, _ machines: [Machine], _ network: Network, at time: UInt64) {
     let holders = machines.indices.filter { machines[$0].forwards(forwarder, at: time) }
     guard holders.count > 1 else { return }
     for (place, one) in holders.enumerated() {
@@ -96,7 +96,7 @@ struct GatewayChecker {
     report(.twoForwarders, at: time, "machines \(one + 1) and \(other + 1) forward for \(forwarder), for \((time - since) / 1000) µs")
   }
 
-  mutating func checkAll(_ machines: [GatewayMachine], _ network: Network, at time: UInt64) {
+  mutating func checkAll(_ machines: [Machine], _ network: Network, at time: UInt64) {
     for forwarder in 1...255 { check(forwarder, machines, network, at: time) }
     overlaps.removeAll { time > $0.seen + hold / 8 }
   }

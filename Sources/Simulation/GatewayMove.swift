@@ -1,4 +1,6 @@
 import Gateway
+import Host
+import PacketPath
 import Wire
 
 /// A host's frames to one virtual MAC, and the switch between: it learns where a frame's source is, and every port is a queue.
@@ -9,7 +11,6 @@ struct FrameStream {
   var learned: Int?
   /// How often each frame was forwarded, and when it was last.
   var forwarded: [Int] = []
-  private var held: [[Int]]
   private var last = -1
   var figures = MoveFigures()
   /// When the last delivery at each port is, and the last arrival at the switch.
@@ -19,13 +20,7 @@ struct FrameStream {
   init(forwarder: UInt8, interval: UInt64, portCount: Int) {
     self.forwarder = forwarder
     self.interval = interval
-    held = Array(repeating: [], count: portCount)
     portBusyUntil = Array(repeating: 0, count: portCount)
-  }
-
-  mutating func hold(_ frame: Int, at index: Int) {
-    held[index].append(frame)
-    figures.held += 1
   }
 
   mutating func forward(_ frame: Int) {
@@ -34,16 +29,22 @@ struct FrameStream {
     last = max(last, frame)
   }
 
-  mutating func drop(_ forwarder: UInt8, at index: Int) { if forwarder == self.forwarder { held[index] = [] } }
-
-  mutating func takeHeld(at index: Int) -> [Int] {
-    defer { held[index] = [] }
-    return held[index]
+  /// A host's packet to a distant address, by the virtual MAC.
+  func frame(_ number: Int) -> [UInt8] {
+    var frame = ClientTraffic.frame(client: 0, port: 1024, number: UInt32(number))
+    frame.replaceSubrange(0..<6, with: GatewayWorld.virtualOctets(forwarder))
+    frame.replaceSubrange(30..<34, with: [10, 9, 0, 1])
+    return frame
   }
 }
 
 extension GatewayWorld {
   private static let frameMark: UInt32 = 1 << 31
+
+  static func virtualOctets(_ forwarder: UInt8) -> [UInt8] {
+    let address = EthernetAddress.virtual(group: group, forwarder: forwarder).bits
+    return (0..<6).map { UInt8(truncatingIfNeeded: address >> UInt64(40 - 8 * $0)) }
+  }
 
   /// Two gateways at least; the loads of table 2 make the active one move a forwarder, which the host's stream goes to.
   mutating func measureMove(interval: Interval) -> MoveFigures {
@@ -89,7 +90,7 @@ extension GatewayWorld {
     if value == .max { return sendFrame() }
     guard value & Self.frameMark == 0 else { return passFrame(Int(value & ~Self.frameMark), machine) }
     guard let datagram = datagrams[value] else { return }
-    if case .forwarder(let forwarder) = datagram.source, forwarder == stream?.forwarder { stream?.learned = datagram.origin }
+    if let forwarder = datagram.source.virtualForwarder?.forwarder, forwarder == stream?.forwarder { stream?.learned = datagram.origin }
     for other in machines.indices where other != datagram.origin {
       datagrams.retain(value)
       queue.add(.delivery, at: portTime(other), machine: other, value: value)
@@ -114,17 +115,17 @@ extension GatewayWorld {
     pass(frame, at: machine - 1)
   }
 
-  private mutating func pass(_ frame: Int, at index: Int) {
-    let forwarder = Int(stream?.forwarder ?? 0)
-    switch machines[index].path.states[forwarder] {
-    case .dropping: break
-    case .holding: stream?.hold(frame, at: index)
-    case .forwarding: if machines[index].forwards(forwarder, at: time) { stream?.forward(frame) }
+  /// The packet path decides, by the machine's own clock.
+  private mutating func pass(_ number: Int, at index: Int) {
+    guard var frame = stream?.frame(number) else { return }
+    let now = machines[index].clock.local(time)
+    let outcome = frame.withUnsafeMutableBytes { machines[index].native.process($0, now: now) }
+    switch outcome.verdict {
+    case .pass: stream?.forward(number)
+    case .up:
+      stream?.figures.held += 1
+      sendUp(.init(outcome, frame), visibleAt: time, index)
+    case .drop, .transmit, .redirect: break
     }
-  }
-
-  mutating func releaseHeld(_ forwarder: UInt8, _ index: Int) {
-    guard forwarder == stream?.forwarder else { return }
-    for frame in stream?.takeHeld(at: index) ?? [] { pass(frame, at: index) }
   }
 }

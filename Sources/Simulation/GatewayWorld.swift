@@ -1,14 +1,18 @@
+import CPacketPath
 import Gateway
+import Host
+import PacketPath
 import Wire
 
-/// A LAN of gateways in memory. The routers run unchanged; the node, the kernel and the wire are here: datagrams are lost, late, doubled and
-/// out of order, a packet path obeys the last word and the lease that it was given, by its machine's clock, whether or not the process runs.
+/// A LAN of gateways in memory. The machines run what ships: a host with a router, and the packet path over its tables. What the kernel, the
+/// keys and the wire do for them is here: datagrams are lost, late, doubled and out of order; a packet path obeys its tables by its own
+/// machine's clock, whether or not the process still runs.
 struct GatewayWorld: SimulatedWorld {
   let options: GatewayOptions
   var time: UInt64 = 0
   var queue = EventQueue()
   var datagrams = Datagrams<GatewayDatagram>()
-  var machines: [GatewayMachine] = []
+  var machines: [Machine] = []
   var network: Network
   var random: SplitMix
   /// The routers' own: so that a fault more or less does not change what they draw.
@@ -43,21 +47,39 @@ struct GatewayWorld: SimulatedWorld {
 
   // MARK: Machines
 
-  private mutating func makeMachine(_ index: Int) -> GatewayMachine {
+  private mutating func makeMachine(_ index: Int) -> Machine {
     let skew = Int64(options.clockSkew * 1e9)
     let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
     let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
-    return GatewayMachine(
-      router: GatewayRouter(configuration: configuration(index, incarnation: 1)), address: Self.address(index), clock: clock, incarnation: 1
-    )
+    let profile = MemberProfile(
+      identifier: MemberIdentifier(rawValue: UInt16(index + 1)), incarnation: 1, address: Self.address(index),
+      ethernetAddress: EthernetAddress(bits: 0x0200_0000_0001 + UInt64(index)), weight: 100, agreementKey: [])
+    let native = Self.makePath(profile)
+    return Machine(host: makeHost(index, profile, native), native: native, profile: profile, clock: clock)
+  }
+
+  private func makeHost(_ index: Int, _ profile: MemberProfile, _ native: NativePacketPath) -> ApplianceHost {
+    ApplianceHost(
+      .init(hold: HoldLimits(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1))), member: nil,
+      gateway: GatewayAppliance(configuration(index, profile)), tables: native.tables)
+  }
+
+  /// An empty kernel: the program is there, and knows its machine and the group.
+  private static func makePath(_ profile: MemberProfile) -> NativePacketPath {
+    let native = NativePacketPath()
+    ClientTraffic.write(ownAddress: profile.ethernetAddress, to: native.tables)
+    native.tables.settings.pointee.virtual_mac = ClientTraffic.octets(.virtual(group: group, forwarder: 0))
+    native.tables.set(flag: skein_flag_gateway, true)
+    for unit in 0..<UnitSet.unitCount { native.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
+    return native
   }
 
   static func address(_ index: Int) -> InternetAddress { InternetAddress(ipv4: 0x0a00_0001 + UInt32(index)) }
 
-  private func configuration(_ index: Int, incarnation: UInt64) -> GatewayRouter.Configuration {
+  private func configuration(_ index: Int, _ profile: MemberProfile) -> GatewayRouter.Configuration {
     var configuration = GatewayRouter.Configuration(
-      group: Self.group, address: Self.address(index), ethernetAddress: EthernetAddress(bits: 0x0200_0000_0001 + UInt64(index)),
-      incarnation: incarnation, virtualAddresses: [Self.virtualAddress])
+      group: Self.group, address: profile.address, ethernetAddress: profile.ethernetAddress, incarnation: profile.incarnation,
+      virtualAddresses: [Self.virtualAddress])
     configuration.timers = options.timers
     configuration.forwarderCount = options.forwarderCount
     configuration.priority = UInt8(100 + index % 3)
@@ -84,73 +106,70 @@ struct GatewayWorld: SimulatedWorld {
   /// The process ends; everything it knew is gone. Its packet path goes on.
   mutating func kill(_ index: Int) {
     die(index)
-    machines[index].incarnation += 1
-    machines[index].sequence = 0
-    machines[index].router = GatewayRouter(configuration: configuration(index, incarnation: machines[index].incarnation))
-    machines[index].isActive = false
+    machines[index].profile.incarnation += 1
+    machines[index].outgoingSequence = 0
+    machines[index].host = makeHost(index, machines[index].profile, machines[index].native)
   }
 
   /// The machine loses power: its packet path is gone, too.
   mutating func powerOff(_ index: Int) {
+    machines[index].native = Self.makePath(machines[index].profile)
+    machines[index].path = Machine.Path()
     kill(index)
-    machines[index].path = GatewayMachine.Path()
   }
 
   /// A stopped process goes on, with everything that came meanwhile.
   mutating func resume(_ index: Int) {
     machines[index].process = .running
+    readRing(index)
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
     readBacklog(index)
   }
 
   // MARK: Feeding routers
 
-  mutating func feed(_ event: GatewayRouter.Event, to index: Int) {
+  mutating func feed(_ event: GatewayRouter.Event, to index: Int) { handle(.gateway(event), index) }
+
+  mutating func handle(_ event: ApplianceHost.Event, _ index: Int) {
     let now = Instant(nanoseconds: machines[index].clock.local(time))
-    let actions = machines[index].router.handle(event, at: now, using: &routerRandom)
-    for action in actions { carryOut(action, index) }
+    let (hadLease, wasActive) = (machines[index].hasLease(at: time), machines[index].isActive)
+    let effects = machines[index].host.handle(event, at: now, using: &routerRandom)
+    machines[index].path.lease = machines[index].native.tables.lease.pointee.deadline
+    if !hadLease, machines[index].hasLease(at: time) { checker.checkAll(machines, network, at: time) }
+    if !wasActive, machines[index].isActive { statistics.mastersMade += 1 }
+    for effect in effects { carryOut(effect, index) }
     setTimer(index)
   }
 
-  mutating func goOff(_ index: Int) { feed(.timer, to: index) }
+  // MARK: What the process wants done
 
-  // MARK: What routers want done
-
-  private mutating func carryOut(_ action: GatewayRouter.Action, _ index: Int) {
-    switch action {
-    case .send(let packet, let sources): for source in sources { send(packet, from: source, index) }
-    case .setLease(let deadline): setLease(deadline, index)
-    case .forward(let forwarder):
-      machines[index].path.states[Int(forwarder)] = .forwarding
-      statistics.unitsMoved += 1
-      checker.check(Int(forwarder), machines, network, at: time)
-    case .hold(let forwarder): machines[index].path.states[Int(forwarder)] = .holding
-    case .stop(let forwarder): machines[index].path.states[Int(forwarder)] = .dropping
-    case .releaseHeld(let forwarder): releaseHeld(forwarder, index)
-    case .dropHeld(let forwarder): stream?.drop(forwarder, at: index)
-    case .setActive(let isActive):
-      if isActive, !machines[index].isActive { statistics.mastersMade += 1 }
-      machines[index].isActive = isActive
-    case .report(let report):
-      if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(index + 1): \(report)") }
-    case .place: checker.report(.badAction, at: time, "gateway \(index + 1) speaks to a cluster that there is not")
-    case .answer, .correct, .stopped: break
+  private mutating func carryOut(_ effect: ApplianceHost.Effect, _ index: Int) {
+    switch effect {
+    case .hello(let packet, let sources): for source in sources { send(packet, from: source, index) }
+    case .deliver(let frame, _): stream?.forward(Int(ClientTraffic.number(in: frame)))
+    case .emptyRing:
+      readRing(index)
+      handle(.ringEmptied, index)
+    case .report(let report): take(report, index)
+    case .send, .perform: checker.report(.badAction, at: time, "gateway \(index + 1) speaks to a cluster that there is not")
+    case .transmit, .hear, .viewChanged, .gatewayLeft: break
     }
   }
 
-  private mutating func setLease(_ deadline: Instant, _ index: Int) {
-    let hadLease = machines[index].clock.local(time) < machines[index].path.lease
-    machines[index].path.lease = deadline.nanoseconds
-    if !hadLease { checker.checkAll(machines, network, at: time) }
+  private mutating func take(_ report: GatewayRouter.Report, _ index: Int) {
+    if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(index + 1): \(report)") }
+    guard case .forwarding(let forwarder) = report else { return }
+    statistics.unitsMoved += 1
+    checker.check(Int(forwarder), machines, network, at: time)
   }
 
   // MARK: The wire
 
-  private mutating func send(_ packet: GlbpPacket, from source: GatewayRouter.Source, _ index: Int) {
-    machines[index].sequence += 1
+  private mutating func send(_ packet: GlbpPacket, from source: EthernetAddress, _ index: Int) {
+    machines[index].outgoingSequence += 1
     let datagram = GatewayDatagram(
-      packet: packet, sender: machines[index].address, incarnation: machines[index].incarnation, sequence: machines[index].sequence,
-      origin: index, source: source)
+      packet: packet, sender: machines[index].profile.address, incarnation: machines[index].profile.incarnation,
+      sequence: machines[index].outgoingSequence, origin: index, source: source)
     statistics.datagrams += 1
     record(datagram)
     let slot = datagrams.add(datagram)
@@ -220,7 +239,8 @@ struct GatewayWorld: SimulatedWorld {
     case .heal: heal(Int(entry.value))
     case .attack: attack()
     case .sample: sample()
-    case .packetDue, .focus, .ring, .place, .rearrange, .gatewayTimer, .measure, .addressQuestion, .addressAnswer: break
+    case .ring: lookAtRing(index)
+    case .packetDue, .focus, .place, .rearrange, .measure, .addressQuestion, .addressAnswer: break
     }
   }
 
@@ -263,7 +283,7 @@ struct GatewayWorld: SimulatedWorld {
     guard active.count == 1 else { return "\(active.count) active gateways: \(active.map { $0 + 1 })" }
     let known = Set(
       running.flatMap { index in
-        machines[index].router.snapshot(at: .zero).forwarders.filter { !$0.isRetired }.map(\.number)
+        machines[index].host.gateway?.router.snapshot(at: .zero).forwarders.filter { !$0.isRetired }.map(\.number) ?? []
       })
     for forwarder in known.sorted() {
       let holders = machines.indices.filter { machines[$0].forwards(Int(forwarder), at: time) }

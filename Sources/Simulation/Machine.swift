@@ -4,7 +4,7 @@ import PacketPath
 import Wire
 
 /// One simulated machine: a process that may stop or die, and a packet path that outlives it.
-struct Machine: SimulatedMachine {
+struct Machine {
   /// The process: what ships. Kept behind a reference, so that a look at a machine does not copy its process.
   var host: ApplianceHost {
     _read { yield kept.host }
@@ -20,20 +20,20 @@ struct Machine: SimulatedMachine {
   var ring: [(visibleAt: UInt64, upcall: ApplianceHost.Upcall)] = []
   var clock: Clock
   var process = Process.running
+  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
   var timerAt = UInt64.max
   var timerNumber: UInt32 = 0
+  /// Deliveries that a stopped process finds when it goes on.
   var backlog: [UInt32] = []
   var keys = Keys()
   var outgoingSequence: UInt64 = 0
   var lastTrafficAt: UInt64 = 0
   var lastUnassignedAt: UInt64 = 0
   var isMasterPhase = false
-  /// Its part in a virtual gateway, if there is one, and which run of the process it is.
-  var gateway: SeatedGateway?
+  /// Which run of the process it is: what an earlier one had planned is void.
   var gatewayRun: UInt32 = 0
 
-  var member: ClusterMember { _read { yield kept.host.member } }
-  var nextDeadline: Instant? { host.nextDeadline }
+  var member: ClusterMember? { _read { yield kept.host.member } }
 
   enum Process { case running, stopped, dead }
 

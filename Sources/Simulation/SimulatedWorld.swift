@@ -1,27 +1,14 @@
+import Host
 import Wire
-
-/// A simulated machine's process: it has a clock and one timer, it may stop or die.
-protocol SimulatedMachine {
-  var clock: Machine.Clock { get }
-  var process: Machine.Process { get set }
-  /// When the process looks at its timer next, and the number of that look: earlier ones are void.
-  var timerAt: UInt64 { get set }
-  var timerNumber: UInt32 { get set }
-  /// Deliveries that a stopped process finds when it goes on.
-  var backlog: [UInt32] { get set }
-  /// By its own clock, when its decision maker wants to be looked at.
-  var nextDeadline: Instant? { get }
-}
 
 /// What every LAN in memory does alike: time passes from one entry of the queue to the next, timers go off by each machine's own clock, and
 /// datagrams take their time.
 protocol SimulatedWorld {
-  associatedtype Host: SimulatedMachine
   associatedtype Message
   var time: UInt64 { get set }
   var queue: EventQueue { get set }
   var datagrams: Datagrams<Message> { get set }
-  var machines: [Host] { get set }
+  var machines: [Machine] { get set }
   var network: Network { get set }
   var random: SplitMix { get set }
   var statistics: SimulationResult.Statistics { get set }
@@ -29,8 +16,8 @@ protocol SimulatedWorld {
   var delay: ClosedRange<Interval> { get }
   mutating func happen(_ entry: EventQueue.Entry)
   mutating func deliver(_ slot: UInt32, to index: Int)
-  /// The machine's timer is due.
-  mutating func goOff(_ index: Int)
+  /// Gives the process an event, and does what it wants done.
+  mutating func handle(_ event: ApplianceHost.Event, _ index: Int)
 }
 
 extension SimulatedWorld {
@@ -48,7 +35,7 @@ extension SimulatedWorld {
   }
 
   mutating func setTimer(_ index: Int) {
-    guard let deadline = machines[index].nextDeadline else { return }
+    guard let deadline = machines[index].host.nextDeadline else { return }
     let clock = machines[index].clock
     // An earlier look that is set already will look again.
     if machines[index].timerAt != .max, machines[index].timerAt > time, clock.local(machines[index].timerAt) <= deadline.nanoseconds {
@@ -64,8 +51,8 @@ extension SimulatedWorld {
   mutating func lookAtTimer(_ index: Int, _ number: UInt32) {
     guard number == machines[index].timerNumber else { return }
     machines[index].timerAt = .max
-    guard machines[index].process == .running, let deadline = machines[index].nextDeadline else { return }
-    if deadline.nanoseconds <= machines[index].clock.local(time) { goOff(index) } else { setTimer(index) }
+    guard machines[index].process == .running, let deadline = machines[index].host.nextDeadline else { return }
+    if deadline.nanoseconds <= machines[index].clock.local(time) { handle(.timer, index) } else { setTimer(index) }
   }
 
   /// How long something on its way takes.
@@ -88,10 +75,34 @@ extension SimulatedWorld {
     }
   }
 
+  // MARK: The ring
+
+  /// The packet path sends a packet up; the process finds it in the ring from then on, and wakes up for it a little later.
+  mutating func sendUp(_ upcall: ApplianceHost.Upcall, visibleAt: UInt64, _ index: Int) {
+    machines[index].ring.append((visibleAt, upcall))
+    queue.add(.ring, at: visibleAt + 1 + random.below(50_000), machine: index)
+  }
+
+  /// The process wakes up because something is in the ring.
+  mutating func lookAtRing(_ index: Int) {
+    if machines[index].process == .running { readRing(index) }
+  }
+
+  /// Everything that is there to be read.
+  mutating func readRing(_ index: Int) {
+    while let place = machines[index].ring.firstIndex(where: { $0.visibleAt <= time }) {
+      let upcall = machines[index].ring.remove(at: place).upcall
+      handle(.sentUp(upcall), index)
+    }
+  }
+
+  // MARK: Processes
+
   /// A process that dies forgets what it has not read, and its timer.
   mutating func die(_ index: Int) {
     for datagram in machines[index].backlog { datagrams.release(datagram) }
     machines[index].backlog = []
+    machines[index].ring = []
     machines[index].process = .dead
     machines[index].timerAt = .max
     machines[index].timerNumber &+= 1

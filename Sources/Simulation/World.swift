@@ -67,9 +67,7 @@ struct World: SimulatedWorld {
     let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
     let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
     let native = Self.makePath(profile)
-    var machine = Machine(host: makeHost(profile, native), native: native, profile: profile, clock: clock)
-    machine.gateway = makeGateway(profile)
-    return machine
+    return Machine(host: makeHost(profile, native), native: native, profile: profile, clock: clock)
   }
 
   private func makeHost(_ profile: MemberProfile, _ native: NativePacketPath) -> ApplianceHost {
@@ -77,7 +75,7 @@ struct World: SimulatedWorld {
       .init(
         profile: profile, isForwarding: false, detection: options.detection,
         hold: HoldLimits(packetCount: 4096, byteCount: 8 << 20, duration: .seconds(1))),
-      member: ClusterMember(configuration: configuration(profile)), tables: native.tables)
+      member: ClusterMember(configuration: configuration(profile)), gateway: makeGateway(profile), tables: native.tables)
   }
 
   /// An empty kernel: the program is there, and knows its machine.
@@ -119,8 +117,6 @@ struct World: SimulatedWorld {
     die(index)
     machines[index].profile.incarnation = random.next()
     machines[index].host = makeHost(machines[index].profile, machines[index].native)
-    machines[index].ring = []
-    machines[index].gateway = makeGateway(machines[index].profile)
     machines[index].gatewayRun &+= 1
     machines[index].keys = Machine.Keys()
     machines[index].outgoingSequence = 0
@@ -144,14 +140,12 @@ struct World: SimulatedWorld {
     readRing(index)
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
     readBacklog(index)
-    wakeGateway(index)
+    handle(.timer, index)
   }
 
   // MARK: Feeding members
 
   mutating func feed(_ event: ClusterMember.Event, to index: Int) { handle(.member(event), index) }
-
-  mutating func goOff(_ index: Int) { handle(.timer, index) }
 
   /// Gives the process an event, and does what it wants done.
   mutating func handle(_ event: ApplianceHost.Event, _ index: Int) {
@@ -161,7 +155,6 @@ struct World: SimulatedWorld {
     if isChanged { look(at: index) } else { lookAtLease(index) }
     for effect in effects { carryOut(effect, index) }
     setTimer(index)
-    if options.hasGateway, isChanged { tellGateway(index) }
   }
 
   // MARK: What the process wants done
@@ -169,13 +162,16 @@ struct World: SimulatedWorld {
   private mutating func carryOut(_ effect: ApplianceHost.Effect, _ index: Int) {
     switch effect {
     case .send(let message, let destination, let protection): send(message, to: destination, protection, index)
-    case .transmit(let frame): carry(frame, from: index)
+    case .transmit(let frame, _): carry(frame, from: index)
     case .deliver(let frame, _): answer(frame, index)
     case .emptyRing:
       readRing(index)
       handle(.ringEmptied, index)
-    case .unitsArrive, .viewChanged: break
     case .perform(let action): perform(action, index)
+    case .report(let report):
+      if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(index + 1): \(report)") }
+    case .hello: checker.report(.badAction, at: time, "gateway \(index + 1) speaks to a group that stands alone")
+    case .hear, .viewChanged, .gatewayLeft: break
     }
   }
 
@@ -348,13 +344,12 @@ struct World: SimulatedWorld {
     } else if datagram.protection == .sealed, options.safetyRules.contains(.authentication) {
       return hearStranger(datagram, index)
     }
-    if options.hasGateway, isAuthentic, takeGatewayMessage(datagram, index) { return }
-    if isAuthentic, case .stateTransfer(let transfer) = datagram.message, StateChannel(rawValue: transfer.application) != nil {
-      return handle(.handover(transfer, from: datagram.sender), index)
-    }
     let envelope = ClusterMember.Envelope(
       sender: datagram.sender, incarnation: datagram.incarnation, protection: datagram.protection, epoch: datagram.epoch,
       sequence: datagram.sequence, sourceAddress: datagram.sourceAddress, isAuthentic: isAuthentic)
+    if isAuthentic, case .stateTransfer(let transfer) = datagram.message, StateChannel(rawValue: transfer.application) != nil {
+      return handle(.channel(transfer, from: envelope), index)
+    }
     feed(.received(datagram.message, from: envelope), to: index)
   }
 
@@ -400,7 +395,6 @@ struct World: SimulatedWorld {
     case .sample: sample()
     case .place: place(index)
     case .rearrange: rearrange()
-    case .gatewayTimer: lookAtGatewayTimer(entry.value, index)
     case .measure: measureGateway(entry.value, index)
     case .switching: break
     case .addressQuestion: answerForAddresses(index, to: Int(entry.value))
@@ -462,7 +456,8 @@ struct World: SimulatedWorld {
     guard masters.count == 1, let master = masters.first else { return "\(masters.count) masters: \(masters.map { $0 + 1 })" }
     let unserved = (0..<UnitSet.unitCount).filter { time > lastServed[$0] + 500_000_000 }
     if !unserved.isEmpty { return "\(unserved.count) units without an owner, such as \(unserved[0]), master \(master + 1)" }
-    let snapshot = machines[master].member.snapshot(at: Instant(nanoseconds: machines[master].clock.local(time)))
+    let now = Instant(nanoseconds: machines[master].clock.local(time))
+    guard let snapshot = machines[master].member?.snapshot(at: now) else { return "no member" }
     let running = machines.count { $0.process == .running }
     guard snapshot.members.count == running else { return "\(snapshot.members.count) of \(running) machines are members" }
     return misplacement(snapshot)

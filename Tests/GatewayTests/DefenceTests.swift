@@ -14,7 +14,7 @@ struct DefenceTests {
       configuration.virtualAddresses = [Lan.virtualAddress, virtualSix]
     }
     lan.pass(.seconds(3))
-    for host in 0..<hosts { lan.feed(.hostAsked(ForwarderTests.host(host), forwarder: nil), to: 1) }
+    for host in 0..<hosts { lan.feed(.asks(ForwarderTests.host(host), forwarder: nil), to: 1) }
     return lan
   }
 
@@ -48,7 +48,7 @@ struct DefenceTests {
   @Test func onlyTheFamilyThatIsClaimedIsCorrected() {
     var lan = Self.lan(hosts: 6)
     let six = GatewayHost(ethernet: EthernetAddress(bits: 0x0200_0000_0777), address: InternetAddress(high: 0xfd01_0000_0000_0000, low: 7))
-    lan.feed(.hostAsked(six, forwarder: nil), to: 1)
+    lan.feed(.asks(six, forwarder: nil), to: 1)
     lan.feed(.conflict(Self.stranger, Self.virtualSix), to: 1)
     #expect(lan.machines[1].corrections.map(\.host) == [six])
     lan.feed(.conflict(Self.stranger, Lan.virtualAddress), to: 1)
@@ -60,8 +60,8 @@ struct DefenceTests {
     let own = try #require(lan.machines[0].forwarding.min())
     let another = try #require(lan.machines[1].forwarding.min())
     for forwarder in [own, another] {
-      lan.feed(.hostAsked(ForwarderTests.host(Int(forwarder)), forwarder: forwarder), to: 0)
-      lan.feed(.hostAsked(ForwarderTests.host(Int(forwarder)), forwarder: forwarder), to: 1)
+      lan.feed(.asks(ForwarderTests.host(Int(forwarder)), forwarder: forwarder), to: 0)
+      lan.feed(.asks(ForwarderTests.host(Int(forwarder)), forwarder: forwarder), to: 1)
     }
     lan.feed(.conflict(Self.stranger, Lan.virtualAddress), to: 0)
     #expect(lan.machines[0].corrections.map(\.forwarder) == [own])
@@ -69,7 +69,7 @@ struct DefenceTests {
 
   @Test func whoOnlyProbesIsNotCorrected() {
     var lan = Self.lan(hosts: 0)
-    lan.feed(.hostAsked(GatewayHost(ethernet: Self.stranger, address: InternetAddress(ipv4: 0)), forwarder: nil), to: 1)
+    lan.feed(.asks(GatewayHost(ethernet: Self.stranger, address: InternetAddress(ipv4: 0)), forwarder: nil), to: 1)
     #expect(lan.machines[1].answers.count == 1)
     lan.feed(.conflict(Self.stranger, Lan.virtualAddress), to: 1)
     #expect(lan.machines[1].corrections.isEmpty)

@@ -110,7 +110,7 @@ struct ForwarderTests {
     let lost = lan.machines[0].forwarding
     lan.kill(0)
     lan.pass(.milliseconds(300))
-    for host in 0..<30 { lan.feed(.hostAsked(Self.host(host), forwarder: nil), to: 2) }
+    for host in 0..<30 { lan.feed(.asks(Self.host(host), forwarder: nil), to: 2) }
     let given = Set(lan.machines[2].answers)
     #expect(given.isSuperset(of: lost))
     lan.pass(.milliseconds(355))
@@ -119,7 +119,7 @@ struct ForwarderTests {
 
   private func answers(_ lan: Lan) -> [UInt8] {
     var lan = lan
-    for host in 0..<20 { lan.feed(.hostAsked(Self.host(host), forwarder: nil), to: 1) }
+    for host in 0..<20 { lan.feed(.asks(Self.host(host), forwarder: nil), to: 1) }
     return lan.machines[1].answers
   }
 
@@ -206,14 +206,14 @@ struct ForwarderTests {
       configuration.steering.method = .answers
     }
     lan.pass(.seconds(5))
-    lan.feed(.hostAsked(Self.host(1), forwarder: 2), to: 0)
-    lan.feed(.hostAsked(Self.host(1), forwarder: 2), to: 1)
+    lan.feed(.asks(Self.host(1), forwarder: 2), to: 0)
+    lan.feed(.asks(Self.host(1), forwarder: 2), to: 1)
     #expect(lan.machines[0].answers == [2] && lan.machines[1].answers.isEmpty)
     lan.measure(Self.tableTwo, seconds: 10)
-    lan.feed(.hostAsked(Self.host(1), forwarder: 2), to: 0)
-    lan.feed(.hostAsked(Self.host(1), forwarder: nil), to: 0)
+    lan.feed(.asks(Self.host(1), forwarder: 2), to: 0)
+    lan.feed(.asks(Self.host(1), forwarder: nil), to: 0)
     #expect(lan.machines[0].answers == [2])
-    lan.feed(.hostAsked(Self.host(1), forwarder: nil), to: 1)
+    lan.feed(.asks(Self.host(1), forwarder: nil), to: 1)
     #expect(lan.machines[1].answers == [8])
   }
 }

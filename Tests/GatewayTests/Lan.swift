@@ -170,3 +170,11 @@ struct Lan {
     }
   }
 }
+
+extension GatewayRouter.Event {
+  /// The host asks for the virtual address of its own family.
+  static func asks(_ host: GatewayHost, forwarder: UInt8?) -> Self {
+    let asked = Lan.virtualAddress.family == host.address.family ? Lan.virtualAddress : InternetAddress(high: 0xfe80 << 48, low: 0xfe)
+    return .hostAsked(AddressQuery(asked: asked, asker: host.address, askerEthernet: host.ethernet), forwarder: forwarder)
+  }
+}

@@ -85,8 +85,8 @@ struct SeatTests {
     obey(&lan, master: 1)
     let own = lan.machines[1].placements.last?.filter { $0.value == Lan.address(0) }.keys.min() ?? 0
     for index in 0..<3 {
-      lan.feed(.hostAsked(ForwarderTests.host(1), forwarder: nil), to: index)
-      lan.feed(.hostAsked(ForwarderTests.host(1), forwarder: own), to: index)
+      lan.feed(.asks(ForwarderTests.host(1), forwarder: nil), to: index)
+      lan.feed(.asks(ForwarderTests.host(1), forwarder: own), to: index)
     }
     #expect(lan.machines[0].answers == [own])
     #expect(lan.machines[1].answers.count == 1)

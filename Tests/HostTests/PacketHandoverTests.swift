@@ -58,14 +58,14 @@ private struct Machine {
   mutating func happen(_ event: ApplianceHost.Event) {
     for effect in host.handle(event, at: now, using: &generator) {
       switch effect {
-      case .transmit(let frame): transmitted.append(frame)
+      case .transmit(let frame, _): transmitted.append(frame)
       case .deliver(let frame, _): delivered.append(frame)
       case .send(.stateTransfer(let transfer), _, _): said.append((StateChannel(rawValue: transfer.application), transfer.serial))
       case .emptyRing:
         readRing()
         for packet in arrivesAfterEmptying { arrive(packet) }
         happen(.ringEmptied)
-      case .send, .unitsArrive, .viewChanged, .perform: break
+      case .send, .hello, .hear, .viewChanged, .perform, .report, .gatewayLeft: break
       }
     }
   }
@@ -98,7 +98,13 @@ private struct Machine {
 
   /// Somebody asks for the unit's packets.
   mutating func isAsked(by profile: MemberProfile = heir, serial: UInt32 = 1) {
-    happen(.handover(Self.transfer(.packetsWanted, serial), from: profile.identifier))
+    happen(.channel(Self.transfer(.packetsWanted, serial), from: Self.envelope(profile.identifier)))
+  }
+
+  static func envelope(_ sender: MemberIdentifier) -> ClusterMember.Envelope {
+    .init(
+      sender: sender, incarnation: 1, protection: .sealed, epoch: 1, sequence: 1, sourceAddress: profile(sender.rawValue).address,
+      isAuthentic: true)
   }
 
   static func transfer(_ channel: StateChannel, _ serial: UInt32) -> StateTransfer {
@@ -192,7 +198,7 @@ private struct Machine {
     machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
     #expect(machine.said.map(\.channel) == [.packetsWanted])
     machine.arrive(packet(1))
-    machine.happen(.handover(Machine.transfer(.packetsGiven, 1), from: MemberIdentifier(rawValue: 3)))
+    machine.happen(.channel(Machine.transfer(.packetsGiven, 1), from: Machine.envelope(MemberIdentifier(rawValue: 3))))
     machine.finish(packet(2))
     machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
     machine.readRing()
@@ -232,7 +238,7 @@ private struct Machine {
     // The last owner's copy of it, then its last word.
     machine.arrive(packet(1))
     machine.readRing()
-    machine.happen(.handover(Machine.transfer(.packetsGiven, 1), from: MemberIdentifier(rawValue: 3)))
+    machine.happen(.channel(Machine.transfer(.packetsGiven, 1), from: Machine.envelope(MemberIdentifier(rawValue: 3))))
     machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
     #expect(machine.deliveredNumbers == [1])
     #expect(machine.host.held.duplicates == 1)

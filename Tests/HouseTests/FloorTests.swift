@@ -12,7 +12,7 @@ import Testing
     ("Wire", []),
     ("Cluster", ["Wire"]),
     ("Gateway", ["Wire"]),
-    ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster"]),
+    ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway"]),
     ("Credentials", ["Wire"]),
     ("Simulation", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway", "Host"]),
     ("CLinux", []),

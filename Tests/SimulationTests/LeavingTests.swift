@@ -73,7 +73,8 @@ extension World {
     guard masters.count == 1, let master = masters.first, master != leaver else { return "masters \(masters.map { $0 + 1 })" }
     let identifier = machines[master].profile.identifier
     for index in staying {
-      let snapshot = machines[index].member.snapshot(at: Instant(nanoseconds: machines[index].clock.local(time)))
+      let now = Instant(nanoseconds: machines[index].clock.local(time))
+      guard let snapshot = machines[index].member?.snapshot(at: now) else { return "machine \(index + 1) has no member" }
       guard snapshot.phase == (index == master ? .master : .member), snapshot.master == identifier else {
         return "machine \(index + 1) is \(snapshot.phase)"
       }

@@ -4,14 +4,15 @@ import Wire
 ///
 /// A unit that has just come is not smoothed with what it was elsewhere, or here long ago: its rate is what it has been since it came,
 /// and after ten seconds like any other's. One that has gone counts no more. So a move is measured as soon as it is over.
-struct LoadMeter {
+public struct LoadMeter: Sendable {
   private static let smoothing = 10.0
   private var counts = [UInt64](repeating: 0, count: UnitSet.unitCount)
   private var rates = [Double](repeating: 0, count: UnitSet.unitCount)
   /// At how many looks in a row a unit was here.
   private var ages = [Int](repeating: 0, count: UnitSet.unitCount)
   private var measuredAt: Instant?
-  private(set) var packetsPerSecond: Double = 0
+  /// Of all units that are here.
+  public private(set) var packetsPerSecond: Double = 0
 
   /// Takes the counts of now.
   /// - Parameter own: the units that are here.

@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Node
+@testable import Host
 
 @Suite struct LoadMeterTests {
   private static let (here, there) = (7, 8)
