@@ -6,9 +6,8 @@ struct Master: Sendable {
   /// Members beside the master itself, by rising number.
   var peers: [Peer] = []
   var slots: [MemberIdentifier: Int] = [:]
-  /// Members of the last reign that have not come along. They may own units until `expectedUntil`, so they stay in the list.
-  var expected: [MemberProfile] = []
-  var expectedUntil = Instant.zero
+  /// Machines that are no members and may own units for a while: they stay in the list so long, for a successor must ask them too.
+  var lingering: [Lingering] = []
 
   var units = UnitTable()
   var handouts: [Handout] = []
@@ -69,6 +68,14 @@ struct Master: Sendable {
     case probing(nonce: UInt64, resendAt: Instant, until: Instant)
   }
 
+  /// One that this master does not count on, and whose last lease may still run.
+  struct Lingering: Sendable {
+    var profile: MemberProfile
+    var until: Instant
+    /// It was a member of the last reign, and has not come along; else this master took it out.
+    var isExpected: Bool
+  }
+
   // MARK: Beginnings
 
   /// Figure 6, step 623. It announces nothing and waits out a lease: a machine that it cannot hear may hold one.
@@ -110,8 +117,9 @@ struct Master: Sendable {
     shared.begin(Reign(term: term, incarnation: shared.profile.incarnation))
     shared.act(.setUnits(.all.subtracting(shared.holdings.owned), owner: nil, acknowledged: false))
     if !isWhole { rest(.all, until: shared.now + shared.timing.silence) }
-    expected = candidate.expected.filter { candidate.votes[$0.identifier] == nil }
-    expectedUntil = shared.now + shared.timing.silence
+    lingering = candidate.expected.filter { candidate.votes[$0.identifier] == nil }.map {
+      Lingering(profile: $0, until: shared.now + shared.timing.silence, isExpected: true)
+    }
     take(shared.holdings.owned, heldBy: shared.identifier)
     let confirmed = adopt(candidate, &shared)
     readyAt = shared.now
@@ -366,6 +374,10 @@ struct Master: Sendable {
     let orphaned = units.units { $0.holder == member || $0.isAssigned(to: member) }
     shared.report(.memberLeft(member, reason, units: orphaned.count))
     free(orphaned, until: restUntil, &shared)
+    // One that is back under its number is in the list by that.
+    if let restUntil, restUntil > shared.now, reason != .restarted {
+      lingering.append(Lingering(profile: peer.profile, until: restUntil, isExpected: false))
+    }
     retarget(from: member, shared)
     shared.act(.membersChanged(arrived: [], departed: [peer.profile]))
     isBalancing = true
@@ -384,7 +396,7 @@ struct Master: Sendable {
   func list(_ shared: Shared) -> [MemberList.Member] {
     [MemberList.Member(profile: shared.profile, isDraining: shared.isDraining || shared.isLeaving)]
       + peers.map { MemberList.Member(profile: $0.profile, isDraining: $0.wantsNone) }
-      + expected.map { MemberList.Member(profile: $0, isDraining: false) }
+      + lingering.map { MemberList.Member(profile: $0.profile, isDraining: false) }
   }
 
   mutating func sendList(_ shared: inout Shared) {

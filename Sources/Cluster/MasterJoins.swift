@@ -164,7 +164,7 @@ extension Master {
       units.set(kept, .free)
       remove(member, .restarted, restUntil: isSameRun ? nil : earlier.lastHeard + shared.timing.silence, &shared)
     }
-    expected.removeAll { $0.identifier == member }
+    lingering.removeAll { $0.profile.identifier == member }
     expelled.remove(member)
     enter(request, kept, to: joiner.address, .signed, &shared)
   }
@@ -273,12 +273,14 @@ extension Master {
   /// still names may claim, so that the next successor would ask it too. One that this master has taken out must start over, and let go
   /// what it holds: its units wait for its lease, and must not be renewed meanwhile.
   private mutating func receiveLate(_ request: JoinRequest, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    let isExpected = expected.contains { $0.identifier == envelope.sender && $0.incarnation == envelope.incarnation }
+    let isExpected = lingering.contains {
+      $0.isExpected && $0.profile.identifier == envelope.sender && $0.profile.incarnation == envelope.incarnation
+    }
     guard isExpected, peers.count + 1 < ClusterLimits.memberCount else { return tellStranger(envelope, &shared) }
     let resting = units.units { standing in
       if case .resting = standing { true } else { false }
     }
-    expected.removeAll { $0.identifier == envelope.sender }
+    lingering.removeAll { $0.profile.identifier == envelope.sender }
     enter(request, request.claims.intersection(resting), to: envelope.sourceAddress, .sealed, &shared)
   }
 }

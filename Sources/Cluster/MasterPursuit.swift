@@ -1,23 +1,62 @@
 import Wire
 
 extension Master {
-  /// When the next thing is due by itself.
-  func nextDeadline(_ shared: Shared) -> Instant {
-    var next = min(min(nextKeepalive, watchdogAt), shared.holdings.lease == .zero ? graceUntil : renewalDeadline(shared))
-    if let restedAt { next = min(next, restedAt) }
-    if let retryAt { next = min(next, retryAt) }
-    if let readyAt, !isReady, shared.hasLease { next = min(next, readyAt) }
-    if case .probing(_, let resendAt, _) = solitude { next = min(next, resendAt) }
-    if let rekeying { next = min(next, rekeying.resendAt) }
-    return min(next, balanceAt)
+  /// Everything that a master does by itself when its time has come. `pursue` asks this table, and so does `nextDeadline`: what is not in it
+  /// would wait until something else wakes the master.
+  enum Duty: CaseIterable, Sendable {
+    /// Without a lease for so long it was no master.
+    case endWithoutLease
+    case renewal
+    case keepalive
+    case watch
+    /// Machines whose last lease is over.
+    case forgetLingering
+    case wakeRested
+    case retry
+    case becomeReady
+    /// Alone, and the wire silent.
+    case becomeIdle
+    case probe
+    case rekeying
+    case memberList
+    case assignmentTable
+    case announcement
+    case balance
   }
+
+  /// When this is to be done; nil when it is not.
+  func due(_ duty: Duty, _ shared: Shared) -> Instant? {
+    switch duty {
+    case .endWithoutLease: shared.holdings.lease == .zero ? graceUntil : nil
+    case .renewal: shared.holdings.lease == .zero ? nil : renewalDeadline(shared)
+    case .keepalive: nextKeepalive
+    case .watch: watchdogAt
+    case .forgetLingering: lingering.map(\.until).min()
+    case .wakeRested: restedAt
+    case .retry: retryAt
+    case .becomeReady: isReady || !shared.hasLease ? nil : readyAt
+    case .becomeIdle: isServing(shared) && peers.isEmpty && solitude == .serving ? shared.heard + shared.timing.quiet : nil
+    case .probe: if case .probing(_, let resendAt, let until) = solitude, isServing(shared) { min(resendAt, until) } else { nil }
+    case .rekeying: rekeying.map { min($0.resendAt, $0.deadline) }
+    case .memberList: heardListVersion < listVersion ? listDueAt : nil
+    case .assignmentTable: tableDueAt
+    case .announcement: isReady && shared.hasLease && isAtWork && shared.holdings.arriving.isEmpty ? announceAt : nil
+    case .balance: balanceAt
+    }
+  }
+
+  func isDue(_ duty: Duty, _ shared: Shared) -> Bool { due(duty, shared).map { shared.now >= $0 } ?? false }
+
+  /// When the next thing is due by itself.
+  func nextDeadline(_ shared: Shared) -> Instant { Duty.allCases.reduce(nextKeepalive) { min($0, due($1, shared) ?? $0) } }
 
   /// Whatever is due now, after each event.
   mutating func pursue(_ shared: inout Shared) -> State? {
-    if shared.holdings.lease == .zero, shared.now >= graceUntil { return stepDown(.leaseLapsed, &shared) }
+    if isDue(.endWithoutLease, shared) { return stepDown(.leaseLapsed, &shared) }
     if shared.now + shared.timing.authority / 16 >= shared.holdings.lease { renewAlone(&shared) }
     considerSolitude(&shared)
     watch(&shared)
+    forgetLingering(&shared)
     wakeRested(&shared)
     becomeReady(&shared)
     if shared.configuration.assignsEagerly || isServing(shared) && solitude == .serving { assignFree(&shared) }
@@ -33,7 +72,7 @@ extension Master {
 
   /// Figure 8E: members that were not heard for a lease and the guard interval, and those that do not hear.
   private mutating func watch(_ shared: inout Shared) {
-    guard shared.now >= watchdogAt else { return }
+    guard isDue(.watch, shared) else { return }
     let silence = shared.timing.silence
     for member in peers.map(\.profile.identifier) {
       guard let slot = slots[member] else { continue }
@@ -45,10 +84,14 @@ extension Master {
       }
     }
     watchdogAt = peers.reduce(shared.now + silence) { min($0, min($1.lastHeard + silence, $1.hearsUntil)) }
-    guard !expected.isEmpty, shared.now >= expectedUntil else { return }
-    for profile in expected { shared.report(.memberLeft(profile.identifier, .didNotFollow, units: 0)) }
-    shared.act(.membersChanged(arrived: [], departed: expected))
-    expected = []
+  }
+
+  private mutating func forgetLingering(_ shared: inout Shared) {
+    guard isDue(.forgetLingering, shared) else { return }
+    let lost = lingering.filter { $0.isExpected && shared.now >= $0.until }.map(\.profile)
+    for profile in lost { shared.report(.memberLeft(profile.identifier, .didNotFollow, units: 0)) }
+    if !lost.isEmpty { shared.act(.membersChanged(arrived: [], departed: lost)) }
+    lingering.removeAll { shared.now >= $0.until }
     listChanged(&shared)
   }
 
@@ -61,16 +104,16 @@ extension Master {
   }
 
   private mutating func becomeReady(_ shared: inout Shared) {
-    guard !isReady, let readyAt, shared.now >= readyAt, shared.hasLease else { return }
+    guard isDue(.becomeReady, shared) else { return }
     isReady = true
     isBalancing = true
     shared.act(.setMaster(true))
   }
 
   private mutating func tell(_ shared: inout Shared) {
-    if shared.now >= listDueAt, heardListVersion < listVersion { sendList(&shared) }
-    if shared.now >= nextKeepalive { sendKeepalive(&shared) }
-    if shared.now >= tableDueAt {
+    if isDue(.memberList, shared) { sendList(&shared) }
+    if isDue(.keepalive, shared) { sendKeepalive(&shared) }
+    if isDue(.assignmentTable, shared) {
       tableDueAt = shared.now + .seconds(1)
       if toldTableVersion != units.version, !peers.isEmpty { sendTable(&shared) }
       retireOutdated(&shared)
@@ -79,9 +122,7 @@ extension Master {
 
   /// Rule 2: state in, own, announce.
   private mutating func announce(_ shared: inout Shared) {
-    guard let due = announceAt, shared.now >= due, isReady, shared.hasLease, isAtWork, shared.holdings.arriving.isEmpty else {
-      return
-    }
+    guard isDue(.announcement, shared) else { return }
     shared.act(.announce(announceReason))
     announceReason = .periodic
     announceAt = shared.now + shared.configuration.announceInterval

@@ -22,7 +22,7 @@ extension Master {
       shared.report(.servingAlone)
       considerSolitude(&shared)
     case .serving:
-      if shared.now - shared.heard >= shared.timing.quiet { becomeIdle(&shared) }
+      if isDue(.becomeIdle, shared) { becomeIdle(&shared) }
     case .idle: break
     case .probing(let nonce, let resendAt, let until):
       if shared.now >= until {

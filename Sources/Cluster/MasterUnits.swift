@@ -21,13 +21,13 @@ extension Master {
 
   /// What came for them until now was perhaps processed, and is not held for whoever is next.
   mutating func wakeRested(_ shared: inout Shared) {
-    guard let restedAt, shared.now >= restedAt else { return }
+    guard isDue(.wakeRested, shared) else { return }
     let rested = units.units { standing in
       if case .resting(let until) = standing { until <= shared.now } else { false }
     }
     units.set(rested, .free)
     if !rested.isEmpty { shared.act(.forgetHeld(rested)) }
-    self.restedAt = units.nextRested
+    restedAt = units.nextRested
   }
 
   /// Units that a member holds already: a new master's own, a voter's claims, a restarted daemon's pinned ones.
@@ -117,8 +117,8 @@ extension Master {
 
   /// What was not acknowledged is said again.
   mutating func retry(_ shared: inout Shared) {
-    guard let retryAt, shared.now >= retryAt else { return }
-    self.retryAt = nil
+    guard isDue(.retry, shared) else { return }
+    retryAt = nil
     for index in handouts.indices {
       let isDue = shared.now >= handouts[index].sentAt + shared.timing.stagger
       if isDue { handouts[index].sentAt = shared.now }
@@ -126,7 +126,7 @@ extension Master {
         shared.counters.retransmissions += 1
         hand(handouts[index], &shared)
       }
-      self.retryAt = min(self.retryAt ?? .init(nanoseconds: .max), handouts[index].sentAt + shared.timing.stagger)
+      retryAt = min(retryAt ?? .init(nanoseconds: .max), handouts[index].sentAt + shared.timing.stagger)
     }
   }
 
@@ -231,7 +231,7 @@ extension Master {
 
   /// Starts moves, each unit by itself, while they help and not too many are on their way.
   mutating func balance(_ shared: inout Shared) {
-    if shared.now >= balanceAt {
+    if isDue(.balance, shared) {
       balanceAt = shared.now + shared.configuration.balanceInterval
       isBalancing = true
       if shared.configuration.balance == .measuredTraffic { planByTraffic(&shared) }

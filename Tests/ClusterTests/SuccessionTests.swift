@@ -98,6 +98,19 @@ struct SuccessionTests {
     #expect(lan.conflicts.isEmpty)
   }
 
+  /// The last master took it out a moment before it died itself; it hangs, and its packet path goes on under its lease.
+  @Test func unitsOfAMemberThatTheLastMasterTookOutWaitForItsLease() {
+    var lan = Lan(4)
+    lan.form()
+    lan.isRunning[2] = false
+    lan.feed(.expel(Lan.identifier(2)), to: 0)
+    lan.run(for: .milliseconds(5))
+    lan.crash(0)
+    lan.run(for: .seconds(1))
+    #expect(lan.conflicts.isEmpty)
+    #expect(lan.masters == [1] && lan.count(1) + lan.count(3) == UnitSet.unitCount)
+  }
+
   @Test func deafMasterStopsAndIsSucceeded() {
     var lan = Lan(3)
     lan.form()
