@@ -23,7 +23,7 @@
 //  5. A new master knows what its voters own: they say so with their vote, and take nothing on from the old master after it. What nobody
 //     claims is free at once if nothing can be missing: everybody in the last list has answered; the list is whole; the candidate's own
 //     lease still runs, so the old master cannot have taken it out and told others things behind its back; and a newcomer is given units
-//     only when every member has the list that names it. Otherwise those units wait D + guard, and members that come late may still claim
+//     only when every member has the list that names it; one that was taken out is named as long as its lease may run. Otherwise those units wait D + guard, and members that come late may still claim
 //     theirs; those stay in the list meanwhile, so that the next successor would ask them too.
 //  6. Whoever becomes master without having been voted for (figure 6) waits out D + guard before it gives away anything.
 //
@@ -59,8 +59,8 @@ import Wire
 /// One member of an IP cluster: the decision maker of WO 00/31945, figures 6 and 8A to 8I. A value: it is fed events, and answers with
 /// actions; it has no clock, no randomness, no sockets.
 public struct ClusterMember: Sendable {
-  private var state = State.unstarted
-  private var shared: Shared
+  var state = State.unstarted
+  var shared: Shared
   /// When `Event.timer` is due; nil when nothing is waited for.
   public private(set) var nextDeadline: Instant?
   /// Since when, without a pause, somebody has answered for a cluster address each time that this machine asked; and when last.
@@ -75,6 +75,8 @@ public struct ClusterMember: Sendable {
 
   public var configuration: Configuration { shared.configuration }
   public var counters: Counters { shared.counters }
+  /// What this machine processes while its lease lasts.
+  public var ownedUnits: UnitSet { shared.holdings.owned }
 
   private var deadline: Instant? {
     switch state {

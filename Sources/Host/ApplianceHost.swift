@@ -303,6 +303,9 @@ public struct ApplianceHost {
     }
   }
 
+  /// Whether nothing is left to be done of the last event.
+  var isBetweenEvents: Bool { afterRing == nil && steps.isEmpty && events.isEmpty }
+
   mutating func begin(_ step: Step) { steps.append(step) }
   /// The member hears of it where there is one, and else the gateway.
   private mutating func order(_ event: ClusterMember.Event, _ alone: GatewayRouter.Event) {

@@ -139,6 +139,16 @@ public struct HeldPackets: Sendable {
     return fragments
   }
 
+  /// What must hold of the counts that are kept beside the packets, and does not.
+  var brokenInvariants: [String] {
+    let all = byUnit.values.flatMap(\.packets) + fragments
+    var broken: [String] = []
+    if all.count != packetCount { broken.append("\(packetCount) packets are counted of \(all.count) that are held") }
+    let octets = all.reduce(0) { $0 + $1.frame.count }
+    if octets != byteCount { broken.append("\(byteCount) octets are counted of \(octets) that are held") }
+    return broken
+  }
+
   /// Drops everything: this machine is the master no longer.
   public mutating func removeAll() {
     expired += UInt64(packetCount)

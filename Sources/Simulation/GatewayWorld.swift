@@ -18,6 +18,7 @@ struct GatewayWorld: SimulatedWorld {
   /// The routers' own: so that a fault more or less does not change what they draw.
   var routerRandom: SplitMix
   var checker: GatewayChecker
+  var sampler = InvariantSampler()
   var statistics = SimulationResult.Statistics()
   var loss: Double
   var heals: [Fault] = []
@@ -137,6 +138,11 @@ struct GatewayWorld: SimulatedWorld {
     machines[index].path.lease = machines[index].native.tables.lease.pointee.deadline
     if !hadLease, machines[index].hasLease(at: time) { checker.checkAll(machines, network, at: time) }
     if !wasActive, machines[index].isActive { statistics.mastersMade += 1 }
+    if sampler.isDue() {
+      for sentence in machines[index].host.checkInvariants() {
+        checker.report(.brokenInvariant, at: time, "gateway \(index + 1): \(sentence)")
+      }
+    }
     for effect in effects { carryOut(effect, index) }
     setTimer(index)
   }

@@ -87,6 +87,8 @@ public struct SimulationResult: Sendable {
 
     public enum Kind: String, Hashable, Sendable {
       case twoOwners, announcedFirst, ownedWithoutState, notConverged, badAction
+      /// A decision maker's or a host's own book-keeping contradicts itself: `checkInvariants`.
+      case brokenInvariant
       /// A packet was lost by a move, and nothing else happened.
       case lostInMove
       /// Of gateways: two forward for one virtual MAC; two answer for the virtual address.

@@ -21,6 +21,7 @@ struct World: SimulatedWorld {
   /// The members' own: so that a fault more or less does not change what they draw.
   var memberRandom: SplitMix
   var checker = Checker()
+  var sampler = InvariantSampler()
   var statistics = SimulationResult.Statistics()
   var loss: Double
   var heals: [Fault] = []
@@ -153,6 +154,11 @@ struct World: SimulatedWorld {
     let effects = machines[index].host.handle(event, at: now, using: &memberRandom)
     let isChanged = effects.contains { if case .viewChanged = $0 { true } else { false } }
     if isChanged { look(at: index) } else { lookAtLease(index) }
+    if sampler.isDue() {
+      for sentence in machines[index].host.checkInvariants() {
+        checker.report(.brokenInvariant, at: time, "machine \(index + 1): \(sentence)")
+      }
+    }
     for effect in effects { carryOut(effect, index) }
     setTimer(index)
   }

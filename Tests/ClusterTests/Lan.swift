@@ -1,4 +1,5 @@
 import Cluster
+import Testing
 import Wire
 
 /// A wire without surprises: what a test cuts is cut, the rest arrives a tenth of a millisecond later. Every machine has the same clock.
@@ -104,6 +105,7 @@ struct Lan {
   mutating func feed(_ event: ClusterMember.Event, to index: Int) {
     for action in members[index].handle(event, at: now, using: &random) { carryOut(action, index) }
     checkOwners()
+    for sentence in members[index].checkInvariants() { Issue.record("\(now): member \(index + 1): \(sentence)") }
   }
 
   mutating func run(for duration: Interval) { run(until: now + duration) }

@@ -1,3 +1,4 @@
+import Testing
 import Wire
 
 @testable import Gateway
@@ -68,6 +69,7 @@ struct Lan {
   mutating func feed(_ event: GatewayRouter.Event, to index: Int) {
     guard machines[index].isAlive else { return }
     let actions = machines[index].router.handle(event, at: now, using: &generator)
+    for sentence in machines[index].router.checkInvariants() { Issue.record("\(now): gateway \(index + 1): \(sentence)") }
     for action in actions { carryOut(action, index) }
   }
 

@@ -90,6 +90,7 @@ private struct Machine {
       case .send, .viewChanged, .report: break
       }
     }
+    for sentence in host.checkInvariants() { Issue.record("\(now): \(sentence)") }
   }
 
   /// Time passes; what is due happens when it is.
