@@ -98,8 +98,7 @@ private final class GatewayBenchmark {
     outgoing = try VirtualPair("out")
     incomingIndex = try RouteSocket().interface(named: incoming.far).index
     sendingOn = try BareProgram.sendingOn(to: outgoing.nearIndex)
-    let address = try RouteSocket().interface(named: incoming.far).ethernetAddress.bits
-    own = (0..<6).map { UInt8(truncatingIfNeeded: address >> UInt64(40 - 8 * $0)) }
+    own = try RouteSocket().interface(named: incoming.far).ethernetAddress.octets
     let packet = Frames.ipv4(
       from: [10, 1, 0, 2], to: [10, 2, 0, 2], protocol: 17, hopLimit: 64, Frames.udp(.init(repeating: 0, count: 18)))
     frames = (Frames.ip(to: own, packet), Frames.ip(to: Frames.virtualMAC(1), packet))

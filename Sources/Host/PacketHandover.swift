@@ -267,8 +267,8 @@ extension ApplianceHost {
     for packet in held.release(unit, at: now) {
       var frame = packet.frame
       // To a virtual MAC address it goes as it came: the switches know the next owner's port by now, and its packet path the address.
-      let destination = isVirtual(frame) ? Array(frame.prefix(6)) : heir.profile.ethernetAddress.wireOctets
-      frame.replaceSubrange(0..<12, with: destination + own.wireOctets)
+      let destination = isVirtual(frame) ? Array(frame.prefix(6)) : heir.profile.ethernetAddress.octets
+      frame.replaceSubrange(0..<12, with: destination + own.octets)
       effects.append(.transmit(frame, .held))
     }
   }
@@ -359,10 +359,6 @@ extension ApplianceHost {
       bytes: units.wireOctets)
     effects.append(.send(.stateTransfer(transfer), to: .member(profile.identifier, profile.address), .sealed))
   }
-}
-
-extension EthernetAddress {
-  fileprivate var wireOctets: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: bits >> UInt64(40 - 8 * $0)) } }
 }
 
 extension UnitSet {

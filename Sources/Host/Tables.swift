@@ -3,6 +3,14 @@ public import Gateway
 public import PacketPath
 public import Wire
 
+extension EthernetAddress {
+  /// The six octets in the order of the wire, as the packet path's settings hold them.
+  public var record: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
+    func octet(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: bits >> (40 - 8 * index)) }
+    return (octet(0), octet(1), octet(2), octet(3), octet(4), octet(5))
+  }
+}
+
 extension PacketTables {
   /// Until when this machine processes.
   public var leaseDeadline: Instant {

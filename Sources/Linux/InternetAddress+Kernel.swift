@@ -64,9 +64,6 @@ extension InternetAddress {
 }
 
 extension EthernetAddress {
-  /// Six octets as on the wire.
-  var octets: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: bits >> (40 - 8 * UInt64($0))) } }
-
   /// From six octets; nil for another length, as of an interface that is no Ethernet.
   init?(octets: UnsafeRawBufferPointer) {
     guard octets.count == 6 else { return nil }

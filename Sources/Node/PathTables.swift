@@ -8,14 +8,6 @@ extension PacketTables {
   func raise(_ counter: PacketCounter) { counters[Int(counter.rawValue)] &+= 1 }
 }
 
-extension EthernetAddress {
-  /// The six octets in the order of the wire.
-  var octets: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
-    func octet(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: bits >> (40 - 8 * index)) }
-    return (octet(0), octet(1), octet(2), octet(3), octet(4), octet(5))
-  }
-}
-
 extension InternetAddress {
   /// The record's four words in network byte order.
   var record: skein_address {
@@ -48,7 +40,7 @@ extension GatewaySettings {
     if record.pointee.virtual_mac.3 & 3 != UInt8(group >> 8) || record.pointee.virtual_mac.4 != UInt8(group & 0xff) {
       tables.set(flag: skein_flag_gateway, false)
     }
-    record.pointee.virtual_mac = EthernetAddress.virtual(group: group, forwarder: 0).octets
+    record.pointee.virtual_mac = EthernetAddress.virtual(group: group, forwarder: 0).record
     PathSettings.write(addresses.map(\.record), &record.pointee.virtual_addresses, &record.pointee.virtual_address_count)
     if fastInterfaces.isEmpty { tables.set(flag: skein_flag_fast_routing, false) }
     PathSettings.write(
@@ -74,8 +66,8 @@ struct PathSettings {
   /// Writes them. The program may run meanwhile: lists are written before their counts when they grow, after when they shrink.
   func write(to tables: PacketTables) {
     let record = tables.settings
-    record.pointee.own_mac = ownAddress.octets
-    record.pointee.shared_mac = sharedAddress.octets
+    record.pointee.own_mac = ownAddress.record
+    record.pointee.shared_mac = sharedAddress.record
     Self.write(clusterAddresses.map(\.record), &record.pointee.cluster_addresses, &record.pointee.cluster_address_count)
     Self.write(
       ownAddresses.prefix(Int(skein_address_count)).map(\.record), &record.pointee.own_addresses, &record.pointee.own_address_count)

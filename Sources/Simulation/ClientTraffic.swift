@@ -40,18 +40,13 @@ struct ClientTraffic {
   /// What a packet path must know of its machine.
   static func write(ownAddress: EthernetAddress, to tables: PacketTables) {
     let settings = tables.settings
-    settings.pointee.own_mac = octets(ownAddress)
-    settings.pointee.shared_mac = octets(EthernetAddress(bits: sharedAddress.reduce(0) { $0 << 8 | UInt64($1) }))
+    settings.pointee.own_mac = ownAddress.record
+    settings.pointee.shared_mac = EthernetAddress(bits: sharedAddress.reduce(0) { $0 << 8 | UInt64($1) }).record
     withUnsafeMutableBytes(of: &settings.pointee.cluster_addresses) { memory in
       if let address = skein_address(octets: clusterAddress) { memory.storeBytes(of: address, as: skein_address.self) }
     }
     settings.pointee.cluster_address_count = 1
     tables.setFlags(UInt64(skein_flag_enabled.rawValue | skein_flag_hold.rawValue))
-  }
-
-  static func octets(_ address: EthernetAddress) -> (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8) {
-    func octet(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: address.bits >> (40 - 8 * index)) }
-    return (octet(0), octet(1), octet(2), octet(3), octet(4), octet(5))
   }
 
   /// A datagram with a number in it, from a client's port to the cluster address.

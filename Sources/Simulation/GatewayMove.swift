@@ -32,7 +32,7 @@ struct FrameStream {
   /// A host's packet to a distant address, by the virtual MAC.
   func frame(_ number: Int) -> [UInt8] {
     var frame = ClientTraffic.frame(client: 0, port: 1024, number: UInt32(number))
-    frame.replaceSubrange(0..<6, with: GatewayWorld.virtualOctets(forwarder))
+    frame.replaceSubrange(0..<6, with: EthernetAddress.virtual(group: GatewayWorld.group, forwarder: forwarder).octets)
     frame.replaceSubrange(30..<34, with: [10, 9, 0, 1])
     return frame
   }
@@ -40,11 +40,6 @@ struct FrameStream {
 
 extension GatewayWorld {
   private static let frameMark: UInt32 = 1 << 31
-
-  static func virtualOctets(_ forwarder: UInt8) -> [UInt8] {
-    let address = EthernetAddress.virtual(group: group, forwarder: forwarder).bits
-    return (0..<6).map { UInt8(truncatingIfNeeded: address >> UInt64(40 - 8 * $0)) }
-  }
 
   /// Two gateways at least; the loads of table 2 make the active one move a forwarder, which the host's stream goes to.
   mutating func measureMove(interval: Interval) -> MoveFigures {

@@ -34,6 +34,8 @@ public struct EthernetAddress: Hashable, Sendable {
   public var bits: UInt64
   /// The lower 48 of `bits`.
   public init(bits: UInt64) { self.bits = bits & 0xffff_ffff_ffff }
+  /// The six octets, in the order of the wire.
+  public var octets: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: bits >> UInt64(40 - 8 * $0)) } }
 }
 
 /// An IPv4 or IPv6 address. IPv4 is held as the IPv4-mapped ::ffff:a.b.c.d, so that both have one shape (RFC 4291, 2.5.5.2).
