@@ -4,18 +4,6 @@ import Gateway
 import PacketPath
 import Wire
 
-/// Whose turn it is to be asked for its invariants: to ask after every event would cost more than the events.
-public struct InvariantSampler: Sendable {
-  private var count: UInt32 = 0
-  public init() {}
-
-  /// True for one of sixteen.
-  public mutating func isDue() -> Bool {
-    count &+= 1
-    return count & 15 == 0
-  }
-}
-
 extension ApplianceHost {
   /// What must hold between two events and does not, a sentence for each; none when all is well. For tests and the simulator.
   public func checkInvariants() -> [String] {

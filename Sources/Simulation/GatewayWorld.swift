@@ -18,7 +18,7 @@ struct GatewayWorld: SimulatedWorld {
   /// The routers' own: so that a fault more or less does not change what they draw.
   var routerRandom: SplitMix
   var checker: GatewayChecker
-  var sampler = InvariantSampler()
+  var sampler: InvariantSampler
   var statistics = SimulationResult.Statistics()
   var loss: Double
   var heals: [Fault] = []
@@ -39,6 +39,7 @@ struct GatewayWorld: SimulatedWorld {
     random = SplitMix(seed: options.seed)
     routerRandom = SplitMix(seed: options.seed &+ 0xabcdef)
     loss = options.loss
+    sampler = InvariantSampler(isOn: options.safetyRules == .all)
     network = Network(machineCount: options.gatewayCount, clientCount: 0, clientsAreElsewhere: false)
     // What a hold time is by the slowest clock, and a look's distance more.
     let hold = options.timers.hold.nanoseconds
@@ -69,7 +70,7 @@ struct GatewayWorld: SimulatedWorld {
   private static func makePath(_ profile: MemberProfile) -> NativePacketPath {
     let native = NativePacketPath()
     ClientTraffic.write(ownAddress: profile.ethernetAddress, to: native.tables)
-    native.tables.settings.pointee.virtual_mac = ClientTraffic.octets(.virtual(group: group, forwarder: 0))
+    native.tables.settings.pointee.virtual_mac = EthernetAddress.virtual(group: group, forwarder: 0).record
     native.tables.set(flag: skein_flag_gateway, true)
     for unit in 0..<UnitSet.unitCount { native.tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false) }
     return native
@@ -138,10 +139,8 @@ struct GatewayWorld: SimulatedWorld {
     machines[index].path.lease = machines[index].native.tables.lease.pointee.deadline
     if !hadLease, machines[index].hasLease(at: time) { checker.checkAll(machines, network, at: time) }
     if !wasActive, machines[index].isActive { statistics.mastersMade += 1 }
-    if sampler.isDue() {
-      for sentence in machines[index].host.checkInvariants() {
-        checker.report(.brokenInvariant, at: time, "gateway \(index + 1): \(sentence)")
-      }
+    for sentence in sampler.look(at: machines[index].host) {
+      checker.report(.brokenInvariant, at: time, "gateway \(index + 1): \(sentence)")
     }
     for effect in effects { carryOut(effect, index) }
     setTimer(index)

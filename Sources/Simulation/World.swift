@@ -21,7 +21,7 @@ struct World: SimulatedWorld {
   /// The members' own: so that a fault more or less does not change what they draw.
   var memberRandom: SplitMix
   var checker = Checker()
-  var sampler = InvariantSampler()
+  var sampler: InvariantSampler
   var statistics = SimulationResult.Statistics()
   var loss: Double
   var heals: [Fault] = []
@@ -51,6 +51,7 @@ struct World: SimulatedWorld {
     random = SplitMix(seed: options.seed)
     memberRandom = SplitMix(seed: options.seed &+ 0xabcdef)
     loss = options.loss
+    sampler = InvariantSampler(isOn: options.safetyRules == .all)
     let isElsewhere = options.partition != .serve
     network = Network(machineCount: options.memberCount, clientCount: Self.clientCount, clientsAreElsewhere: isElsewhere)
     for index in 0..<options.memberCount { machines.append(makeMachine(index)) }
@@ -154,10 +155,8 @@ struct World: SimulatedWorld {
     let effects = machines[index].host.handle(event, at: now, using: &memberRandom)
     let isChanged = effects.contains { if case .viewChanged = $0 { true } else { false } }
     if isChanged { look(at: index) } else { lookAtLease(index) }
-    if sampler.isDue() {
-      for sentence in machines[index].host.checkInvariants() {
-        checker.report(.brokenInvariant, at: time, "machine \(index + 1): \(sentence)")
-      }
+    for sentence in sampler.look(at: machines[index].host) {
+      checker.report(.brokenInvariant, at: time, "machine \(index + 1): \(sentence)")
     }
     for effect in effects { carryOut(effect, index) }
     setTimer(index)
