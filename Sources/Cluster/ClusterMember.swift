@@ -23,8 +23,10 @@
 //  5. A new master knows what its voters own: they say so with their vote, and take nothing on from the old master after it. What nobody
 //     claims is free at once if nothing can be missing: everybody in the last list has answered; the list is whole; the candidate's own
 //     lease still runs, so the old master cannot have taken it out and told others things behind its back; and a newcomer is given units
-//     only when every member has the list that names it; one that was taken out is named as long as its lease may run. Otherwise those units wait D + guard, and members that come late may still claim
-//     theirs; those stay in the list meanwhile, so that the next successor would ask them too.
+//     only when every member has the list that names it. Otherwise those units wait D + guard, and members that come late may still claim
+//     theirs; those stay in the list meanwhile, so that the next successor would ask them too. So does one that a master has taken out,
+//     while its lease may run: its units rest so long, and a successor knows of that by the list alone. One that was expelled, and has
+//     not heard of it when that master dies, can come in again by its vote; it must then be expelled again.
 //  6. Whoever becomes master without having been voted for (figure 6) waits out D + guard before it gives away anything.
 //
 // WHY A DEAD MASTER COSTS THE OTHERS NOTHING. The watchdog on the master and the promise are the same deadline, P + guard after its last

@@ -1,8 +1,8 @@
 import Wire
 
 extension Master {
-  /// Everything that a master does by itself when its time has come. `pursue` asks this table, and so does `nextDeadline`: what is not in it
-  /// would wait until something else wakes the master.
+  /// Everything that a master does by itself when its time has come. `nextDeadline` comes from this table, and what `pursue` does asks it;
+  /// `renewal`, `probe` and `rekeying` look at more than the time. What is not in it would wait until something else wakes the master.
   enum Duty: CaseIterable, Sendable {
     /// Without a lease for so long it was no master.
     case endWithoutLease

@@ -19,14 +19,19 @@ extension Master {
     restedAt = min(restedAt ?? until, until)
   }
 
-  /// What came for them until now was perhaps processed, and is not held for whoever is next.
+  /// What came for them until now was perhaps processed, and is not held for whoever is next. They are said to be nobody's again: a member
+  /// that was taken out, and stays in the list, may have asked for the packets of one that was moving to it, and then has it as far as the
+  /// packet path of its last owner knows.
   mutating func wakeRested(_ shared: inout Shared) {
     guard isDue(.wakeRested, shared) else { return }
     let rested = units.units { standing in
       if case .resting(let until) = standing { until <= shared.now } else { false }
     }
     units.set(rested, .free)
-    if !rested.isEmpty { shared.act(.forgetHeld(rested)) }
+    if !rested.isEmpty {
+      shared.act(.setUnits(rested, owner: nil, acknowledged: false))
+      shared.act(.forgetHeld(rested))
+    }
     restedAt = units.nextRested
   }
 
@@ -120,9 +125,9 @@ extension Master {
     guard isDue(.retry, shared) else { return }
     retryAt = nil
     for index in handouts.indices {
-      let isDue = shared.now >= handouts[index].sentAt + shared.timing.stagger
-      if isDue { handouts[index].sentAt = shared.now }
-      if isDue, handouts[index].member != shared.identifier {
+      let isLate = shared.now >= handouts[index].sentAt + shared.timing.stagger
+      if isLate { handouts[index].sentAt = shared.now }
+      if isLate, handouts[index].member != shared.identifier {
         shared.counters.retransmissions += 1
         hand(handouts[index], &shared)
       }

@@ -111,6 +111,23 @@ struct SuccessionTests {
     #expect(lan.masters == [1] && lan.count(1) + lan.count(3) == UnitSet.unitCount)
   }
 
+  /// One of them may have been on its way to that member, which then has it as far as the last owner's packet path knows.
+  @Test func unitsThatHaveRestedAreNobodysBeforeWhatWasHeldForThemIsForgotten() {
+    var lan = Lan(3)
+    lan.form()
+    let units = lan.records[2].mine
+    lan.isRunning[2] = false
+    lan.feed(.expel(Lan.identifier(2)), to: 0)
+    lan.records[0].actions = []
+    lan.run(for: .milliseconds(400))
+    let actions = lan.records[0].actions
+    let place = actions.firstIndex { if case .forgetHeld(units) = $0 { true } else { false } }
+    guard let place, place > 0, case .setUnits(units, owner: nil, acknowledged: false) = actions[place - 1] else {
+      Issue.record("not taken back: \(actions.count) actions")
+      return
+    }
+  }
+
   @Test func deafMasterStopsAndIsSucceeded() {
     var lan = Lan(3)
     lan.form()
