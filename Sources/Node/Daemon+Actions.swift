@@ -29,15 +29,12 @@ extension Daemon {
     for effect in host.handle(event, at: BootClock.now(), using: &generator) { carryOut(effect) }
   }
 
-  /// This process should have run when half of its lease was left or more, and ran only when it was over: that is the machine's doing.
   private func noticeStandstill(at now: Instant) {
     lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
     guard let plannedAt, let cluster else { return }
     let isMaster = backend.tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
-    let (deadline, lease) = (backend.tables.leaseDeadline, isMaster ? cluster.section.detection / 2 : cluster.section.detection)
-    guard deadline <= now, plannedAt + lease / 2 <= deadline else { return }
-    cluster.standstills += 1
-    cluster.standstillMilliseconds += UInt64(lateness.inMilliseconds)
+    let lease = isMaster ? cluster.section.detection / 2 : cluster.section.detection
+    cluster.standstills.look(at: now, planned: plannedAt, deadline: backend.tables.leaseDeadline, lease: lease)
   }
 
   private func carryOut(_ effect: ApplianceHost.Effect) {
@@ -171,8 +168,8 @@ extension Daemon {
     for continuation in leaving { continuation.resume() }
     leaving = []
     guard isStopping else { return }
-    // The last units' next owners may still ask for the packets held here.
-    stopsAt = BootClock.now() + Self.linger
+    // The last units' next owners may still ask for the packets held here; nobody asks a gateway that stands alone.
+    stopsAt = BootClock.now() + (cluster == nil ? .zero : Self.linger)
     wakeHouse(by: stopsAt)
   }
 }

@@ -1,6 +1,6 @@
 import Cluster
-import Linux
 import Host
+import Linux
 import Logging
 import Wire
 

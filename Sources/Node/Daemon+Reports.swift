@@ -127,10 +127,10 @@ extension Daemon: Controllable {
       CounterReport(
         group: "cluster", name: "standstills",
         meaning: "times that this process did not run for so long that its lease, of which half was left, ran out",
-        value: cluster.standstills),
+        value: cluster.standstills.count),
       CounterReport(
         group: "cluster", name: "standstillMilliseconds", meaning: "milliseconds that this process did not run then",
-        value: cluster.standstillMilliseconds),
+        value: cluster.standstills.milliseconds),
     ]
     result += SecurityRefusal.allCases.map {
       CounterReport(group: "security", name: $0.rawValue, meaning: $0.meaning, value: cluster.security.counters[$0])

@@ -36,6 +36,8 @@ public actor Daemon {
   let logger: Logger
   let startedAt = BootClock.now()
   var configuration: Configuration
+  /// Where the API is, as it was at the start: another path in the file counts from the next one on.
+  let apiPath: String
   let backend: any PathBackend
   /// What this machine does, decided without it: see `ApplianceHost`.
   var host: ApplianceHost
@@ -157,6 +159,7 @@ public actor Daemon {
     self.gateway = gateway
     self.file = file
     self.configuration = configuration
+    apiPath = configuration.api
     self.logger = logger
     self.beginnings = beginnings
   }
@@ -241,7 +244,7 @@ public actor Daemon {
       logger.warning("systemd does not hear: \(error)")
     }
     do { try backend.stop(keeping: keeping) } catch { logger.error("the packet path could not be taken down: \(error)") }
-    ControlServer.removeSocket(configuration.api)
+    ControlServer.removeSocket(apiPath)
     poller.stop()
   }
 }

@@ -19,9 +19,7 @@ final class Membership {
   /// The version whose settings are in force.
   var appliedPersonality: UInt64
   var refusedByHopLimit: UInt64 = 0
-  /// How often this process did not run for so long that its lease, of which half was left, ran out; and for how long in all.
-  var standstills: UInt64 = 0
-  var standstillMilliseconds: UInt64 = 0
+  var standstills = Standstills()
   var announcements: UInt64 = 0
   var addressProbe: AddressProbe?
   /// What the last probe heard; nil when it heard nothing.
