@@ -108,7 +108,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 
 .PHONY: mutants
 mutants: dependencies ## Faults put into a copy of the code: does a test notice each? (LIMIT=60 minutes at most)
-	@LIMIT=$(or $(LIMIT),60) Tools/mutants/run
+	@Tools/mutants/run
 
 bench: build ## Nanoseconds, packets per second, idle cost, simulated hours
 	@$(SKEIN) bench all

@@ -26,14 +26,8 @@ private struct Machine {
   static let group: UInt16 = 7
   static let virtual4 = InternetAddress(ipv4: 0x0a00_00fe)
   static let virtual6 = InternetAddress(high: 0xfe80 << 48, low: 0xfe)
-  static let own = profile(1)
+  static let own = MemberProfile.example(1)
   static let asker = EthernetAddress(bits: 0x0200_0000_0099)
-
-  static func profile(_ number: UInt16) -> MemberProfile {
-    MemberProfile(
-      identifier: MemberIdentifier(rawValue: number), incarnation: 1, address: InternetAddress(ipv4: 0x0a00_0000 + UInt32(number)),
-      ethernetAddress: EthernetAddress(bits: 0x0200_0000_0000 + UInt64(number)), weight: 100, agreementKey: [])
-  }
 
   init(inCluster: Bool = false) {
     var router = GatewayRouter.Configuration(
@@ -123,7 +117,7 @@ private struct Machine {
 private func hello(
   carried: [UInt8] = [], arriving: [UInt8] = [], entries: [GlbpTable.Entry] = [], traffic: [GlbpTraffic.Entry] = [], sequence: UInt64
 ) -> GatewayRouter.Event {
-  let other = Machine.profile(2)
+  let other = MemberProfile.example(2)
   let member = GlbpMember(
     address: other.address, wantedForwarderCount: 0, share: 100, isDraining: false, isLeaving: false, isBelowThreshold: false,
     isReady: true, incarnation: 1, sequence: sequence, carried: ForwarderSet(carried), arriving: ForwarderSet(arriving))
@@ -191,7 +185,7 @@ private func hello(
   /// Forwarder 9 was the other gateway's, and is this one's by a newer record: it is held here until the other has stopped.
   private func thatAwaits() -> Machine {
     var machine = Machine.alone()
-    let other = Machine.profile(2).address
+    let other = MemberProfile.example(2).address
     let before = GlbpTable.Entry(forwarder: 9, home: Machine.own.address, holder: other, isFree: false, serial: 30)
     machine.happen(.gateway(hello(carried: [9], entries: [before], sequence: 1)))
     machine.now = machine.now + .milliseconds(10)
@@ -300,7 +294,7 @@ private func hello(
 
   @Test func anotherMembersHelloIsHeardAndNonsenseIsCounted() {
     var machine = Machine.inCluster()
-    let other = Machine.profile(2)
+    let other = MemberProfile.example(2)
     let envelope = ClusterMember.Envelope(
       sender: other.identifier, incarnation: 1, protection: .sealed, epoch: 1, sequence: 1, sourceAddress: other.address, isAuthentic: true)
     func transfer(_ octets: [UInt8]) -> StateTransfer {

@@ -20,16 +20,10 @@ private struct Machine {
   /// Arrives when the ring has been emptied, before anything else happens.
   var arrivesAfterEmptying: [[UInt8]] = []
 
-  static let own = profile(1)
-  static let heir = profile(2)
+  static let own = MemberProfile.example(1)
+  static let heir = MemberProfile.example(2)
   static let unit = 7
   static let units = UnitSet(CollectionOfOne(unit))
-
-  static func profile(_ number: UInt16) -> MemberProfile {
-    MemberProfile(
-      identifier: MemberIdentifier(rawValue: number), incarnation: 1, address: InternetAddress(ipv4: 0x0a00_0000 + UInt32(number)),
-      ethernetAddress: EthernetAddress(bits: 0x0200_0000_0000 + UInt64(number)), weight: 100, agreementKey: [])
-  }
 
   init(isForwarding: Bool = false) {
     let configuration = ApplianceHost.Configuration(
@@ -37,7 +31,7 @@ private struct Machine {
       hold: HoldLimits(packetCount: 100, byteCount: 100_000, duration: .seconds(1)))
     let member = ClusterMember(configuration: ClusterMember.Configuration(profile: Self.own, personalityVersion: 1))
     host = ApplianceHost(configuration, member: member, tables: path.tables)
-    act(.setMembers([Self.own, Self.heir, Self.profile(3)]))
+    act(.setMembers([Self.own, Self.heir, MemberProfile.example(3)]))
     act(.setLease(.init(nanoseconds: .max)))
   }
 
@@ -103,7 +97,8 @@ private struct Machine {
 
   static func envelope(_ sender: MemberIdentifier) -> ClusterMember.Envelope {
     .init(
-      sender: sender, incarnation: 1, protection: .sealed, epoch: 1, sequence: 1, sourceAddress: profile(sender.rawValue).address,
+      sender: sender, incarnation: 1, protection: .sealed, epoch: 1, sequence: 1,
+      sourceAddress: MemberProfile.example(sender.rawValue).address,
       isAuthentic: true)
   }
 
@@ -158,7 +153,7 @@ private struct Machine {
 
   @Test func whatIsHeldForOneIsNotGivenToAnotherWhoAsks() {
     var machine = Machine.thatHasStopped()
-    machine.isAsked(by: Machine.profile(3))
+    machine.isAsked(by: MemberProfile.example(3))
     #expect(machine.transmitted.isEmpty)
     machine.isAsked(serial: 2)
     #expect(machine.sentToHeir == [1, 2])
