@@ -64,8 +64,10 @@ extension Master {
     tell(&shared)
     retry(&shared)
     pursueRekeying(&shared)
-    announce(&shared)
-    guard mayLeave(shared) else { return nil }
+    guard mayLeave(shared) else {
+      announce(&shared)
+      return nil
+    }
     end(.leaving, &shared)
     return .left
   }

@@ -97,6 +97,17 @@ struct MemberTests {
     #expect(lan.conflicts.isEmpty)
   }
 
+  /// The clients' packets would come to a machine that takes none.
+  @Test func whoBecomesTheMasterOnlyToLeaveAnnouncesNothing() {
+    var lan = Lan(2)
+    lan.form()
+    lan.drops = { _, receiver, _ in receiver == 1 }
+    lan.feed(.leave, to: 1)
+    lan.crash(0)
+    #expect(lan.run(within: .seconds(4)) { $0.records[1].actions.contains(.stopped) })
+    #expect(lan.records[1].announcements.isEmpty)
+  }
+
   @Test func lastOneLeavesWithoutAnybodyToHandOverTo() {
     var lan = Lan(1)
     lan.form()
