@@ -108,6 +108,8 @@ public struct ControlClient: Sendable {
       case .head(let head): status = head.status
       case .body(let buffer): answer.append(contentsOf: buffer.readableBytesView)
       case .end:
+        // It waits for its machine, and says for what.
+        if status == .serviceUnavailable { throw ControlError(description: String(decoding: answer, as: UTF8.self)) }
         guard status == .ok else {
           throw ControlError(description: "the daemon refused \(uri): \(status) \(String(decoding: answer, as: UTF8.self))")
         }

@@ -63,9 +63,7 @@ struct ControlServer {
 
   /// Serves until the task is cancelled.
   func serve(socket path: String) async throws {
-    try? FileManager.default.createDirectory(
-      atPath: URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false), withIntermediateDirectories: true)
-    Self.removeSocket(path)
+    Self.makeRoom(for: path)
     try await Application(
       router: router(), server: server(unanswered: limits.unanswered), configuration: configuration(.unixDomainSocket(path: path)),
       onServerRunning: { _ in chmod(path, 0o600) }, logger: logger
@@ -83,6 +81,13 @@ struct ControlServer {
     ).run()
   }
 
+  /// Makes the socket's folder, and removes an earlier daemon's socket.
+  static func makeRoom(for path: String) {
+    try? FileManager.default.createDirectory(
+      atPath: URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false), withIntermediateDirectories: true)
+    removeSocket(path)
+  }
+
   /// Removes an earlier daemon's socket, and nothing else that may have this name.
   static func removeSocket(_ path: String) {
     var status = stat()
@@ -91,18 +96,21 @@ struct ControlServer {
 
   /// Whether a daemon listens there.
   static func isListening(at path: String) -> Bool {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let octets = Array(path.utf8)
-    guard octets.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: octets) }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
+    return withAddress(of: path) { connect(descriptor, $0, $1) == 0 } ?? false
+  }
+
+  /// - Returns: what `body` returns of the socket's address; nil when the path is too long for one.
+  static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result? {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let octets = Array(path.utf8)
+    guard octets.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: octets) }
     return withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-      }
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
     }
   }
 

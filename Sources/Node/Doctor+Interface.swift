@@ -37,9 +37,11 @@ extension Doctor {
     let shared = section.addresses.map(\.address)
     let present = addresses.filter { $0.interface == interface.index }
     let onLoopback = Set(addresses.filter { $0.interface == loopback }.map(\.address))
-    let isRunning = configuration.map { ControlServer.isListening(at: $0.api) } ?? false
+    let own = Self.judge(own: present, wanted: section.address, shared: shared, on: interface.name)
+    // Without an address of its own a daemon that answers waits for one.
+    let isRunning = own.state == .ok && (configuration.map { ControlServer.isListening(at: $0.api) } ?? false)
     return [
-      Self.judge(own: present, wanted: section.address, shared: shared, on: interface.name),
+      own,
       Self.judge(missing: shared.filter { !onLoopback.contains($0) }, isRunning: isRunning),
       Self.judge(placed: addresses.filter { shared.contains($0.address) && $0.interface != loopback }, names),
       Self.judge(networks: present, of: section.addresses, on: interface.name),

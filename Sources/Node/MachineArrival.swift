@@ -22,6 +22,8 @@ struct Arrival {
   var putBack: () -> Void
   /// Hands over the signals that come while it waits.
   var heed: (Poller, @escaping (Signal) -> Void) throws -> Void = { try $0.watchSignals([.terminate, .interrupt, .hangup], $1) }
+  /// The socket of its API, at which it says meanwhile what it waits for.
+  var api: String
   var logger: Logger
 
   /// - Returns: how it ended, and for how many seconds it was waited for what; nil when it was not waited.
@@ -35,6 +37,7 @@ struct Arrival {
     try poller.watch(monitor.descriptor) { _ in _ = try? monitor.receive() }
     try heed(poller) { end = $0 == .hangup ? .afresh : .stopped }
     say(told)
+    let answer = makeAnswer(told, poller)
     do { try ServiceManager.ready() } catch { logger.warning("systemd does not hear: \(error)") }
     while end == nil {
       do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
@@ -45,6 +48,7 @@ struct Arrival {
       }
       if now != told { say(now) }
       told = now
+      answer?.missing = now
     }
     guard end == .isThere else { return (end ?? .stopped, nil) }
     try? ServiceManager.status("")
@@ -52,6 +56,17 @@ struct Arrival {
     try? ServiceManager.starting(within: .seconds(90))
     let waited = (BootClock.now() - began).inMilliseconds / 1000
     return (.isThere, Event(.waitedForMachine, nil, .init { ($0.seconds, $0.explanation) = ((waited * 10).rounded() / 10, told) }))
+  }
+
+  private func makeAnswer(_ missing: String, _ poller: Poller) -> WaitingAnswer? {
+    do {
+      let answer = try WaitingAnswer(at: api, missing)
+      try answer?.answer(with: poller)
+      return answer
+    } catch {
+      logger.warning("nobody can ask what is waited for: \(error)")
+      return nil
+    }
   }
 
   private func say(_ missing: String) {
@@ -84,6 +99,7 @@ extension Arrival {
         try KernelProgram.removeAll(instance: instance)
       } catch { logger.warning("what an earlier daemon has left behind stays: \(error)") }
     }
+    api = configuration.api
     self.logger = logger
   }
 }

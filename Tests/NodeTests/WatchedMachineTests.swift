@@ -1,10 +1,16 @@
 import Foundation
 import Linux
 import Logging
+import Synchronization
 import Testing
 import Wire
 
 @testable import Node
+
+/// What a command was told, by another thread.
+private final class Said: Sendable {
+  let text = Mutex<String?>(nil)
+}
 
 /// The machine that changes under the daemon, in a network namespace of its own that ends with the thread.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "needs root: makes network namespaces")) struct WatchedMachineTests {
@@ -62,6 +68,8 @@ import Wire
     return machine
   }
 
+  private static var api: String { "\(NSTemporaryDirectory())/skein-\(UUID().uuidString.prefix(8)).sock" }
+
   private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
   // MARK: Before the start
@@ -79,7 +87,7 @@ import Wire
           if let missing { said.append(missing) }
           if let command = coming.popFirst() { try Self.shell(command) }
           return missing
-        }, putBack: { leftovers += 1 }, heed: { _, _ in }, logger: Self.quiet)
+        }, putBack: { leftovers += 1 }, heed: { _, _ in }, api: Self.api, logger: Self.quiet)
       let (end, event) = try arrival.wait()
       #expect(end == .isThere)
       #expect(said.count >= 2)
@@ -90,6 +98,33 @@ import Wire
       // What is there already is not waited for.
       #expect(try arrival.wait().event == nil)
       #expect(leftovers == 1)
+    }
+  }
+
+  /// At 3 a.m. `skein status` is what is asked first.
+  @Test func whoWaitsSaysAtItsSocketForWhat() async throws {
+    try await alone {
+      let api = Self.api
+      let answer = Said()
+      var looks = 0
+      let arrival = Arrival(
+        missing: {
+          looks += 1
+          if looks == 2 {
+            // The daemon listens since it began to wait.
+            Task {
+              do {
+                _ = try await ControlClient(path: api).get("/v1/node", NodeReport.self)
+              } catch { answer.text.withLock { $0 = "\(error)" } }
+            }
+          }
+          return looks > 60 || answer.text.withLock { $0 != nil } ? nil : "there is no interface eth0"
+        }, putBack: {}, heed: { _, _ in }, api: api, logger: Self.quiet)
+      let (end, _) = try arrival.wait()
+      #expect(end == .isThere)
+      let said = answer.text.withLock { $0 } ?? ""
+      #expect(said.hasPrefix("the daemon has waited") && said.hasSuffix("starts by itself as soon as it can: there is no interface eth0"))
+      #expect(access(api, F_OK) != 0)
     }
   }
 
@@ -113,7 +148,7 @@ import Wire
           looks += 1
           if looks == 2 { handler(signal) }
           return "something"
-        }, putBack: {}, heed: { handler = $1 }, logger: Self.quiet)
+        }, putBack: {}, heed: { handler = $1 }, api: Self.api, logger: Self.quiet)
       let (ended, _) = try arrival.wait()
       #expect(ended == end)
     }
