@@ -37,6 +37,21 @@ struct ForwarderTests {
     #expect(lan.machines[1].router.snapshot(at: lan.now).forwarders.first?.home == Lan.address(1))
   }
 
+  /// A gateway without any would be taken for a new one, and given a set of its own.
+  @Test func balanceTakesNobodysLastForwarder() {
+    var lan = Lan(2) { index, configuration in
+      configuration.share = index == 0 ? 1 : 1000
+      configuration.steering.method = .moves
+      configuration.measurementWindow = .seconds(1)
+      configuration.steering.window = .seconds(2)
+      configuration.steering.timeBetweenMoves = .seconds(10)
+    }
+    lan.pass(.seconds(5))
+    lan.measure(Dictionary(uniqueKeysWithValues: (UInt8(1)...10).map { ($0, $0 <= 5 ? 10_000 : 0) }), seconds: 60)
+    #expect(lan.counts() == [1, 9])
+    #expect((UInt8(11)...20).allSatisfy { lan.holders(of: $0).isEmpty })
+  }
+
   @Test func aDeadGatewaysForwardersAreSpreadByLoad() {
     var lan = Lan(4)
     lan.pass(.seconds(5))
