@@ -35,7 +35,8 @@ extension SkeinCluster {
   /// home among them is there.
   func waitUntilForwarding(members: [Int]) throws {
     let count = topology.plan.memberCount * Self.forwardersOfMember
-    try wait(for: "\(count) virtual MAC addresses served by members \(members)", seconds: 60, everyMilliseconds: 100) {
+    let what = "\(count) virtual MAC addresses served by members \(members)"
+    try wait(for: what, seconds: 60, everyMilliseconds: 100, detail: { explainForwarding(members) }) {
       let views = try? members.map { (topology.plan.address(ofMember: $0, .four), try gateway($0)) }
       guard let views else { return false }
       let addresses = Set(views.map(\.0))
@@ -49,6 +50,16 @@ extension SkeinCluster {
       }
       return served == count
     }
+  }
+
+  /// What each of them says of the group and of what happened, or why it says nothing, and the same of the cluster.
+  private func explainForwarding(_ members: [Int]) -> String {
+    let screens = members.flatMap { member in
+      [["gateway", "status"], ["events"]].map { words in
+        do { return try topology.launcher.ask([program] + words + ["--api", api(member)]) } catch { return "member \(member): \(error)" }
+      }
+    }
+    return (screens + [explain(members)]).joined(separator: "\n")
   }
 
   func hardwareAddress(of member: Int) throws -> UInt64 {
