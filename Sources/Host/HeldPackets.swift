@@ -2,10 +2,14 @@ public import Wire
 
 /// How many packets may wait, how many octets of them, and for how long.
 public struct HoldLimits: Hashable, Sendable {
+  /// How many packets may wait, of all units and fragments together.
   public var packetCount: Int
+  /// How many octets their frames may have together, Ethernet headers included.
   public var byteCount: Int
+  /// How long each may wait; a fragment whose first has not come waits at most 100 ms.
   public var duration: Interval
 
+  /// Limits that all hold at once: whichever is reached first refuses the next packet.
   public init(packetCount: Int, byteCount: Int, duration: Interval) {
     self.packetCount = packetCount
     self.byteCount = byteCount
@@ -18,15 +22,17 @@ public struct HoldLimits: Hashable, Sendable {
 public struct HeldPackets: Sendable {
   /// A frame, the interface that it came by, and when it has waited too long.
   public struct Packet: Sendable {
-    public var frame: [UInt8]
-    public var interface: UInt32
-    public var expires: Instant
+    var frame: [UInt8]
+    var interface: UInt32
+    var expires: Instant
   }
 
-  public var limits: HoldLimits
+  var limits: HoldLimits
   private var byUnit: [Int: Queue] = [:]
   private var fragments: [Packet] = []
+  /// Packets that wait now, fragments included.
   public private(set) var packetCount = 0
+  /// Octets of the frames that wait now, Ethernet headers included.
   public private(set) var byteCount = 0
   /// Packets refused because a bound was reached.
   public private(set) var overflowed: UInt64 = 0
@@ -51,9 +57,9 @@ public struct HeldPackets: Sendable {
     var digests: Set<UInt64> = []
   }
 
-  public init(limits: HoldLimits) { self.limits = limits }
+  init(limits: HoldLimits) { self.limits = limits }
 
-  public var isEmpty: Bool { packetCount == 0 }
+  var isEmpty: Bool { packetCount == 0 }
 
   /// Keeps a copy of a frame until its unit is released; false when there is no room.
   @discardableResult
@@ -79,7 +85,7 @@ public struct HeldPackets: Sendable {
     frame.dropFirst(14).reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }
 
-  public mutating func countUnsent() { unsent += 1 }
+  mutating func countUnsent() { unsent += 1 }
   mutating func countForgotten() { forgotten += 1 }
   mutating func countRefused() { refused += 1 }
 
@@ -116,9 +122,9 @@ public struct HeldPackets: Sendable {
 
   // Later fragments that came before their first: their unit is not known yet.
 
-  public var hasFragments: Bool { !fragments.isEmpty }
+  var hasFragments: Bool { !fragments.isEmpty }
 
-  public mutating func holdFragment(_ frame: UnsafeRawBufferPointer, interface: UInt32, at now: Instant) {
+  mutating func holdFragment(_ frame: UnsafeRawBufferPointer, interface: UInt32, at now: Instant) {
     keepFragment(Packet(frame: Array(frame), interface: interface, expires: now + min(limits.duration, .milliseconds(100))), at: now)
   }
 
@@ -151,7 +157,7 @@ public struct HeldPackets: Sendable {
 
   /// Drops everything: this machine is the master no longer.
   public mutating func removeAll() {
-    expired += UInt64(packetCount)
+    forgotten += UInt64(packetCount)
     byUnit = [:]
     fragments = []
     packetCount = 0

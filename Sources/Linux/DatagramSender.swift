@@ -27,7 +27,7 @@ public final class DatagramSender {
   }
 
   /// Sends one datagram at once.
-  /// - Throws: `.wouldBlock` and `.noBuffers` (it is lost), `.connectionRefused` for an earlier one that nobody took.
+  /// - Throws: `.wouldBlock` and `.noBuffers` (it is lost), "connection refused" for an earlier one that nobody took.
   public func send(_ bytes: [UInt8]) throws(LinuxError) {
     let count = bytes.withUnsafeBytes { Glibc.send(socket.rawValue, $0.baseAddress, $0.count, 0) }
     if count < 0 { throw LinuxError("send to \(place)", .current) }

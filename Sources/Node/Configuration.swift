@@ -9,13 +9,17 @@ import Yams
 
 /// What one machine is told: its part in a cluster or a virtual gateway or both, its packet path, where its files are.
 public struct Configuration: Hashable, Sendable {
+  /// The `cluster` section; nil without one. At least one of the two sections is there.
   public var cluster: ClusterSection?
+  /// The `gateway` section; nil without one. Beside a `cluster` section it is a virtual gateway inside that cluster.
   public var gateway: GatewaySection?
+  /// Where the packet path is to run; `automatic` when not set. What came of it is in `PacketPathReport`.
   public var packetPath: PacketPathChoice
   /// The Unix socket of the API.
   public var api: String
   /// Where Prometheus may fetch `/metrics`, as address and port; nil for nowhere.
   public var metrics: MetricsAddress?
+  /// What the daemon writes to its log, and in which form.
   public var log: LogSection
   /// Whether the thread that keeps the leases asks for real-time priority.
   public var realtime: Bool
@@ -31,28 +35,40 @@ public struct Configuration: Hashable, Sendable {
 
   /// A TCP address to listen on.
   public struct MetricsAddress: Hashable, Sendable {
+    /// An IPv4 or IPv6 address in text form, without brackets, or `localhost`.
     public var host: String
+    /// 1 to 65535.
     public var port: Int
   }
 
+  /// The `log` section.
   public struct LogSection: Hashable, Sendable {
+    /// The least severe that is written; `info` when not set.
     public var level: Level
+    /// How a line is written; `text` when not set.
     public var format: Format
+    /// The log's levels, from the least severe on.
     public enum Level: String, CaseIterable, Hashable, Sendable { case debug, info, notice, warning, error }
+    /// Lines for people, or one JSON object a line for programs.
     public enum Format: String, CaseIterable, Hashable, Sendable { case text, json }
   }
 }
 
 /// The `cluster` section.
 public struct ClusterSection: Hashable, Sendable {
+  /// For people, and part of the name of what is pinned in the kernel: at most 64 letters, digits, - and _; `skein` when not set.
   public var name: String
+  /// The cluster's number, 1 to 65535, the same on all its members; no default.
   public var identifier: ClusterIdentifier
+  /// This machine's number in the cluster, 1 to 65534, the one in its certificate; no default.
   public var member: MemberIdentifier
+  /// The network interface that carries the cluster addresses and the members' own messages; not lo, and no default.
   public var interface: String
   /// This machine's own address; the interface's first one when not set.
   public var address: InternetAddress?
   /// The cluster addresses; none where the members share a virtual gateway only.
   public var addresses: [InternetPrefix]
+  /// How packets reach their member; `multicast` when not set. Beside a `gateway` section it cannot be `forwarding`.
   public var delivery: Delivery
   /// How long a silent member keeps its units, 20 ms to 60 s.
   public var detection: Interval
@@ -62,22 +78,29 @@ public struct ClusterSection: Hashable, Sendable {
   public var revoked: String?
   /// The signed configuration bundle that says which version of the cluster's settings this machine has.
   public var personality: String?
+  /// What this machine does on its side of a partition; `serve` when not set.
   public var partition: Partition
   /// How many members the cluster has when all are there; needed for `partition: majority`.
   public var configuredMembers: Int?
+  /// Relative strength, 1 to 10000; 100 when not set. Twice the weight gets a member twice the work, unless the balance counts `units`.
   public var weight: UInt16
+  /// What the master balances by; `weight` when not set.
   public var balance: Balance
   /// Assign a dead member's units at once, not only as their packets arrive.
   public var eager: Bool
   /// The members' own addresses where multicast is not carried; empty for multicast.
   public var peers: [InternetAddress]
+  /// The UDP port of the members' own messages, 1 to 65535; 31945 when not set.
   public var port: UInt16
   /// Packets that are for neither the cluster nor this machine are the cluster's router work.
   public var routing: Bool
   /// Services whose work unit is the hash of the source address alone.
   public var sourceOnly: [SourceOnlyService]
+  /// Whether L2TP's tunnel and session identifiers enter the hash; false when not set.
   public var l2tpSessions: Bool
+  /// What may wait for a unit's owner: 0 to 1,000,000 packets (4,096 when not set), 2 KiB to 1 GiB (8 MiB), 1 ms to 60 s (1 s).
   public var hold: HoldLimits
+  /// What is run for this machine's applications; nothing when not set.
   public var hooks: Hooks
 
   /// How a packet reaches its member (WO 00/31945, three methods).
@@ -89,15 +112,21 @@ public struct ClusterSection: Hashable, Sendable {
 
   /// An IP protocol, with a port where the protocol has ports; port 0 is every port.
   public struct SourceOnlyService: Hashable, Sendable {
+    /// The protocol's number (IANA), such as 6 for TCP or 50 for ESP.
     public var ipProtocol: UInt8
+    /// The destination port of TCP, UDP or SCTP, 1 to 65535; 0 for every port, and for protocols without ports.
     public var port: UInt16
   }
 
   /// Commands run for the applications on this machine: what may veto a join, and what hears of arrivals and departures.
   public struct Hooks: Hashable, Sendable {
+    /// Asked by the master before a machine may join; any exit status but 0 refuses it. Nil: every join is agreed to (figure 8F).
     public var join: String?
+    /// Run when a member has arrived; a failure is logged and decides nothing. Nil: nothing is run (figure 8G).
     public var arrived: String?
+    /// Run when a member has departed; otherwise as `arrived`.
     public var departed: String?
+    /// How long a command may run before it is killed, 10 ms to 10 min; 2 s when not set. A `join` that is late refuses.
     public var timeout: Interval
   }
 }
@@ -112,7 +141,7 @@ extension Configuration {
     let shared = personality.flatMap { composed($0, problems) }
     if let shared { checkPersonality(shared, problems) }
     let configuration = root.flatMap { read(root: shared.map($0.overlaid) ?? $0, problems) }
-    guard let configuration, problems.problems.isEmpty else { throw ConfigurationProblems(problems: problems.problems) }
+    guard let configuration, problems.problems.isEmpty else { throw ConfigurationProblems(problems: problems.inOrder) }
     return configuration
   }
 

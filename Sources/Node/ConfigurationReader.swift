@@ -7,9 +7,11 @@ public struct ConfigurationProblem: Error, Hashable, Sendable, Codable, CustomSt
   public var file: String
   /// Counted from 1; nil when the problem is what is missing altogether.
   public var line: Int?
+  /// In Unicode scalars from 1; nil when no more than the line is known, or not even that.
   public var column: Int?
   /// The setting, with its path, such as `cluster.detection`.
   public var setting: String
+  /// What is wrong and what would do; the setting's name, where there is one, goes before it.
   public var message: String
 
   /// `skein.yaml:4:14: cluster.detection: …`, the form that editors jump to.
@@ -21,7 +23,9 @@ public struct ConfigurationProblem: Error, Hashable, Sendable, Codable, CustomSt
 
 /// All that is wrong in a configuration, in the order of its lines.
 public struct ConfigurationProblems: Error, Sendable, CustomStringConvertible {
+  /// At least one. Those that are no line's come first.
   public var problems: [ConfigurationProblem]
+  /// One line for each problem, as `ConfigurationProblem` has it.
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
@@ -38,6 +42,12 @@ final class ProblemList {
 
   func add(_ setting: String, line: Int?, column: Int? = nil, _ message: String) {
     problems.append(ConfigurationProblem(file: file, line: line, column: column, setting: setting, message: message))
+  }
+
+  /// By line; where two are one place's, as they were found.
+  var inOrder: [ConfigurationProblem] {
+    func place(_ index: Int) -> (Int, Int, Int) { (problems[index].line ?? 0, problems[index].column ?? 0, index) }
+    return problems.indices.sorted { place($0) < place($1) }.map { problems[$0] }
   }
 }
 

@@ -57,7 +57,7 @@ extension Path {
     isIPv6: Bool, at now: UInt64
   ) -> Outcome {
     let octets = UInt64(frame.length)
-    let counter = whither(frame, network, networkOffset, headers, destination, isIPv6: isIPv6, at: now)
+    let counter = fate(frame, network, networkOffset, headers, destination, isIPv6: isIPv6, at: now)
     let outcome = Outcome(verdict(of: counter), counter, unit: forwarder)
     // For the stack, a frame must be to this machine's own address.
     if outcome.verdict == .pass { frame.storeMAC(skein_own_mac(settings), at: 0) }
@@ -76,7 +76,8 @@ extension Path {
     counter == .routedFast || counter == .routedByKernel || counter == .routeUnresolved || counter == .routeTooBig
   }
 
-  @inline(__always) private func whither(
+  /// What becomes of the packet, as the counter that says so.
+  @inline(__always) private func fate(
     _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, _ destination: Destination, isIPv6: Bool,
     at now: UInt64
   ) -> PacketCounter {

@@ -283,5 +283,8 @@ private struct Machine {
     #expect(held.overflowed == 1 && held.byteCount == 30)
     held.expire(at: .zero + .milliseconds(100))
     #expect(held.isEmpty && held.byteCount == 0 && held.expired == 2)
+    #expect(hold(4))
+    held.removeAll()
+    #expect(held.isEmpty && held.expired == 2 && held.forgotten == 1)
   }
 }

@@ -72,6 +72,7 @@ import Wire
       """)
     #expect(
       problems.map(\.setting).sorted() == ["cluster.addresses", "cluster.detection", "cluster.id", "cluster.member", "cluster.membr"])
+    #expect(problems.compactMap(\.line) == problems.compactMap(\.line).sorted(), "An editor's list goes down the file.")
     #expect(problems.first { $0.setting == "cluster.id" }?.line == 2)
     #expect(problems.first { $0.setting == "cluster.addresses" }?.line == 5)
     #expect(problems.first { $0.setting == "cluster.membr" }?.message.contains("did you mean `member`?") == true)
