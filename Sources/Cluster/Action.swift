@@ -98,6 +98,7 @@ extension ClusterMember {
     case idleAlone
   }
 
+  /// Why this machine became the master.
   public enum MasterReason: String, Hashable, Sendable, CaseIterable {
     /// Nobody answered (figure 6).
     case nobodyElse
@@ -109,6 +110,7 @@ extension ClusterMember {
     case elected
   }
 
+  /// Why this machine is the master no longer, or gave its reign up before that began to serve.
   public enum StepDownReason: String, Hashable, Sendable, CaseIterable {
     case lostTieBreak
     case olderConfiguration
@@ -122,6 +124,7 @@ extension ClusterMember {
     case addressInUse
   }
 
+  /// Why the master took a member out of its list.
   public enum DepartureReason: String, Hashable, Sendable, CaseIterable {
     /// Its watchdog expired (figure 8E).
     case silent
@@ -137,6 +140,7 @@ extension ClusterMember {
     case keptOldKey
   }
 
+  /// Why the master moves a unit from one member to another.
   public enum MoveReason: String, Hashable, Sendable, CaseIterable {
     case balance
     case drain

@@ -75,7 +75,9 @@ public struct ClusterMember: Sendable {
   /// A member that waits for `Event.start`.
   public init(configuration: Configuration) { shared = Shared(configuration) }
 
+  /// What it was started with: a weight or personality that an event has set since is not in it.
   public var configuration: Configuration { shared.configuration }
+  /// What it has received, sent and refused since this value was made; nothing sets them back.
   public var counters: Counters { shared.counters }
   /// What this machine processes while its lease lasts.
   public var ownedUnits: UnitSet { shared.holdings.owned }

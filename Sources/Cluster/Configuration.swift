@@ -7,6 +7,7 @@ extension ClusterMember {
     public var profile: MemberProfile
     /// How long a member may be silent before it is taken for dead: the lease of its units. 20 ms or more.
     public var detectionInterval: Interval
+    /// What this machine does when it hears too few of the others; all members must be given the same.
     public var partition: PartitionPolicy
     /// Version of the personality (signed configuration bundle).
     public var personalityVersion: UInt64
@@ -58,7 +59,9 @@ extension ClusterMember {
 
   /// The four safety rules (specification 1, "Safety that we add"). Each can be switched off to prove that the simulator's checker notices.
   public struct SafetyRules: OptionSet, Hashable, Sendable {
+    /// One bit for each rule that is in force.
     public let rawValue: UInt8
+    /// The rules of these bits; bits beyond the five rules' mean nothing.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
     /// A member processes only until a deadline.
     public static let lease = SafetyRules(rawValue: 1)
@@ -70,6 +73,7 @@ extension ClusterMember {
     public static let authentication = SafetyRules(rawValue: 8)
     /// Whoever gives a unit up stores that first, and then empties the ring and hands over what was in it.
     public static let handover = SafetyRules(rawValue: 16)
+    /// All five rules: what every real member runs with.
     public static let all: SafetyRules = [.lease, .order, .return, .authentication, .handover]
   }
 }

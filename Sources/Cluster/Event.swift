@@ -51,14 +51,18 @@ extension ClusterMember {
 
   /// What is known of a message beside its body. `Credentials` vouches for it when `isAuthentic`.
   public struct Envelope: Hashable, Sendable {
+    /// The member that the header names.
     public var sender: MemberIdentifier
+    /// The run of the sender's daemon that the header names: another one is another start of it.
     public var incarnation: UInt64
+    /// How it was protected: signed, or sealed under the group key. `ClusterMessage` says which a type must be.
     public var protection: Protection
     /// The group key's epoch, of a sealed message.
     public var epoch: UInt32
     /// The header's sequence number, which grows with every datagram of the incarnation: what a master sent before its JOIN OK is not meant
     /// for the member that the JOIN OK made.
     public var sequence: UInt64
+    /// Where the datagram came from; answers to a machine that is no member go there.
     public var sourceAddress: InternetAddress
     /// The seal opened and was not replayed, or the certificate chain and the signature hold. If not: why, for JOIN REQUESTs that
     /// deserve an answer.
@@ -66,6 +70,7 @@ extension ClusterMember {
     /// Why a signed message is not authentic: a JOIN REQUEST is refused with it.
     public var refusal: RefusalReason?
 
+    /// What the header says, and whether that is authentic; `refusal` only for what is not.
     public init(
       sender: MemberIdentifier, incarnation: UInt64, protection: Protection, epoch: UInt32, sequence: UInt64,
       sourceAddress: InternetAddress, isAuthentic: Bool, refusal: RefusalReason? = nil

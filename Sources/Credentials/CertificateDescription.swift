@@ -21,11 +21,13 @@ public struct CertificateDescription: Hashable, Sendable, Codable {
   public var serial: String
   /// First and last second, since 1970.
   public var notBefore: Int64
+  /// See `notBefore`: the last second in which it is valid.
   public var notAfter: Int64
   /// SHA-256 of the DER, in hexadecimal.
   public var fingerprint: String
   /// Its length in DER.
   public var byteCount: Int
+  /// Whether it may be used at the moment that was asked about, and if not, why.
   public var state: State
 
   init(_ certificate: ClusterCertificate, authority: TrustedAuthority, revocations: RevocationList, at seconds: Int64) {

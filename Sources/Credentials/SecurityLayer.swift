@@ -19,18 +19,18 @@ import Wire
 public struct SecurityLimits: Hashable, Sendable {
   /// Signatures checked per second for certificates that have been seen before, and at once.
   public var knownSignaturesPerSecond = 500
-  public var knownSignaturesAtOnce = 100
+  var knownSignaturesAtOnce = 100
   /// The same for certificates not seen before, each of which takes two verifications; a flood of them does not touch the others' share.
   public var strangersPerSecond = 100
-  public var strangersAtOnce = 50
+  var strangersAtOnce = 50
   /// Seals tried per second for runs that neither the member list names nor any datagram has proved: each takes the derivation of a key.
   public var strangeSealsPerSecond = 1000
-  public var strangeSealsAtOnce = 100
+  var strangeSealsAtOnce = 100
   /// Verified certificates, members' runs and join requests remembered.
   public var certificateCount = 256
-  public var senderCount = 512
-  public var peerCount = 512
-  public var requestCount = 256
+  var senderCount = 512
+  var peerCount = 512
+  var requestCount = 256
 
   /// The defaults.
   public init() {}

@@ -60,13 +60,17 @@ extension GatewayRouter {
     case carrierFound
   }
 
+  /// Why this gateway has gone from one of GLBP's states to another.
   public enum StateReason: String, Hashable, Sendable, CaseIterable {
     case started, nobodyElse, activeSilent, preempted, lostTie, betterStandby, bestStandby, leaseLapsed, carrierLost,
       carrierFound, asked, cluster
   }
+  /// Why a gateway is counted out: silent for its hold time, gone with a farewell, or started anew.
   public enum LossReason: String, Hashable, Sendable, CaseIterable { case silent, left, restarted }
+  /// Why the gateway that keeps the table gave a forwarder to a gateway.
   public enum AssignmentReason: String, Hashable, Sendable, CaseIterable {
     case registered, holderLost, holderRefused, home, balance, drain, claimed
   }
+  /// Why this gateway no longer forwards, or waits to forward, for a virtual MAC.
   public enum StopReason: String, Hashable, Sendable, CaseIterable { case moved, taken, leaseLapsed, carrierLost, left, retired }
 }

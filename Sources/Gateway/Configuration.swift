@@ -7,28 +7,35 @@ extension GatewayRouter {
     public var group: UInt16
     /// This machine's own address in the LAN, by which the group knows it.
     public var address: InternetAddress
+    /// This machine's own MAC address in the LAN: hellos name it as their sender, and answers to hosts leave from it.
     public var ethernetAddress: EthernetAddress
     /// One run of this daemon: higher than that of any earlier run, such as the time it started.
     public var incarnation: UInt64
     /// What the hosts have as their gateway: an IPv4 address, a link-local IPv6 address, or one of each, the first in every hello.
     public var virtualAddresses: [InternetAddress]
+    /// Who decides who forwards: the gateways among themselves, or the cluster that this machine is a member of.
     public var mode = Mode.alone
     /// Of the election of the active virtual gateway, 1…255; the higher is preferred, then the higher address.
     public var priority: UInt8 = 100
     /// Whether a higher priority takes the active role from a lower one that works, and after what delay.
     public var preempts = false
+    /// How long a lower priority must have been heard as the active one before it is preempted; zero for at once.
     public var preemptDelay = Interval.zero
+    /// How often this gateway says hello, and after what silences others draw their conclusions.
     public var timers = Timers()
     /// How many forwarders this gateway asks for when it registers, 1…32.
     public var forwarderCount = 5
     /// 1…255, and what `trackedObjects` leave of it: below `lowerThreshold` the gateway forwards no more, from `upperThreshold` on again.
     public var weight: UInt8 = 100
+    /// The gateway stops forwarding when its weight falls below this.
     public var lowerThreshold: UInt8 = 1
+    /// The gateway forwards again once its weight has come back to this; `lowerThreshold` counts instead if it is higher.
     public var upperThreshold: UInt8 = 1
     /// What each tracked object subtracts from the weight while it is down; `Event.tracked` names them by their place here.
     public var trackedObjects: [UInt8] = []
     /// Whether a forwarder goes back to its home when that works again, and after what delay.
     public var preemptsForwarders = true
+    /// How long a home must have been ready and willing without a pause before its forwarders go back to it.
     public var forwarderPreemptDelay = Interval.seconds(30)
     /// How hosts are answered.
     public var answerMethod = AnswerMethod.leastTraffic
@@ -36,6 +43,7 @@ extension GatewayRouter {
     public var clientCapacity = 65_536
     /// This gateway's target share of the traffic, beside the others'; all the same for equal parts.
     public var share: UInt16 = 100
+    /// Whether traffic is steered by answers, by moving forwarders or by both, and from what disparity on.
     public var steering = Steering.Options()
     /// Over what time traffic is smoothed.
     public var measurementWindow = Interval.seconds(10)
@@ -64,6 +72,7 @@ extension GatewayRouter {
 
   /// The intervals of GLBP.
   public struct Timers: Hashable, Sendable {
+    /// How often a gateway says hello at least; the first repetitions of news come sooner. In whole milliseconds on the wire.
     public var hello: Interval
     /// Who is silent for so long is dead. At least twice `hello`.
     public var hold: Interval
@@ -84,7 +93,9 @@ extension GatewayRouter {
 
   /// Each can be switched off, for the simulator alone.
   public struct SafetyRules: OptionSet, Hashable, Sendable {
+    /// One bit for each rule that is in force.
     public let rawValue: UInt8
+    /// The rules of these bits; bits beyond the three rules' mean nothing.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
     /// The packet path stops before others take over from a daemon that hangs.
     public static let lease = SafetyRules(rawValue: 1)
@@ -92,6 +103,7 @@ extension GatewayRouter {
     public static let release = SafetyRules(rawValue: 2)
     /// Messages that are not authentic, or replayed, change nothing.
     public static let authentication = SafetyRules(rawValue: 4)
+    /// All three rules: what every real gateway runs with.
     public static let all: SafetyRules = [.lease, .release, .authentication]
   }
 }

@@ -39,8 +39,10 @@ extension GatewayRouter {
     /// Of the authentication TLV, or of the seal: one run of the sender's daemon, and a number that grows with each message of it.
     /// Nil without authentication: then the message is judged by its own member TLV, if it has one.
     public var incarnation: UInt64?
+    /// The number of the message within `incarnation`; nil together with it.
     public var sequence: UInt64?
 
+    /// A message from this address; `incarnation` and `sequence` belong together, and are both left out without authentication.
     public init(sender: InternetAddress, isAuthentic: Bool, incarnation: UInt64? = nil, sequence: UInt64? = nil) {
       self.sender = sender
       self.isAuthentic = isAuthentic
@@ -51,9 +53,12 @@ extension GatewayRouter {
 
   /// Packets and octets, counted since some beginning.
   public struct Volume: Hashable, Sendable {
+    /// Frames that were forwarded.
     public var packets: UInt64
+    /// Octets of these frames, Ethernet headers included.
     public var octets: UInt64
 
+    /// So many packets of so many octets in all.
     public init(packets: UInt64, octets: UInt64) {
       self.packets = packets
       self.octets = octets
@@ -62,11 +67,14 @@ extension GatewayRouter {
 
   /// A member of the cluster as a gateway.
   public struct ClusterGateway: Hashable, Sendable {
+    /// The member's own address in the LAN, by which its hellos and the map of owners name it.
     public var address: InternetAddress
+    /// The member's weight in the cluster, up to 255, for the answers by weight.
     public var weight: UInt8
     /// It drains or leaves, and is given nothing.
     public var isDraining: Bool
 
+    /// A member as the cluster sees it now.
     public init(address: InternetAddress, weight: UInt8, isDraining: Bool) {
       self.address = address
       self.weight = weight

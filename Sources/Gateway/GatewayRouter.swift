@@ -55,7 +55,9 @@ public struct GatewayRouter: Sendable {
   /// A gateway that waits for `Event.start`.
   public init(configuration: Configuration) { shared = Shared(configuration) }
 
+  /// What it was started with. A weight that `Event.setWeight` has set since is not in it, but in `snapshot`.
   public var configuration: Configuration { shared.configuration }
+  /// What it has heard, said and refused since this value was made; nothing sets them back.
   public var counters: Counters { shared.counters }
 
   /// Feeds an event and answers what to do about it, in order.

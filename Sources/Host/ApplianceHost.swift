@@ -57,13 +57,16 @@ public struct ApplianceHost {
 
   /// A packet that the packet path could not decide.
   public struct Upcall: Sendable {
+    /// Why it was sent up: no owner, no acknowledgement yet, a fragment before its first, a question, or a claim of a virtual address.
     public var reason: skein_upcall_reason
+    /// The packet's work unit; of a question, the forwarder whose virtual MAC it came to. `skein_no_unit` where there is none.
     public var unit: Int
     /// The interface that it came by, the kernel's number.
     public var interface: UInt32
     /// The whole frame, from its Ethernet header on.
     public var frame: [UInt8]
 
+    /// What the packet path's ring says of a packet, with the frame.
     public init(reason: skein_upcall_reason, unit: Int, interface: UInt32, frame: [UInt8]) {
       self.reason = reason
       self.unit = unit
@@ -134,6 +137,7 @@ public struct ApplianceHost {
   public internal(set) var member: ClusterMember?
   /// The virtual gateway's, and what belongs to it; nil without one.
   public internal(set) var gateway: GatewayAppliance?
+  /// What the machine is. New limits for what is held count at once for what comes, not for what waits already.
   public var configuration: Configuration {
     didSet { held.limits = configuration.hold }
   }
@@ -166,6 +170,7 @@ public struct ApplianceHost {
   /// How soon a later fragment is tried again that came before its first.
   public static let fragmentPatience = Interval.milliseconds(5)
 
+  /// A machine whose decision makers wait for their start. `tables` are those that its packet path runs by, and must live as long.
   public init(_ configuration: Configuration, member: ClusterMember?, gateway: GatewayAppliance? = nil, tables: PacketTables) {
     self.configuration = configuration
     self.member = member

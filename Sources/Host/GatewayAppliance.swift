@@ -20,6 +20,7 @@ public struct GatewayAppliance: Sendable {
   public struct Counters: Sendable {
     /// Questions that the packet path sent up.
     public internal(set) var questions: UInt64 = 0
+    /// One more for each question that was answered, and one less again when the kernel does not take the answer.
     public internal(set) var answered: UInt64 = 0
     /// Answers and corrections that the kernel did not take.
     public internal(set) var answersUnsent: UInt64 = 0
@@ -27,6 +28,7 @@ public struct GatewayAppliance: Sendable {
     public internal(set) var questionsMalformed: UInt64 = 0
     /// Messages of other members' gateways, and those that were none of the group's.
     public internal(set) var received: UInt64 = 0
+    /// One more for each of those messages that cannot be read or is of another group.
     public internal(set) var malformed: UInt64 = 0
     /// Hellos, and frames for the switches, that the kernel did not take.
     public internal(set) var unsent: UInt64 = 0

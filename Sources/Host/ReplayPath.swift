@@ -21,6 +21,7 @@ public final class ReplayPath {
   private let running: PacketTables
   private let settings = UnsafeMutablePointer<skein_settings>.allocate(capacity: 1)
 
+  /// A path over these tables, with settings of its own; the tables must live as long as it does.
   public init(_ tables: PacketTables) {
     running = tables
     path = NativePacketPath(tables: tables.with(settings: settings))

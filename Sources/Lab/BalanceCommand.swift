@@ -15,10 +15,11 @@ public enum BalanceRule: String, CaseIterable, Codable, Sendable {
 /// `skein lab balance`: a machine joins, a weight changes, some clients send far more than others. Does everybody get the part that it
 /// should have, and is a probe lost on the way there?
 public struct BalanceCommand: LabCommand {
-  public var rules: [BalanceRule]
-  public var mode: DeliveryMode
-  public var options: LabOptions
+  var rules: [BalanceRule]
+  var mode: DeliveryMode
+  var options: LabOptions
 
+  /// With nothing said, every rule is measured, with delivery by multicast; `options.members` must be 2 or more.
   public init(rules: [BalanceRule] = BalanceRule.allCases, mode: DeliveryMode = .multicast, options: LabOptions) {
     self.rules = rules
     self.mode = mode
@@ -33,6 +34,8 @@ public struct BalanceCommand: LabCommand {
   /// How long what has been evened out is watched afterwards.
   private static let calmSeconds = 10.0
 
+  /// Measures each rule on a cluster of its own, one after the other. The last member has twice the weight of the others, but where
+  /// traffic is evened out.
   public func run() throws -> BalanceReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nothing to balance") }
     let startedAt = BootClock.nanoseconds

@@ -1,22 +1,22 @@
 /// What `skein lab balance` found.
 public struct BalanceReport: LabReport, Equatable {
   /// One thing that happened, and what everybody had when it was over.
-  public struct Step: Codable, Equatable, Sendable {
-    public var by: BalanceRule
-    public var what: String
+  struct Step: Codable, Equatable, Sendable {
+    var by: BalanceRule
+    var what: String
     /// What each member should have, in percent, in the order of their numbers.
-    public var targets: [Double]
+    var targets: [Double]
     /// Whether it had to come to that.
-    public var isDemanded: Bool
-    public var units: [Int] = []
+    var isDemanded: Bool
+    var units: [Int] = []
     /// Each member's part of the probes, 0 to 1.
-    public var shares: [Double] = []
-    public var unitsMoved = 0
+    var shares: [Double] = []
+    var unitsMoved = 0
     /// Until everybody had its part.
-    public var seconds = 0.0
-    public var lost = 0
+    var seconds = 0.0
+    var lost = 0
     /// What took those that were lost.
-    public var losses: [Loss] = []
+    var losses: [Loss] = []
 
     init(by rule: BalanceRule, what: String, parts: [Int], isDemanded: Bool = true) {
       by = rule
@@ -47,22 +47,22 @@ public struct BalanceReport: LabReport, Equatable {
     fileprivate var hasItsParts: Bool { !isDemanded || isReached && isFollowed }
   }
 
-  public var mode: DeliveryMode
-  public var members: Int
+  var mode: DeliveryMode
+  var members: Int
   /// How far from its target a member's part of the probes may be, in percentage points, by what is balanced.
-  public var tolerancePoints: [String: Double]
-  public var steps: [Step] = []
+  var tolerancePoints: [String: Double]
+  var steps: [Step] = []
   /// Probes that nobody answered.
-  public var lost = 0
+  var lost = 0
   /// What took them, and how many nothing explains.
-  public var losses: [Loss] = []
-  public var unexplained = 0
+  var losses: [Loss] = []
+  var unexplained = 0
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen = 0
+  var answersUnseen = 0
   /// Probes with more than one answer on the wire.
-  public var answeredTwice = 0
-  public var probes = 0
-  public var seconds = 0.0
+  var answeredTwice = 0
+  var probes = 0
+  var seconds = 0.0
 
   init(command: BalanceCommand) {
     mode = command.mode
@@ -71,11 +71,15 @@ public struct BalanceReport: LabReport, Equatable {
     tolerancePoints = Dictionary(uniqueKeysWithValues: tolerances.map { ($0.key.rawValue, $0.value) })
   }
 
+  /// Every step came to the parts that it had to come to, no probe was answered twice, and each lost one is the host's or its
+  /// virtual wires' doing.
   public var succeeded: Bool { !steps.isEmpty && losses.excuse(lost) && answeredTwice == 0 && steps.allSatisfy(\.holds) }
+  /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool {
     !succeeded && !steps.isEmpty && losses.excuseOrStandstill(lost) && answeredTwice == 0 && steps.allSatisfy(\.hasItsParts)
   }
 
+  /// Writes a line for each step, by rule: units and probes of each member, units moved, seconds and losses.
   public func render(to output: inout some TextOutputStream) {
     print("\(members) members, delivery by \(mode.rawValue), \(probes) probes", to: &output)
     for rule in BalanceRule.allCases where steps.contains(where: { $0.by == rule }) {

@@ -3,12 +3,13 @@ import Foundation
 /// Where the lab tells what it does. Progress goes to standard error, so that standard output holds the result alone.
 public struct Console: Sendable {
   /// Every command is shown before it runs.
-  public var verbose: Bool
+  var verbose: Bool
   /// Nothing but errors.
-  public var quiet: Bool
+  var quiet: Bool
   /// The story is the result: it goes to standard output.
   var narrates = false
 
+  /// Without either, the lab tells how it gets on, and shows no commands.
   public init(verbose: Bool = false, quiet: Bool = false) {
     self.verbose = verbose
     self.quiet = quiet

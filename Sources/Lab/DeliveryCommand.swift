@@ -1,14 +1,17 @@
 /// `skein lab delivery`: many connections from thirty clients; is each answered once, and does every member do its part?
 public struct DeliveryCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var requests: Int
-  public var site: ClientSite
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var requests: Int
+  var site: ClientSite
   /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
   public var withoutMulticast = false
+  /// How long a silent member keeps its work, 20 ms to 60 s.
   public var detectionMilliseconds = 200
-  public var options: LabOptions
+  var options: LabOptions
 
+  /// `requests` is the number of connections, 1 to 100,000; as many UDP flows, but at most 1,000, are asked on afterwards. `site` is
+  /// where the clients are.
   public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
     self.mode = mode
     self.family = family
@@ -17,6 +20,8 @@ public struct DeliveryCommand: LabCommand {
     self.options = options
   }
 
+  /// Fetches a page over each connection, then asks on the UDP flows, and counts the answers on the wire.
+  /// `LabError.observation` if no connection at all is answered.
   public func run() throws -> DeliveryReport {
     guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
     var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
@@ -51,34 +56,37 @@ public struct DeliveryCommand: LabCommand {
 
 /// What `skein lab delivery` found.
 public struct DeliveryReport: LabReport, Equatable {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
+  var mode: DeliveryMode
+  var family: AddressFamily
   /// Where the clients are: in the cluster's network, or behind a router.
-  public var from: ClientSite
-  public var members: Int
-  public var requests: Int
+  var from: ClientSite
+  var members: Int
+  var requests: Int
   /// Connections with one complete answer.
-  public var answered: Int
+  var answered: Int
   /// Connections and datagrams that more than one machine has answered on the wire.
-  public var answeredTwice: Int
+  var answeredTwice: Int
   /// Each of those connections, with the frames that answered it.
-  public var secondAnswers: [String]
+  var secondAnswers: [String]
   /// How many work units were moved meanwhile: a connection does not outlive the move of its unit.
-  public var unitsMoved = 0
+  var unitsMoved = 0
   /// Each member's packet path, as its `status` names it.
-  public var packetPaths: [String] = []
+  var packetPaths: [String] = []
   /// Each member's part of the answers, by its number.
-  public var shares: [Double]
+  var shares: [Double]
   /// Connections without an answer, by reason.
-  public var failures: [String: Int]
-  public var datagrams: Int
-  public var datagramsAnswered: Int
+  var failures: [String: Int]
+  var datagrams: Int
+  var datagramsAnswered: Int
   /// What took the datagrams without an answer, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen: Int
+  var answersUnseen: Int
+  /// Every connection was answered, nothing was answered twice, each member answered 75 % to 126 % of a fair part, and each lost
+  /// datagram is the host's or its virtual wires' doing.
   public var succeeded: Bool
+  /// Nothing is amiss but lost datagrams, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger, losses known: Losses = Losses()) {
@@ -103,6 +111,7 @@ public struct DeliveryReport: LabReport, Equatable {
     stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
   }
 
+  /// Writes what was answered, lost and answered twice, then each member's packet path and part of the answers as a bar.
   public func render(to output: inout some TextOutputStream) {
     let clients = from == .near ? "in the same network" : "behind a router"
     print("\(requests) connections to one IPv\(family.rawValue) address from clients \(clients)", to: &output)

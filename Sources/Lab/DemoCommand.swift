@@ -2,14 +2,17 @@ import Foundation
 
 /// `skein lab demo`: the main job, on real traffic, told to someone who has never seen it.
 public struct DemoCommand: LabCommand {
-  public var options: LabOptions
+  var options: LabOptions
   private static let requestCount = 300
 
+  /// The console narrates: the story goes to standard output unless it is quiet.
   public init(options: LabOptions) {
     self.options = options
     self.options.console.narrates = true
   }
 
+  /// Sends 300 requests with all members, with one dead and after its return, and probes each flow every 2 ms from just before its death
+  /// to its return. `LabError.missingTool` without curl.
   public func run() throws -> DemoReport {
     try requireTools(["curl": "curl"])
     let startedAt = BootClock.nanoseconds
@@ -90,26 +93,29 @@ public struct DemoCommand: LabCommand {
 
 /// What `skein lab demo` showed.
 public struct DemoReport: LabReport, Equatable {
-  public var requests: Int
+  var requests: Int
   /// Answers by the name of who gave them.
-  public var answersWithAll: [String: Int]
-  public var answersWithoutOne: [String: Int]
-  public var answersAfterReturn: [String: Int]
+  var answersWithAll: [String: Int]
+  var answersWithoutOne: [String: Int]
+  var answersAfterReturn: [String: Int]
   /// How long the dead member's clients heard nothing: the worst of them.
-  public var silenceMilliseconds: Double
+  var silenceMilliseconds: Double
   /// How long the others' clients heard nothing; about the 2 ms between probes.
-  public var survivorsSilenceMilliseconds: Double
-  public var lostOnSurvivors: Int
-  public var lostOnReturn: Int
-  public var answeredTwice: Int
-  public var probes: Int
-  public var seconds = 0.0
+  var survivorsSilenceMilliseconds: Double
+  var lostOnSurvivors: Int
+  var lostOnReturn: Int
+  var answeredTwice: Int
+  var probes: Int
+  var seconds = 0.0
   /// What took the lost ones, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen: Int
+  var answersUnseen: Int
+  /// Members answered all requests of the three rounds, each of the dead member's flows was taken over, no probe was answered twice, and
+  /// each lost one is the host's or its virtual wires' doing. What the dead member's clients lost until then is not counted.
   public var succeeded: Bool
+  /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   init(
@@ -137,6 +143,7 @@ public struct DemoReport: LabReport, Equatable {
     stoodStill = allElse && !succeeded && run.losses.excuseOrStandstill(lost)
   }
 
+  /// Writes what was seen, after the story that the command has told.
   public func render(to output: inout some TextOutputStream) {
     func answered(_ answers: [String: Int]) -> Int {
       answers.filter { WebServer.member(named: $0.key) != nil }.values.reduce(0, +)

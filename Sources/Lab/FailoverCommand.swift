@@ -1,18 +1,20 @@
 /// `skein lab failover`: a member fails, again and again, in one of five ways. How long do its clients hear nothing, does anybody
 /// answer twice, and do the clients of the others notice? Beside it, the same failure under keepalived.
 public struct FailoverCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var victim: Victim
-  public var failure: Failure
-  public var detectionMilliseconds: Int
-  public var runs: Int
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var victim: Victim
+  var failure: Failure
+  var detectionMilliseconds: Int
+  var runs: Int
   /// How many runs keepalived gets at each of its intervals; 0 leaves it out.
-  public var peerRuns: Int
+  var peerRuns: Int
   /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
   public var withoutMulticast = false
-  public var options: LabOptions
+  var options: LabOptions
 
+  /// `runs` is 1 to 1,000 and `peerRuns` 0 to 100, which `run()` checks; the detection interval, how long a silent member keeps its
+  /// work, is 20 ms to 60 s.
   public init(
     mode: DeliveryMode = .multicast, family: AddressFamily = .four, victim: Victim, failure: Failure, detectionMilliseconds: Int = 200,
     runs: Int = 10, peerRuns: Int = 3, options: LabOptions
@@ -30,6 +32,8 @@ public struct FailoverCommand: LabCommand {
   /// What keepalived is measured at: its default and its fastest.
   static let peerAdvertSeconds = [1.0, 0.01]
 
+  /// Measures all runs on one cluster, which is whole again before each, then as many as asked for under keepalived at its default and
+  /// at its fastest interval, 1 s and 10 ms.
   public func run() throws -> FailoverReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000") }
     let skein = try measureSkein()
@@ -80,13 +84,13 @@ public struct FailoverCommand: LabCommand {
 }
 
 /// A rival in the same lab.
-public struct PeerReport: Codable, Equatable, Sendable {
-  public var name: String
-  public var advertSeconds: Double
-  public var silenceMilliseconds: Figures
-  public var answeredTwice: Int
+struct PeerReport: Codable, Equatable, Sendable {
+  var name: String
+  var advertSeconds: Double
+  var silenceMilliseconds: Figures
+  var answeredTwice: Int
   /// The most live machines that held the address at once. It is one machine's; with two, who gets a packet is chance.
-  public var addressHolders: Int
+  var addressHolders: Int
 
   init(name: String, advertSeconds: Double, runs: [FailoverRun]) {
     self.name = name
@@ -103,52 +107,56 @@ public struct PeerReport: Codable, Equatable, Sendable {
 
 /// What `skein lab failover` found.
 public struct FailoverReport: LabReport, Equatable {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var victim: Victim
-  public var how: Failure
-  public var detectionMilliseconds: Int
-  public var partition: PartitionPolicy
-  public var runs: Int
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var victim: Victim
+  var how: Failure
+  var detectionMilliseconds: Int
+  var partition: PartitionPolicy
+  var runs: Int
   /// How long the failed member's clients heard nothing: the worst of them, in each run.
-  public var silenceMilliseconds: Figures
+  var silenceMilliseconds: Figures
   /// How long the other members' clients heard nothing; about the 2 ms between probes if they noticed nothing.
-  public var survivorsSilenceMilliseconds: Figures
+  var survivorsSilenceMilliseconds: Figures
   /// How long after it failed the member still answered. Its lease is no longer than the detection interval, and its own kernel
   /// keeps it to that, whatever has become of its daemon.
-  public var stillAnsweredMilliseconds: Figures
+  var stillAnsweredMilliseconds: Figures
   /// Forwarding only, when the master fails: how long everybody heard nothing, until the next master had announced itself.
-  public var masterGapMilliseconds: Figures?
+  var masterGapMilliseconds: Figures?
   /// Probes with more than one answer on the wire, at any time.
-  public var answeredTwice: Int
+  var answeredTwice: Int
   /// Probes to units of the other members that nobody answered, between the failure and the repair.
-  public var lostOnSurvivors: Int
+  var lostOnSurvivors: Int
   /// Probes to the failed member's units that nobody answered although a survivor had begun to.
-  public var lostAfterRecovery: Int
+  var lostAfterRecovery: Int
   /// Probes that nobody answered while the member came back and was balanced into.
-  public var lostOnReturn: Int
+  var lostOnReturn: Int
   /// Flows that no survivor took over.
-  public var neverRecovered: Int
+  var neverRecovered: Int
   /// Where only its daemon failed: packets that the member still processed, between the end of its lease and its repair, by the count of
   /// its own packet path, read from the kernel without the daemon.
-  public var takenAfterLease: Int?
+  var takenAfterLease: Int?
   /// By the same count: its own packets that it dropped because its lease had run out. With none, nothing would be shown. The fewest of
   /// all runs.
-  public var leaseExpired: Int?
-  public var probes: Int
+  var leaseExpired: Int?
+  var probes: Int
   /// What took the lost ones of these three, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen: Int
+  var answersUnseen: Int
   /// How often a survivor's lease ran out: none should, but where the machine stops a daemon for longer than its lease, it must.
-  public var survivorsLapses: Int
+  var survivorsLapses: Int
   /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
-  public var stallMilliseconds: Double
-  public var peers: [PeerReport]
+  var stallMilliseconds: Double
+  var peers: [PeerReport]
   /// Whether the member's own counters bear out that it processed nothing without a lease.
-  public var leaseWasKept: Bool
+  var leaseWasKept: Bool
+  /// Nothing was answered twice, the member answered for no longer than the detection interval and kept to its lease, all its flows were
+  /// taken over, and each lost probe that counts is the host's or its virtual wires' doing. Where everybody waits for the next master of
+  /// a cluster that delivers by forwarding, the survivors' losses do not count.
   public var succeeded: Bool
+  /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   init(command: FailoverCommand, partition: PartitionPolicy, skein runs: [FailoverRun], peers: [PeerReport]) {
@@ -207,6 +215,7 @@ public struct FailoverReport: LabReport, Equatable {
     return faults
   }
 
+  /// Writes the times without service beside keepalived's, then each check with its verdict.
   public func render(to output: inout some TextOutputStream) {
     print("\(runs) × \(victim.words) fails: \(how.sentence)", to: &output)
     print("delivery by \(mode.rawValue), IPv\(family.rawValue), detection \(detectionMilliseconds) ms", to: &output)

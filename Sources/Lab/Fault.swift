@@ -14,7 +14,7 @@ public enum Failure: String, CaseIterable, Codable, Sendable {
   case partition
 
   /// For people: what happens to the member.
-  public var sentence: String {
+  var sentence: String {
     switch self {
     case .kill: "the machine dies (SIGKILL and link down)"
     case .stop: "its daemon hangs (SIGSTOP), its kernel lives"

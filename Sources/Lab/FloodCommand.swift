@@ -2,13 +2,15 @@ import Foundation
 
 /// `skein lab flood`: forged, replayed, truncated, oversized and spoilt datagrams at everybody, as fast as asked for. Does anything change?
 public struct FloodCommand: LabCommand {
-  public var datagrams: Int
-  public var seed: UInt64
+  var datagrams: Int
+  var seed: UInt64
   /// How many a second; 0 for as many as the sender can.
-  public var rate: Int
-  public var detectionMilliseconds: Int
-  public var options: LabOptions
+  var rate: Int
+  var detectionMilliseconds: Int
+  var options: LabOptions
 
+  /// `datagrams` is 1 to 100,000,000 and `rate` 0 to 10,000,000. What is sent follows from the `seed` and from what was
+  /// recorded of the members, whose detection interval is 20 ms to 60 s.
   public init(datagrams: Int, seed: UInt64 = 1, rate: Int = 0, detectionMilliseconds: Int = 200, options: LabOptions) {
     self.datagrams = datagrams
     self.seed = seed
@@ -17,6 +19,8 @@ public struct FloodCommand: LabCommand {
     self.options = options
   }
 
+  /// Records what the members say as they meet, sends the datagrams while clients probe, and compares each member's counters, memory and
+  /// units before and after.
   public func run() throws -> FloodReport {
     guard 1...100_000_000 ~= datagrams else { throw LabError.badOption("--datagrams is 1 to 100,000,000, not \(datagrams)") }
     guard 0...10_000_000 ~= rate else { throw LabError.badOption("--rate is 0 to 10,000,000, not \(rate)") }

@@ -1,53 +1,55 @@
 /// What `skein lab flood` found.
 public struct FloodReport: LabReport, Equatable {
   /// One member's side of it.
-  public struct Member: Codable, Equatable, Sendable {
-    public var member: Int
+  struct Member: Codable, Equatable, Sendable {
+    var member: Int
     /// Datagrams sent to it, by the group or by its own address.
-    public var sent: Int
+    var sent: Int
     /// Those that its daemon has refused, each counted for its reason.
-    public var counted: Int
+    var counted: Int
     /// Signed datagrams that were authentic: the master's own challenges to strangers, and what a member signed before this one heard it.
-    public var authentic: Int
+    var authentic: Int
     /// What its socket had no room for: `drops` of /proc/net/udp. The cluster's own datagrams may be among them.
-    public var droppedBySocket: Int
+    var droppedBySocket: Int
     /// Lost before the socket: by an interface or a processor's queue on the way, or for want of a fragment.
-    public var droppedOnWire: Int
-    public var reasons: [String: Int]
-    public var residentBefore: Int
-    public var residentPeak: Int
-    public var residentAfter: Int
-    public var processorSeconds: Double
-    public var leasesLapsed: Int
+    var droppedOnWire: Int
+    var reasons: [String: Int]
+    var residentBefore: Int
+    var residentPeak: Int
+    var residentAfter: Int
+    var processorSeconds: Double
+    var leasesLapsed: Int
     /// Ed25519 verifications.
-    public var signaturesChecked: Int
+    var signaturesChecked: Int
 
     /// The most signed datagrams that the master may send meanwhile, to challenge strangers: eight for each lease of its own.
-    public var challenges: Int
+    var challenges: Int
 
     /// Everything sent was counted or dropped by the kernel. Of the master's challenges those are refused that exceed the signatures
     /// which may be checked: they share that rate with forgeries that carry a member's certificate. Nothing else is refused too much.
-    public var isAccounted: Bool { counted + authentic + droppedBySocket + droppedOnWire >= sent && counted <= sent + challenges }
-    public var isFlat: Bool { max(residentPeak, residentAfter) - residentBefore < FloodReport.growthLimit }
+    var isAccounted: Bool { counted + authentic + droppedBySocket + droppedOnWire >= sent && counted <= sent + challenges }
+    var isFlat: Bool { max(residentPeak, residentAfter) - residentBefore < FloodReport.growthLimit }
   }
 
   static let growthLimit = 8 << 20
 
-  public var datagrams: Int
-  public var seed: UInt64
-  public var seconds: Double
-  public var kinds: [String: Int]
-  public var members: [Member]
-  public var masterBefore: Int
-  public var masterAfter: Int
-  public var sameMembers: Bool
-  public var sameUnits: Bool
+  var datagrams: Int
+  var seed: UInt64
+  var seconds: Double
+  var kinds: [String: Int]
+  var members: [Member]
+  var masterBefore: Int
+  var masterAfter: Int
+  var sameMembers: Bool
+  var sameUnits: Bool
   /// Probes sent meanwhile, those that nobody answered, and those with two answers.
-  public var probes: Int
-  public var lost: Int
+  var probes: Int
+  var lost: Int
   /// What took them.
-  public var losses: [Loss]
-  public var answeredTwice: Int
+  var losses: [Loss]
+  var answeredTwice: Int
+  /// Master, members and units are as before, no probe was answered twice, each lost one is the host's or its virtual wires' doing, and
+  /// at every member all datagrams are accounted for, memory grew by less than 8 MiB and no lease lapsed.
   public var succeeded: Bool
 
   init(
@@ -74,6 +76,7 @@ public struct FloodReport: LabReport, Equatable {
       && members.allSatisfy { $0.isAccounted && $0.isFlat && $0.leasesLapsed == 0 }
   }
 
+  /// Writes how many datagrams of each kind were sent and whether the cluster noticed, then each member's books of them.
   public func render(to output: inout some TextOutputStream) {
     print("\(datagrams) hostile datagrams in \(seconds.formatted(digits: 1)) s (seed \(seed)); \(probes) probes meanwhile", to: &output)
     let listed = kinds.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")

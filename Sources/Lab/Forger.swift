@@ -1,5 +1,5 @@
 /// What an attacker on the members' network can put into a datagram.
-public enum Forgery: String, CaseIterable, Codable, Sendable {
+enum Forgery: String, CaseIterable, Codable, Sendable {
   /// Octets at random.
   case random
   /// A sound header of a member's present run, a body at random.

@@ -3,14 +3,17 @@ import Foundation
 /// `skein lab gateway-cluster`: a virtual gateway inside a cluster, under 10,000 packets a second. Virtual MAC addresses move, members are
 /// drained, leave and return, die and hang: is a packet lost, is one forwarded twice, and how long does a host notice a death?
 public struct GatewayClusterCommand: LabCommand {
-  public var runs: Int
-  public var options: LabOptions
+  var runs: Int
+  var options: LabOptions
 
+  /// `runs`, 1 to 100, is how often each failure is repeated: a member killed, the master killed, a member's daemon hung.
   public init(runs: Int = 3, options: LabOptions) {
     self.runs = runs
     self.options = options
   }
 
+  /// Operates and breaks one cluster under the whole stream of packets. `LabError.badOption` with fewer than three members;
+  /// `LabError.missingTool` without ping.
   public func run() throws -> GatewayClusterReport {
     guard options.members >= 3 else { throw LabError.badOption("three members are the least: one fails, and two share its work") }
     guard 1...100 ~= runs else { throw LabError.badOption("--runs is 1 to 100, not \(runs)") }

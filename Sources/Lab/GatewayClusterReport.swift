@@ -1,32 +1,35 @@
 /// What `skein lab gateway-cluster` found.
 public struct GatewayClusterReport: LabReport, Equatable {
-  public var members: Int
-  public var packets: Int
+  var members: Int
+  var packets: Int
   /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
-  public var lost: [String: Int]
+  var lost: [String: Int]
   /// Moves that the plan made.
-  public var moves: Int
+  var moves: Int
   /// For how long hosts of a failed member were without service: member and master killed, a member's daemon hung.
-  public var silenceMilliseconds: [String: Figures]
+  var silenceMilliseconds: [String: Figures]
   /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
-  public var lostOfSurvivors: Int
+  var lostOfSurvivors: Int
   /// What took those that were lost, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those, in whichever operation, those that were lost while a member's lease had run out because the machine did not let its daemon
   /// run: no hand-over could have held them. And the longest such time, by the daemon's own clock.
-  public var lostInStandstills: Int
-  public var standstillMilliseconds: Int
+  var lostInStandstills: Int
+  var standstillMilliseconds: Int
   /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
-  public var stallMilliseconds: Double
-  public var forwardedTwice: Int
+  var stallMilliseconds: Double
+  var forwardedTwice: Int
   /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
-  public var forwardedAfterLease: Int
-  public var leaseExpired: Int
+  var forwardedAfterLease: Int
+  var leaseExpired: Int
   /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
-  public var pings: Int
-  public var pingsAnswered: Int
+  var pings: Int
+  var pingsAnswered: Int
+  /// All pings were answered, nothing was forwarded twice or after a lease, the plan moved a virtual MAC address at least once, and each
+  /// lost packet, but for those of a failed member's hosts, is the host's or its virtual wires' doing.
   public var succeeded: Bool
+  /// Nothing is amiss but lost packets, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
@@ -53,6 +56,7 @@ public struct GatewayClusterReport: LabReport, Equatable {
 
   private var allLost: Int { lost.values.reduce(lostOfSurvivors, +) }
 
+  /// Writes the losses of each operation, what took them, and how long hosts of a failed member were without service.
   public func render(to output: inout some TextOutputStream) {
     print("a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all", to: &output)
     print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)

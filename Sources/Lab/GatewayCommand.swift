@@ -3,12 +3,13 @@ import Foundation
 /// `skein lab gateway`: several routers behind one address, real hosts that send unequally, and the traffic brought to its target without a
 /// host noticing. Without a method it is a demonstration, in which a router dies and returns as well.
 public struct GatewayCommand: LabCommand {
-  public var routers: Int
-  public var hosts: Int
+  var routers: Int
+  var hosts: Int
   /// Nil for the demonstration.
-  public var method: SteeringMethod?
-  public var options: LabOptions
+  var method: SteeringMethod?
+  var options: LabOptions
 
+  /// `routers` is 2 to 8 and `hosts` 1 to 64. The console narrates: the story goes to standard output unless it is quiet.
   public init(routers: Int = 3, hosts: Int = 12, method: SteeringMethod? = nil, options: LabOptions) {
     self.routers = routers
     self.hosts = hosts
@@ -25,6 +26,8 @@ public struct GatewayCommand: LabCommand {
   /// How far from its target a router may stay, in percent of all traffic.
   static let tolerance = 5.0
 
+  /// Loads the routers unequally, waits up to a minute for the traffic to be even, and drains and returns a router; for the demonstration
+  /// the active router dies and returns as well. `LabError.missingTool` without ping, curl or iperf3.
   public func run() throws -> GatewayShareReport {
     try requireTools(["ping": "iputils-ping", "curl": "curl", "iperf3": "iperf3"])
     let startedAt = BootClock.nanoseconds

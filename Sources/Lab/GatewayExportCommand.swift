@@ -3,14 +3,17 @@ import Foundation
 /// `skein lab gateway-export`: are the figures true? What hosts send, what the routers count for each virtual MAC address, and what an IPFIX
 /// collector of another make has received are compared to the packet and the octet; and another make's dissector reads every message.
 public struct GatewayExportCommand: LabCommand {
-  public var packets: Int
-  public var options: LabOptions
+  var packets: Int
+  var options: LabOptions
 
+  /// `packets`, 1 to 100,000, is how many datagrams each of nine hosts sends.
   public init(packets: Int = 2000, options: LabOptions) {
     self.packets = packets
     self.options = options
   }
 
+  /// Compares the figures of a group of three routers, then reads the messages of a second group, which has an IPv6 address alone.
+  /// `LabError.missingTool` without nfcapd, nfdump or tshark.
   public func run() throws -> GatewayExportReport {
     guard 1...100_000 ~= packets else { throw LabError.badOption("--packets is 1 to 100,000") }
     try requireTools(["nfcapd": "nfdump", "nfdump": "nfdump", "tshark": "tshark"])
@@ -134,10 +137,10 @@ public struct GatewayExportCommand: LabCommand {
 
 /// What `skein lab gateway-export` found.
 public struct GatewayExportReport: LabReport, Equatable {
-  public struct Volume: Codable, Equatable, Sendable {
-    public var packets = 0
+  struct Volume: Codable, Equatable, Sendable {
+    var packets = 0
     /// Of whole frames.
-    public var octets = 0
+    var octets = 0
 
     static func + (left: Volume, right: Volume) -> Volume {
       Volume(packets: left.packets + right.packets, octets: left.octets + right.octets)
@@ -147,21 +150,23 @@ public struct GatewayExportReport: LabReport, Equatable {
     }
   }
   /// Messages between the routers, as another make's dissector sees them.
-  public struct Messages: Codable, Equatable, Sendable {
-    public var read: Int
-    public var withWarnings: Int
+  struct Messages: Codable, Equatable, Sendable {
+    var read: Int
+    var withWarnings: Int
   }
   /// By virtual MAC address: what hosts sent to it, what the routers counted, what the collector received.
-  public var sent: [String: Volume] = [:]
-  public var counted: [String: Volume] = [:]
-  public var collected: [String: Volume] = [:]
+  var sent: [String: Volume] = [:]
+  var counted: [String: Volume] = [:]
+  var collected: [String: Volume] = [:]
   /// Packets that came out at the server once.
-  public var arrived = 0
-  public var messagesFour = Messages(read: 0, withWarnings: 0)
-  public var messagesSix = Messages(read: 0, withWarnings: 0)
+  var arrived = 0
+  var messagesFour = Messages(read: 0, withWarnings: 0)
+  var messagesSix = Messages(read: 0, withWarnings: 0)
   /// The ping to the IPv6 group's address, of one.
-  public var pingsSix = 0
+  var pingsSix = 0
 
+  /// For every virtual MAC address hosts, routers and collector have the same packets and octets, each packet came out at the server once,
+  /// tshark read messages of both families and warned of none, and the IPv6 group's address answered.
   public var succeeded: Bool {
     !sent.isEmpty && counted == sent && collected == sent && arrived == total(sent).packets && messagesFour.read > 0
       && messagesFour.withWarnings == 0 && messagesSix.read > 0 && messagesSix.withWarnings == 0 && pingsSix == 1
@@ -169,6 +174,7 @@ public struct GatewayExportReport: LabReport, Equatable {
 
   private func total(_ volumes: [String: Volume]) -> Volume { volumes.values.reduce(Volume()) { $0 + $1 } }
 
+  /// Writes a table of packets and octets by virtual MAC address, then each check with its verdict.
   public func render(to output: inout some TextOutputStream) {
     print("\n  virtual MAC          hosts sent              routers counted         the collector has    (packets, octets)", to: &output)
     func words(_ volume: Volume?) -> String { volume.map { "\($0.packets) \($0.octets)" } ?? "nothing" }

@@ -11,7 +11,7 @@ public enum GatewayFailure: String, CaseIterable, Codable, Sendable {
   /// It has been dead, and comes back.
   case `return`
 
-  public var sentence: String {
+  var sentence: String {
     switch self {
     case .kill: "the router dies (SIGKILL and links down)"
     case .stop: "its daemon hangs (SIGSTOP), its kernel lives"
@@ -30,7 +30,7 @@ public enum GatewayVictim: String, CaseIterable, Codable, Sendable {
   /// The active one and its standby together.
   case both
 
-  public var words: String {
+  var words: String {
     switch self {
     case .avf: "a forwarder"
     case .avg: "the active virtual gateway"

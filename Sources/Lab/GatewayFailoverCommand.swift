@@ -7,24 +7,27 @@ public enum GatewayTimers: String, CaseIterable, Codable, Sendable {
   /// The fastest.
   case fast
 
+  /// How often a router says that it lives, in milliseconds: GLBP's hello time.
   public var helloMilliseconds: Int { self == .cisco ? 3000 : self == .skein ? 200 : 20 }
+  /// How long a silent router keeps its part, in milliseconds: GLBP's hold time.
   public var holdMilliseconds: Int { self == .cisco ? 10_000 : self == .skein ? 650 : 65 }
 }
 
 /// `skein lab gateway-failover`: routers fail, again and again. How long do their hosts get nothing through, is nobody answered, is a packet
 /// forwarded twice, and do the hosts of the others notice? Beside it the same failure under VRRP.
 public struct GatewayFailoverCommand: LabCommand {
-  public var victim: GatewayVictim
-  public var failure: GatewayFailure
-  public var helloMilliseconds: Int
-  public var holdMilliseconds: Int
-  public var runs: Int
+  var victim: GatewayVictim
+  var failure: GatewayFailure
+  var helloMilliseconds: Int
+  var holdMilliseconds: Int
+  var runs: Int
   /// How many runs keepalived and FRR's vrrpd get at each of their intervals; 0 leaves them out.
-  public var peerRuns: Int
-  public var routers = 3
-  public var hosts = 9
-  public var options: LabOptions
+  var peerRuns: Int
+  var routers = 3
+  var hosts = 9
+  var options: LabOptions
 
+  /// `runs` is 1 to 1,000 and `peerRuns` 0 to 100, which `run()` checks; the timers, when not said, are those of `GatewayTimers.skein`.
   public init(
     victim: GatewayVictim = .avf, failure: GatewayFailure = .kill, helloMilliseconds: Int = 200, holdMilliseconds: Int = 650,
     runs: Int = 10, peerRuns: Int = 0, options: LabOptions
@@ -38,6 +41,8 @@ public struct GatewayFailoverCommand: LabCommand {
     self.options = options
   }
 
+  /// Measures all runs on one group of three routers and nine hosts, then as many as asked for under keepalived and FRR's vrrpd, each at
+  /// 1 s and at 10 ms.
   public func run() throws -> GatewayFailoverReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
     guard victim != .both || routers >= 3 else { throw LabError.badOption("--victim both needs at least three routers") }
@@ -84,15 +89,15 @@ public struct GatewayFailoverCommand: LabCommand {
 }
 
 /// A rival's figures.
-public struct GatewayPeerFigures: Codable, Equatable, Sendable {
-  public var name: String
-  public var advertSeconds: Double
-  public var silenceMilliseconds: Figures
-  public var answersSilenceMilliseconds: Figures
-  public var forwardedTwice: Int
+struct GatewayPeerFigures: Codable, Equatable, Sendable {
+  var name: String
+  var advertSeconds: Double
+  var silenceMilliseconds: Figures
+  var answersSilenceMilliseconds: Figures
+  var forwardedTwice: Int
   /// The most routers that had the address at once. It is one router's; with two, who gets a host's packets is chance.
-  public var addressHolders: Int
-  public var secondsPerRun: Double
+  var addressHolders: Int
+  var secondsPerRun: Double
 
   init(_ kind: VrrpGateway.Kind, _ runs: [GatewayFailoverRun]) {
     name = kind.daemon.rawValue
@@ -107,33 +112,35 @@ public struct GatewayPeerFigures: Codable, Equatable, Sendable {
 
 /// What `skein lab gateway-failover` found.
 public struct GatewayFailoverReport: LabReport, Equatable {
-  public var victim: GatewayVictim
-  public var how: GatewayFailure
-  public var helloMilliseconds: Int
-  public var holdMilliseconds: Int
-  public var runs: Int
+  var victim: GatewayVictim
+  var how: GatewayFailure
+  var helloMilliseconds: Int
+  var holdMilliseconds: Int
+  var runs: Int
   /// How long the failed router's hosts got nothing through: the worst of them, in each run.
-  public var silenceMilliseconds: Figures
+  var silenceMilliseconds: Figures
   /// How long nobody was answered who asked for the gateway.
-  public var answersSilenceMilliseconds: Figures
+  var answersSilenceMilliseconds: Figures
   /// How long the other routers' hosts got nothing through; about the time between two packets if they noticed nothing.
-  public var survivorsSilenceMilliseconds: Figures
+  var survivorsSilenceMilliseconds: Figures
   /// Packets that came out of more than one router.
-  public var forwardedTwice: Int
-  public var lostOnSurvivors: Int
+  var forwardedTwice: Int
+  var lostOnSurvivors: Int
   /// Packets of the failed router's hosts that were lost although another had taken over.
-  public var lostAfterRecovery: Int
-  public var lostOnReturn: Int
+  var lostAfterRecovery: Int
+  var lostOnReturn: Int
   /// What took the lost ones of these three, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Hosts that never got through again.
-  public var neverRecovered: Int
-  public var packets: Int
+  var neverRecovered: Int
+  var packets: Int
   /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
-  public var stallMilliseconds: Double
-  public var secondsPerRun: Double
-  public var peers: [GatewayPeerFigures]
+  var stallMilliseconds: Double
+  var secondsPerRun: Double
+  var peers: [GatewayPeerFigures]
+  /// Nothing was forwarded twice, all hosts got through again, and each lost packet that counts is the host's or its virtual wires' doing.
+  /// What the failed router's hosts lost until another had taken over is not counted.
   public var succeeded: Bool
 
   init(command: GatewayFailoverCommand, runs: [GatewayFailoverRun], peers: [GatewayPeerFigures]) {
@@ -162,6 +169,7 @@ public struct GatewayFailoverReport: LabReport, Equatable {
     succeeded = forwardedTwice == 0 && known.excuse(lost) && neverRecovered == 0
   }
 
+  /// Writes the times without service beside those of the rivals, then each check with its verdict.
   public func render(to output: inout some TextOutputStream) {
     print("\n\(runs) × \(victim.words): \(how.sentence)", to: &output)
     print(

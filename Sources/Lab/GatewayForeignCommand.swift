@@ -2,11 +2,14 @@ import Foundation
 
 /// `skein lab gateway-foreign`: a router that speaks GLBP by its public description and nothing of ours, beside two of ours.
 public struct GatewayForeignCommand: LabCommand {
-  public var options: LabOptions
+  var options: LabOptions
   private static let routers = 2
 
+  /// Of the options, the number of members is not heeded: two routers and two hosts are enough.
   public init(options: LabOptions) { self.options = options }
 
+  /// Lets the foreign router lead the group, then fall silent, and watches what the two of ours make of it.
+  /// `LabError.timedOut` if they do not follow it within 25 s or take over within 15 s.
   public func run() throws -> GatewayForeignReport {
     try GatewayTopology.with(routers: Self.routers, hosts: 2, console: options.console) { topology in
       var settings = GatewaySettings()
@@ -73,27 +76,30 @@ public struct GatewayForeignCommand: LabCommand {
 /// What `skein lab gateway-foreign` found.
 public struct GatewayForeignReport: LabReport, Equatable {
   /// Whether both of ours took it for the active virtual gateway, and know that it is foreign.
-  public var followed = false
-  public var isShownAsForeign = false
+  var followed = false
+  var isShownAsForeign = false
   /// What each of ours forwarded for beside it, and whether they left it its own.
-  public var forwardersBeside: [[Int]] = []
-  public var foreignForwarderWasLeft = false
-  public var hellos = 0
+  var forwardersBeside: [[Int]] = []
+  var foreignForwarderWasLeft = false
+  var hellos = 0
   /// Its messages that ours could not read.
-  public var refused = 0
+  var refused = 0
   /// From its last word until ours had an active one and forwarded for its forwarder.
-  public var takeoverSeconds = 0.0
-  public var holderOfForwarderOne = ""
+  var takeoverSeconds = 0.0
+  var holderOfForwarderOne = ""
   /// Whether ours agree about who holds what.
-  public var agree = false
+  var agree = false
   /// Pings to the virtual address answered afterwards, of two.
-  public var pings = 0
+  var pings = 0
 
+  /// Ours followed the foreign router, forwarded beside it and could read all it said; no sooner than 2.5 s after its last word they took
+  /// over, agree since, and answered both pings.
   public var succeeded: Bool {
     followed && isShownAsForeign && foreignForwarderWasLeft && forwardersBeside.allSatisfy { !$0.isEmpty } && refused == 0
       && takeoverSeconds >= 2.5 && !holderOfForwarderOne.isEmpty && agree && pings == 2
   }
 
+  /// Writes each observation with its verdict.
   public func render(to output: inout some TextOutputStream) {
     print("\nA foreign speaker of GLBP, \(hellos) hellos:", to: &output)
     print(verdict(followed && isShownAsForeign, "both of ours took it for the active virtual gateway"), to: &output)

@@ -3,14 +3,18 @@ import Foundation
 /// `skein lab gateway-matrix`: every way to fail, for every kind of router, at several timers, and VRRP beside it, in one table. Each run ends
 /// with the routers' return. The failures at one profile of timers share a group.
 public struct GatewayMatrixCommand: LabCommand {
+  /// The profiles of hello and hold time to measure at, in this order.
   public var timers: [GatewayTimers]
+  /// The routers to hit at each profile.
   public var victims: [GatewayVictim]
+  /// The ways to fail, for each victim and for the rivals; the return is a part of every run.
   public var failures: [GatewayFailure]
-  public var runs: Int
+  var runs: Int
   /// How many runs keepalived and FRR's vrrpd get at each of their intervals, for each way to fail; 0 leaves them out.
-  public var peerRuns: Int
-  public var options: LabOptions
+  var peerRuns: Int
+  var options: LabOptions
 
+  /// With nothing said, all timers and all victims, killed, hung and cut off. `runs` is 1 to 1,000 and `peerRuns` 0 to 100.
   public init(
     timers: [GatewayTimers] = GatewayTimers.allCases, victims: [GatewayVictim] = GatewayVictim.allCases,
     failures: [GatewayFailure] = [.kill, .stop, .link], runs: Int = 10, peerRuns: Int = 3, options: LabOptions
@@ -23,6 +27,8 @@ public struct GatewayMatrixCommand: LabCommand {
     self.options = options
   }
 
+  /// Measures cell by cell. One that breaks off is noted, and the next gets a new group; those at Cisco's timers run side by side, each
+  /// in a process of its own.
   public func run() throws -> GatewayMatrixReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
     try prepareForLab()

@@ -1,14 +1,14 @@
 /// What `skein lab gateway-matrix` found.
 public struct GatewayMatrixReport: LabReport, Equatable {
   /// A rival's figures for one way to fail. Its victim is whoever holds the address.
-  public struct Peer: Codable, Equatable, Sendable {
-    public var how: GatewayFailure
-    public var figures: GatewayPeerFigures
+  struct Peer: Codable, Equatable, Sendable {
+    var how: GatewayFailure
+    var figures: GatewayPeerFigures
   }
   /// A cell that could not be measured to its end, and why.
-  public struct Broken: Codable, Equatable, Sendable {
-    public var name: String
-    public var reason: String
+  struct Broken: Codable, Equatable, Sendable {
+    var name: String
+    var reason: String
 
     init(name: String, reason: String) {
       self.name = name
@@ -20,14 +20,15 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     }
   }
 
-  public var runs: Int
-  public var cells: [GatewayFailoverReport] = []
-  public var broken: [Broken] = []
-  public var peers: [Peer] = []
+  var runs: Int
+  var cells: [GatewayFailoverReport] = []
+  var broken: [Broken] = []
+  var peers: [Peer] = []
   /// Rivals that could not be measured: no fault of the group's.
-  public var brokenPeers: [Broken] = []
+  var brokenPeers: [Broken] = []
   /// How long the whole took.
-  public var seconds = 0.0
+  var seconds = 0.0
+  /// No cell broke off, and every one succeeded; the rivals do not count. False until the last has been measured.
   public var succeeded = false
 
   init(runs: Int) { self.runs = runs }
@@ -42,6 +43,7 @@ public struct GatewayMatrixReport: LabReport, Equatable {
     zip(columns, widths).map { $0.count >= $1 ? $0 + " " : $0.padding($1) }.joined().trimmingTrailingSpaces
   }
 
+  /// Writes the table, a row for each cell and each rival, times in milliseconds.
   public func render(to output: inout some TextOutputStream) {
     print("each way to fail \(runs) times, then the routers return; three routers, nine hosts, a packet of each every 2 ms", to: &output)
     print("(every 10 ms at Cisco's timers, where the cells run side by side); times in ms\n", to: &output)

@@ -1,37 +1,37 @@
 /// What `skein lab gateway` found.
 public struct GatewayShareReport: LabReport, Equatable {
-  public var routers: Int
-  public var hosts: Int
-  public var method: SteeringMethod
+  var routers: Int
+  var hosts: Int
+  var method: SteeringMethod
   /// Each router's part of the traffic in percent, as unequal as it was at first.
-  public var sharesBefore: [Double] = []
-  public var sharesAfter: [Double] = []
+  var sharesBefore: [Double] = []
+  var sharesAfter: [Double] = []
   /// From the first packet until every router was within 5 points of its target.
-  public var secondsToTarget = 0.0
+  var secondsToTarget = 0.0
   /// Virtual MAC addresses that the routers moved by themselves or for the drain.
-  public var moves = 0
+  var moves = 0
   /// Of these, seen while a router was drained and returned.
-  public var movesByDrain = 0
+  var movesByDrain = 0
   /// Numbered packets sent while virtual MAC addresses moved.
-  public var packets = 0
-  public var packetsLostByMoves = 0
+  var packets = 0
+  var packetsLostByMoves = 0
   /// What took them.
-  public var losses: [Loss] = []
+  var losses: [Loss] = []
   /// Packets that came out of more than one router.
-  public var forwardedTwice = 0
+  var forwardedTwice = 0
   /// Of the TCP connection, and whether both ends have the same hash of it.
-  public var transferredOctets = 0
-  public var transferIsWhole = false
+  var transferredOctets = 0
+  var transferIsWhole = false
   /// Pings answered and pages fetched: one of each by every host and family.
-  public var pings = 0
-  public var pages = 0
-  public var iperfMegabitsPerSecond = 0.0
+  var pings = 0
+  var pages = 0
+  var iperfMegabitsPerSecond = 0.0
   /// The demonstration: how long the dead router's hosts got nothing through, and nobody was answered.
-  public var silenceMilliseconds: Double?
-  public var answersSilenceMilliseconds: Double?
-  public var lostOnSurvivors: Int?
-  public var lostOnReturn: Int?
-  public var seconds = 0.0
+  var silenceMilliseconds: Double?
+  var answersSilenceMilliseconds: Double?
+  var lostOnSurvivors: Int?
+  var lostOnReturn: Int?
+  var seconds = 0.0
 
   init(command: GatewayCommand) {
     routers = command.routers
@@ -43,6 +43,9 @@ public struct GatewayShareReport: LabReport, Equatable {
     !sharesAfter.isEmpty && sharesAfter.allSatisfy { abs($0 - 100 / Double(routers)) <= GatewayCommand.tolerance }
   }
 
+  /// In the end every router was within 5 points of an equal part, all pings and pages were answered, the transfer is whole, nothing was
+  /// forwarded twice, and each packet lost by moves is the host's or its virtual wires' doing. In the demonstration nothing else may be
+  /// lost by the surviving routers' hosts or on the dead one's return.
   public var succeeded: Bool {
     isNearTarget && losses.excuse(packetsLostByMoves) && forwardedTwice == 0 && transferIsWhole && pings == hosts * 2 && pages == hosts * 2
       && iperfMegabitsPerSecond > 0 && (lostOnSurvivors ?? 0) == 0 && (lostOnReturn ?? 0) == 0
@@ -55,6 +58,7 @@ public struct GatewayShareReport: LabReport, Equatable {
     case lostOnSurvivors, lostOnReturn, seconds
   }
 
+  /// Writes what was seen, after the story that the command has told.
   public func render(to output: inout some TextOutputStream) {
     func list(_ shares: [Double]) -> String { shares.map { $0.formatted(digits: 1) }.joined(separator: ", ") }
     print("\nWhat was seen, steering by \(method.rawValue):", to: &output)

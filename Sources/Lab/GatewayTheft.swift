@@ -1,18 +1,18 @@
 /// A machine of the LAN says to everybody that the virtual addresses are its own: an intruder, or one with the gateway's address by mistake.
 /// The hosts believe it; how long until the gateways have set them right?
-public struct GatewayTheft: Codable, Equatable, Sendable {
+struct GatewayTheft: Codable, Equatable, Sendable {
   /// Hosts that were sent astray: each time their packets went nowhere for longer than two of them need.
-  public var stolen = 0
+  var stolen = 0
   /// How long a host's packets went nowhere after one claim, the worst of all.
-  public var setRightMilliseconds = 0.0
+  var setRightMilliseconds = 0.0
   /// The same where another claim followed 100 ms later: claims are not answered more often than once a second.
-  public var setRightAfterSecondMilliseconds = 0.0
+  var setRightAfterSecondMilliseconds = 0.0
   /// Hosts whose gateway has another MAC address than before, at the end.
-  public var leftAstray = 0
+  var leftAstray = 0
 
   /// A second, and what it takes to hear of it.
   static let limitMilliseconds = 1200.0
-  public var holds: Bool {
+  var holds: Bool {
     stolen > 0 && leftAstray == 0 && max(setRightMilliseconds, setRightAfterSecondMilliseconds) <= Self.limitMilliseconds
   }
 

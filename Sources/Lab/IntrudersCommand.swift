@@ -3,14 +3,17 @@ import Foundation
 /// `skein lab intruders`: machines that must not get in try to, each with real daemons and real credentials. Then one that was in is put out.
 public struct IntrudersCommand: LabCommand {
   /// Without what takes a minute each: who was expelled comes back, and who was revoked tries again.
-  public var isBrief: Bool
-  public var options: LabOptions
+  var isBrief: Bool
+  var options: LabOptions
 
+  /// `options.members`, 2 to 14, are those that are in from the beginning; two machines more try to get in.
   public init(isBrief: Bool = false, options: LabOptions) {
     self.isBrief = isBrief
     self.options = options
   }
 
+  /// While clients probe, lets one machine in and, unless brief, expels it; lets each intruder try, one after the other, and at last
+  /// revokes that machine's certificate.
   public func run() throws -> IntrudersReport {
     guard options.members >= 2, options.members + 2 <= Plan.memberLimit else {
       throw LabError.badOption("intruders want 2 to \(Plan.memberLimit - 2) members, not \(options.members)")
@@ -189,26 +192,28 @@ struct Siege {
 /// What `skein lab intruders` found.
 public struct IntrudersReport: LabReport, Equatable {
   /// One machine's try, or what was done to it.
-  public struct Attempt: Codable, Equatable, Sendable {
-    public var name: String
+  struct Attempt: Codable, Equatable, Sendable {
+    var name: String
     /// It is out (or in, where it should be), and each side says why.
-    public var asDue: Bool
+    var asDue: Bool
     /// The machine's own words.
-    public var own: String
+    var own: String
     /// The members' words, and what they counted.
-    public var masters: String
-    public var seconds: Double
+    var masters: String
+    var seconds: Double
     /// Probes lost, and probes answered twice, meanwhile.
-    public var lost = 0
-    public var twice = 0
+    var lost = 0
+    var twice = 0
   }
-  public var attempts: [Attempt]
-  public var probes: Int
+  var attempts: [Attempt]
+  var probes: Int
   /// Probes lost while machines were refused that never got in.
-  public var lostToStrangers: Int
+  var lostToStrangers: Int
   /// What took them.
-  public var losses: [Loss]
-  public var answeredTwice: Int
+  var losses: [Loss]
+  var answeredTwice: Int
+  /// Every attempt ended as it should, no probe was answered twice, and each one lost to machines that never got in is the host's or its
+  /// virtual wires' doing.
   public var succeeded: Bool
 
   init(findings: [Siege.Finding], ledger: ProbeLedger, books: LossBooks) {
@@ -228,6 +233,7 @@ public struct IntrudersReport: LabReport, Equatable {
     succeeded = attempts.allSatisfy(\.asDue) && losses.excuse(lostToStrangers) && answeredTwice == 0
   }
 
+  /// Writes each attempt with what the machine itself and the members said of it.
   public func render(to output: inout some TextOutputStream) {
     for attempt in attempts {
       print(

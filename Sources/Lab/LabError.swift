@@ -12,6 +12,7 @@ public enum LabError: Error, Sendable {
 }
 
 extension LabError: CustomStringConvertible {
+  /// The message for people; a command's output or the end of a daemon's log is quoted in lines of their own.
   public var description: String {
     switch self {
     case .notRoot: "the lab builds network namespaces: run it as root"

@@ -4,9 +4,9 @@
 import Foundation
 
 /// A cause of losses, and how many probes it took.
-public struct Loss: Codable, Equatable, Sendable {
+struct Loss: Codable, Equatable, Sendable {
   /// Where a packet can be lost, in the order in which blame is laid: the product first, then the machine that the lab runs on.
-  public enum Cause: String, Codable, CaseIterable, Sendable {
+  enum Cause: String, Codable, CaseIterable, Sendable {
     /// A member's packet path dropped it, for a reason that a probe should not meet.
     case path
     /// The ring from a packet path to its daemon was full.
@@ -29,18 +29,18 @@ public struct Loss: Codable, Equatable, Sendable {
     case forgotten
 
     /// Whether the run fails for it: what the host or its virtual wires took is no fault of the product's.
-    public var fails: Bool {
+    var fails: Bool {
       switch self {
       case .path, .ring, .held, .standstill, .stack, .forgotten: true
       case .client, .socket, .wire, .backlog: false
       }
     }
   }
-  public var cause: Cause
-  public var count: Int
+  var cause: Cause
+  var count: Int
   /// The counter, with the member or interface that has it.
-  public var `where`: String
-  public var fails: Bool
+  var `where`: String
+  var fails: Bool
 
   init(_ cause: Cause, _ count: Int, _ place: String) {
     self.cause = cause

@@ -18,12 +18,13 @@ public enum Maintenance: String, CaseIterable, Codable, Sendable {
 
 /// `skein lab rejoin | restart | crash | upgrade | drain | leave`: the operation under probes. Is one lost?
 public struct MaintenanceCommand: LabCommand {
-  public var operation: Maintenance
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var detectionMilliseconds: Int
-  public var options: LabOptions
+  var operation: Maintenance
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var detectionMilliseconds: Int
+  var options: LabOptions
 
+  /// `options.members` must be 2 or more; the detection interval is 20 ms to 60 s.
   public init(
     _ operation: Maintenance, mode: DeliveryMode = .multicast, family: AddressFamily = .four, detectionMilliseconds: Int = 200,
     options: LabOptions
@@ -47,6 +48,7 @@ public struct MaintenanceCommand: LabCommand {
     var action: () throws -> Void
   }
 
+  /// Does the operation step by step on a cluster whose units are probed all the while; before a rejoin a member is killed first.
   public func run() throws -> MaintenanceReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
     return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)) { cluster in
@@ -179,12 +181,12 @@ extension SkeinCluster {
 /// What `skein lab rejoin`, `restart`, `crash`, `upgrade`, `drain` or `leave` found.
 public struct MaintenanceReport: LabReport, Equatable {
   /// One step of the operation.
-  public struct Step: Codable, Equatable, Sendable {
-    public var what: String
-    public var seconds: Double
-    public var lost: Int
+  struct Step: Codable, Equatable, Sendable {
+    var what: String
+    var seconds: Double
+    var lost: Int
     /// Where a master's daemon dies: how long its own clients heard nothing, the worst of them.
-    public var silenceMilliseconds: Double?
+    var silenceMilliseconds: Double?
   }
   struct Window {
     var what: String
@@ -192,28 +194,30 @@ public struct MaintenanceReport: LabReport, Equatable {
     /// The member whose clients may be without service.
     var bereft: Int?
   }
-  public var operation: Maintenance
-  public var mode: DeliveryMode
-  public var detectionMilliseconds: Int
+  var operation: Maintenance
+  var mode: DeliveryMode
+  var detectionMilliseconds: Int
   /// Between a flow's probes.
-  public var intervalMilliseconds: Int
+  var intervalMilliseconds: Int
   /// Probes that nobody answered, but for those to the units of a master that crashed.
-  public var lost: Int
+  var lost: Int
   /// Probes with more than one answer on the wire.
-  public var answeredTwice: Int
-  public var flows: Int
-  public var probes: Int
-  public var steps: [Step]
+  var answeredTwice: Int
+  var flows: Int
+  var probes: Int
+  var steps: [Step]
   /// What took those that were lost, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen: Int
+  var answersUnseen: Int
   /// How often a member's lease ran out: never, but where the machine stops a daemon for longer than its lease.
-  public var leasesLapsed = 0
+  var leasesLapsed = 0
   /// The longest that this machine stopped the prober, a process of real-time priority that runs every 2 ms.
-  public var stallMilliseconds: Double
+  var stallMilliseconds: Double
+  /// No probe was answered twice, and each lost one that counts is the host's or its virtual wires' doing.
   public var succeeded: Bool
+  /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   /// The flows of each step's bereft member.
@@ -247,6 +251,7 @@ public struct MaintenanceReport: LabReport, Equatable {
     stoodStill = !succeeded && known.excuseOrStandstill(lost) && answeredTwice == 0
   }
 
+  /// Writes each step with its time and losses, then the sum of them with its verdict.
   public func render(to output: inout some TextOutputStream) {
     print(
       "\(operation.rawValue) under load: \(flows) flows, a probe on each every \(intervalMilliseconds) ms, \(probes) in all", to: &output)

@@ -1,14 +1,16 @@
 /// `skein lab matrix`: every way to fail, for a member and for the master, at several detection intervals, and keepalived beside it, in
 /// one table. The failures of one detection interval share a cluster.
 public struct MatrixCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var detections: [Int]
-  public var runs: Int
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var detections: [Int]
+  var runs: Int
   /// How many runs keepalived gets at each of its intervals, for each way to fail; 0 leaves it out.
-  public var peerRuns: Int
-  public var options: LabOptions
+  var peerRuns: Int
+  var options: LabOptions
 
+  /// `detections` are the detection intervals to measure at, in milliseconds. `runs` is 1 to 1,000 and `peerRuns` 0 to 100, which `run()`
+  /// checks.
   public init(
     mode: DeliveryMode = .multicast, family: AddressFamily = .four, detections: [Int] = [200, 20], runs: Int = 10, peerRuns: Int = 3,
     options: LabOptions
@@ -21,6 +23,8 @@ public struct MatrixCommand: LabCommand {
     self.options = options
   }
 
+  /// Measures cell by cell, then keepalived. A cell that breaks off is noted with its reason, and the next gets a new cluster; what goes
+  /// wrong with keepalived is thrown.
   public func run() throws -> MatrixReport {
     guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
     var (cells, broken): ([FailoverReport], [MatrixReport.Broken]) = ([], [])
@@ -68,16 +72,16 @@ public struct MatrixCommand: LabCommand {
 /// What `skein lab matrix` found.
 public struct MatrixReport: LabReport, Equatable {
   /// A rival's figures for one way to fail. Its victim is whoever holds the address.
-  public struct Peer: Codable, Equatable, Sendable {
-    public var how: Failure
-    public var figures: PeerReport
+  struct Peer: Codable, Equatable, Sendable {
+    var how: Failure
+    var figures: PeerReport
   }
   /// A cell that could not be measured to its end, and why.
-  public struct Broken: Codable, Equatable, Sendable {
-    public var victim: Victim
-    public var how: Failure
-    public var detectionMilliseconds: Int
-    public var reason: String
+  struct Broken: Codable, Equatable, Sendable {
+    var victim: Victim
+    var how: Failure
+    var detectionMilliseconds: Int
+    var reason: String
 
     init(_ cell: FailoverCommand, _ reason: String) {
       victim = cell.victim
@@ -86,13 +90,15 @@ public struct MatrixReport: LabReport, Equatable {
       self.reason = reason
     }
   }
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var runs: Int
-  public var cells: [FailoverReport]
-  public var broken: [Broken]
-  public var peers: [Peer]
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var runs: Int
+  var cells: [FailoverReport]
+  var broken: [Broken]
+  var peers: [Peer]
+  /// No cell broke off, and every one succeeded; keepalived does not count.
   public var succeeded: Bool
+  /// No cell broke off, and in each that did not succeed a daemon stood still.
   public var stoodStill: Bool
 
   init(command: MatrixCommand, cells: [FailoverReport], broken: [Broken], peers: [Peer]) {
@@ -112,6 +118,7 @@ public struct MatrixReport: LabReport, Equatable {
     zip(columns, widths).map { $0.count >= $1 ? $0 + " " : $0.padding($1) }.joined()
   }
 
+  /// Writes the table, a row for each cell and each of keepalived's, times in milliseconds.
   public func render(to output: inout some TextOutputStream) {
     print("each way to fail \(runs) times, delivery by \(mode.rawValue), IPv\(family.rawValue), times in ms", to: &output)
     print("", to: &output)

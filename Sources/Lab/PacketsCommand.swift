@@ -3,9 +3,10 @@ import Foundation
 /// `skein lab packets`: what is not an ordinary datagram or connection. Datagrams in fragments, downloads through a router whose other
 /// link takes shorter packets, and frames with a VLAN tag.
 public struct PacketsCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var options: LabOptions
+  var mode: DeliveryMode
+  var options: LabOptions
 
+  /// `mode` is how packets reach their member. There is no family to choose: all is sent by both, but for the tagged frames, by IPv4.
   public init(mode: DeliveryMode = .multicast, options: LabOptions) {
     self.mode = mode
     self.options = options
@@ -17,6 +18,7 @@ public struct PacketsCommand: LabCommand {
   private static let farUnit = 1280
   private static let fragmentedByteCount = 4000
 
+  /// Sends the fragments, fetches the downloads and sends the tagged frames, on one cluster. `LabError.missingTool` without curl.
   public func run() throws -> PacketsReport {
     try requireTools(["curl": "curl"])
     return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
@@ -113,37 +115,39 @@ public struct PacketsCommand: LabCommand {
 
 /// What `skein lab packets` found.
 public struct PacketsReport: LabReport, Equatable {
-  public struct Fragments: Codable, Equatable, Sendable {
-    public var family: AddressFamily
-    public var datagrams: Int
-    public var lost: Int
-    public var answeredTwice: Int
+  struct Fragments: Codable, Equatable, Sendable {
+    var family: AddressFamily
+    var datagrams: Int
+    var lost: Int
+    var answeredTwice: Int
     /// How many members answered.
-    public var members: Int
+    var members: Int
     var holds: Bool { datagrams > 0 && lost == 0 && answeredTwice == 0 && members > 1 }
   }
-  public struct Downloads: Codable, Equatable, Sendable {
-    public var family: AddressFamily
-    public var wanted: Int
-    public var complete: Int
-    public var members: Int
+  struct Downloads: Codable, Equatable, Sendable {
+    var family: AddressFamily
+    var wanted: Int
+    var complete: Int
+    var members: Int
     /// "Fragmentation needed" or "packet too big", as the members' own stacks counted them.
-    public var errorsHeard: Int
+    var errorsHeard: Int
     var holds: Bool { complete == wanted && members > 1 && errorsHeard > 0 }
   }
-  public struct Tagged: Codable, Equatable, Sendable {
-    public var sent: Int
+  struct Tagged: Codable, Equatable, Sendable {
+    var sent: Int
     /// By all members together, by the count of their packet paths.
-    public var taken: Int
-    public var left: Int
+    var taken: Int
+    var left: Int
     /// Counted by `packet-socket`, which takes no tagged frames.
-    public var refused: Int
+    var refused: Int
     var holds: Bool { taken == sent && left >= sent || taken == 0 && refused >= sent }
   }
-  public var mode: DeliveryMode
-  public var fragments: [Fragments]
-  public var downloads: [Downloads]
-  public var tagged: Tagged
+  var mode: DeliveryMode
+  var fragments: [Fragments]
+  var downloads: [Downloads]
+  var tagged: Tagged
+  /// All datagrams in fragments were answered once, all downloads are complete, both by more than one member, the members heard of the
+  /// narrow link, and each tagged frame was taken once or, by `packet-socket`, refused by all.
   public var succeeded: Bool
 
   init(mode: DeliveryMode, fragments: [Fragments], downloads: [Downloads], tagged: Tagged) {
@@ -154,6 +158,7 @@ public struct PacketsReport: LabReport, Equatable {
     succeeded = fragments.allSatisfy(\.holds) && downloads.allSatisfy(\.holds) && tagged.holds
   }
 
+  /// Writes a line with its verdict for the fragments and the downloads of each family, and one for the tagged frames.
   public func render(to output: inout some TextOutputStream) {
     print("delivery by \(mode.rawValue)", to: &output)
     for each in fragments {

@@ -3,10 +3,11 @@ import Foundation
 /// `skein lab personality`: one member gets a newer signed configuration; the others take it from there, one by one, under probes. Then
 /// come an older one and one of somebody else's authority, which everybody refuses.
 public struct PersonalityCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var options: LabOptions
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var options: LabOptions
 
+  /// `mode` is how packets reach their member, `family` what the probes are sent by; `options.members` must be 2 or more.
   public init(mode: DeliveryMode = .multicast, family: AddressFamily = .four, options: LabOptions) {
     self.mode = mode
     self.family = family
@@ -50,6 +51,7 @@ public struct PersonalityCommand: LabCommand {
       mayInterrupt: true),
   ]
 
+  /// Gives each of four newer versions to one member, waits until all have it, and asks at the end for the two refusals.
   public func run() throws -> PersonalityReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to fetch from") }
     var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
@@ -131,17 +133,17 @@ extension SkeinCluster {
 /// What `skein lab personality` found.
 public struct PersonalityReport: LabReport, Equatable {
   /// One change of version.
-  public struct Step: Codable, Equatable, Sendable {
-    public var what: String
+  struct Step: Codable, Equatable, Sendable {
+    var what: String
     /// Each member's version.
-    public var before: [Int]
-    public var after: [Int]
-    public var seconds: Double
-    public var lost: Int
+    var before: [Int]
+    var after: [Int]
+    var seconds: Double
+    var lost: Int
     /// The longest that a flow heard nothing.
-    public var silenceMilliseconds: Double
+    var silenceMilliseconds: Double
     /// What must agree *and* wants a fresh daemon costs a short interruption.
-    public var mayInterrupt: Bool
+    var mayInterrupt: Bool
   }
   struct Measured {
     var what: String
@@ -151,22 +153,25 @@ public struct PersonalityReport: LabReport, Equatable {
     var window: Range<UInt64>
   }
 
-  public var mode: DeliveryMode
+  var mode: DeliveryMode
   /// Probes that nobody answered, where none may be lost.
-  public var lost: Int
+  var lost: Int
   /// Probes with more than one answer on the wire.
-  public var answeredTwice: Int
-  public var flows: Int
-  public var probes: Int
-  public var steps: [Step]
+  var answeredTwice: Int
+  var flows: Int
+  var probes: Int
+  var steps: [Step]
   /// What a member said to an older bundle, and to one that is not signed by its authority.
-  public var refusals: [String]
+  var refusals: [String]
   /// What took the lost ones, and how many nothing explains.
-  public var losses: [Loss]
-  public var unexplained: Int
+  var losses: [Loss]
+  var unexplained: Int
   /// Of those that nothing explains: they were answered, and the answer was not seen.
-  public var answersUnseen: Int
+  var answersUnseen: Int
+  /// No probe was answered twice, both bundles were refused for the right reason, and each probe lost where none may be is the host's or
+  /// its virtual wires' doing.
   public var succeeded: Bool
+  /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
   init(command: PersonalityCommand, ledger: ProbeLedger, steps measured: [Measured], refusals: [String], losses known: Losses = Losses()) {
@@ -195,6 +200,7 @@ public struct PersonalityReport: LabReport, Equatable {
     zip(texts, ["has version 1, and 5 is in use", "is not signed by the authority"]).allSatisfy { $0.contains($1) } && texts.count == 2
   }
 
+  /// Writes each step with the members' versions before and after, then the checks and the words of the refusals.
   public func render(to output: inout some TextOutputStream) {
     print("a newer personality under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
     for step in steps {

@@ -12,6 +12,7 @@ public protocol LabReport: Codable, Sendable {
 }
 
 extension LabReport {
+  /// False, for the labs that do not tell a daemon's standstill from a fault.
   public var stoodStill: Bool { false }
 
   /// The report as one JSON object on one line.
@@ -39,18 +40,21 @@ public protocol LabCommand: Sendable {
 
 /// What all lab commands take.
 public struct LabOptions: Sendable {
+  /// Where the lab tells how it gets on; a command that tells a story has it narrate.
   public var console: Console
   /// How many members the cluster has.
-  public var members: Int
+  var members: Int
   /// `packetPath` of the members' configuration; nil lets each choose.
-  public var packetPath: String?
+  var packetPath: String?
   /// The skein program under test; nil for the running one.
-  public var program: String?
+  var program: String?
   /// How many times slower this machine is than one that the labs are made for, such as an emulated one: so much fewer packets are sent,
   /// and so much longer are the gateway's timers. Heeded by `lab failover`, `lab gateway`
   /// and the maintenance labs.
   public var slowness = 1
 
+  /// `members` is 1 to 16, which is checked when the lab is built; the labs of a gateway outside of a cluster have a number of routers
+  /// of their own instead.
   public init(console: Console = Console(), members: Int = 3, packetPath: String? = nil, program: String? = nil) {
     self.console = console
     self.members = members
@@ -79,11 +83,11 @@ public struct LabOptions: Sendable {
 }
 
 /// Several measurements of one thing, in milliseconds.
-public struct Figures: Codable, Equatable, Sendable {
-  public var median: Double
-  public var worst: Double
+struct Figures: Codable, Equatable, Sendable {
+  var median: Double
+  var worst: Double
   /// In the order measured.
-  public var all: [Double]
+  var all: [Double]
 
   init(_ all: [Double]) {
     let sorted = all.sorted()

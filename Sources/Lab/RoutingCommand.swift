@@ -4,11 +4,12 @@ import Foundation
 /// them there too. Pings, datagrams and connections to the far network: is each packet routed once, both ways by the same member, and
 /// does every member do its part?
 public struct RoutingCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var requests: Int
-  public var options: LabOptions
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var requests: Int
+  var options: LabOptions
 
+  /// `requests`, 1 to 10,000, is how many pings, datagrams and connections are sent: that many of each.
   public init(mode: DeliveryMode = .multicast, family: AddressFamily = .four, requests: Int = 300, options: LabOptions) {
     self.mode = mode
     self.family = family
@@ -16,6 +17,8 @@ public struct RoutingCommand: LabCommand {
     self.options = options
   }
 
+  /// Makes the cluster the way between near and far clients, and watches on the wires which member routes what.
+  /// `LabError.missingTool` without ping, curl or nft.
   public func run() throws -> RoutingReport {
     guard 1...10_000 ~= requests else { throw LabError.badOption("--requests is 1 to 10,000, not \(requests)") }
     try requireTools(["ping": "iputils-ping", "curl": "curl", "nft": "nftables"])
@@ -188,26 +191,28 @@ private final class RoutedWatch {
 /// What `skein lab routing` found.
 public struct RoutingReport: LabReport, Equatable {
   /// Things sent and what became of them.
-  public struct Tally: Codable, Equatable, Sendable {
-    public var sent: Int
+  struct Tally: Codable, Equatable, Sendable {
+    var sent: Int
     /// Answered by the far end.
-    public var answered: Int
+    var answered: Int
     /// That came out more than once.
-    public var twice: Int
+    var twice: Int
   }
-  public var mode: DeliveryMode
-  public var family: AddressFamily
-  public var members: Int
-  public var pings: Tally
-  public var datagrams: Tally
-  public var connections: Tally
+  var mode: DeliveryMode
+  var family: AddressFamily
+  var members: Int
+  var pings: Tally
+  var datagrams: Tally
+  var connections: Tally
   /// Datagrams that members put on the far wire exactly once.
-  public var datagramsRoutedOnce: Int
+  var datagramsRoutedOnce: Int
   /// Pairs of a near and a far address, and those that more than one member routed, in either direction.
-  public var pairs: Int
-  public var pairsOfSeveralMembers: Int
+  var pairs: Int
+  var pairsOfSeveralMembers: Int
   /// Each member's part of the packets routed, by its number.
-  public var shares: [Double]
+  var shares: [Double]
+  /// All pings, datagrams and connections were answered once, every datagram was routed once, each pair of addresses by one member, and
+  /// every member had more than half of a fair part.
   public var succeeded: Bool
 
   fileprivate init(command: RoutingCommand, pings: [String], datagramsSent: Int, connections: Int, watch: RoutedWatch) {
@@ -237,6 +242,7 @@ public struct RoutingReport: LabReport, Equatable {
     return Int(text[..<range.lowerBound].split { !$0.isNumber }.last ?? "")
   }
 
+  /// Writes the tallies with their verdicts, then each member's part of the packets as a bar.
   public func render(to output: inout some TextOutputStream) {
     print("the cluster as a router between near and far clients, IPv\(family.rawValue), delivery by \(mode.rawValue)", to: &output)
     for (what, tally) in [("pings", pings), ("datagrams", datagrams), ("connections", connections)] {

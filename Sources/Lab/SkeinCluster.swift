@@ -8,7 +8,7 @@ public enum DeliveryMode: String, CaseIterable, Codable, Sendable {
 }
 
 /// What a side of a partition does.
-public enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
+enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
   case serve
   case majority
 }
@@ -242,7 +242,8 @@ extension SkeinCluster {
   }
 
   /// What a person needs to see when the cluster does not come together.
-  private func explain(_ expected: [Int]) -> String {
+  /// What each of them says of itself, and the end of its log.
+  func explain(_ expected: [Int]) -> String {
     expected.map { member in
       let view = (try? statusText(member)) ?? "does not answer"
       let log = daemons[member]?.logTail(lines: 8) ?? ""

@@ -2,10 +2,11 @@ import Foundation
 
 /// `skein lab up`: a cluster to play with, until Ctrl-C.
 public struct UpCommand: LabCommand {
-  public var mode: DeliveryMode
-  public var detectionMilliseconds: Int
-  public var options: LabOptions
+  var mode: DeliveryMode
+  var detectionMilliseconds: Int
+  var options: LabOptions
 
+  /// The detection interval is 20 ms to 60 s. The console narrates: what to try goes to standard output unless it is quiet.
   public init(mode: DeliveryMode = .multicast, detectionMilliseconds: Int = 200, options: LabOptions) {
     self.mode = mode
     self.detectionMilliseconds = detectionMilliseconds
@@ -13,6 +14,7 @@ public struct UpCommand: LabCommand {
     self.options.console.narrates = true
   }
 
+  /// Builds the cluster, says what to try, and returns when SIGINT, SIGTERM or SIGHUP has ended it and all is removed.
   public func run() throws -> UpReport {
     let startedAt = BootClock.nanoseconds
     do {
@@ -63,9 +65,11 @@ public struct UpCommand: LabCommand {
 
 /// How long `skein lab up` was up.
 public struct UpReport: LabReport, Equatable {
-  public var seconds: Double
+  var seconds: Double
+  /// True: nothing is checked.
   public var succeeded: Bool { true }
 
+  /// Writes how long the lab was up.
   public func render(to output: inout some TextOutputStream) {
     print("\nThe lab was up for \(seconds.formatted(digits: 0)) s. Everything is removed.", to: &output)
   }
@@ -73,10 +77,13 @@ public struct UpReport: LabReport, Equatable {
 
 /// `skein lab down`: removes what interrupted labs have left behind, and ends those that `skein lab up` keeps.
 public struct DownCommand: LabCommand {
-  public var console: Console
+  var console: Console
 
+  /// The console is told what could not be removed and, when verbose, every command.
   public init(console: Console = Console()) { self.console = console }
 
+  /// Removes the runs whose process is gone, and waits up to 20 s for the labs of `skein lab up`. `LabError.notRoot` for anybody but
+  /// root; `LabError.timedOut` if one does not end.
   public func run() throws -> DownReport {
     guard geteuid() == 0 else { throw LabError.notRoot }
     Interruption.catchSignals()
@@ -90,11 +97,13 @@ public struct DownCommand: LabCommand {
 /// What `skein lab down` did.
 public struct DownReport: LabReport, Equatable {
   /// Leftovers of labs whose process was gone.
-  public var removed: Int
+  var removed: Int
   /// Labs that `skein lab up` kept and that were asked to end.
-  public var ended: Int
+  var ended: Int
+  /// True: nothing is checked; what could not be removed has been told on the console.
   public var succeeded: Bool { true }
 
+  /// Writes how many labs were removed, or that there was none.
   public func render(to output: inout some TextOutputStream) {
     print(removed + ended == 0 ? "There was no lab." : "Removed: \(removed) left over, \(ended) that ran.", to: &output)
   }

@@ -16,6 +16,7 @@ public enum ChildProcess {
 
   /// What came of it.
   public struct Outcome: Sendable {
+    /// Whether it ended by itself, by a signal or by the time limit.
     public var end: End
     /// The beginning of what it printed, before it ended, to standard output.
     public var output: [UInt8]

@@ -10,6 +10,7 @@ public final class DatagramSocket {
     public var interface: String
     /// This machine's own address there, the source of all that it sends; never a cluster address.
     public var localAddress: InternetAddress
+    /// The UDP port that it listens at and sends from, in host byte order.
     public var port: UInt16
     /// The group to join; nil for single members only.
     public var group: InternetAddress?
@@ -20,6 +21,7 @@ public final class DatagramSocket {
     /// The longest datagram that is received whole.
     public var maximumDatagramByteCount: Int
 
+    /// By default no group is joined, 1 MiB may wait, and datagrams of a jumbo frame are received whole.
     public init(
       interface: String, localAddress: InternetAddress, port: UInt16, group: InternetAddress? = nil, hopLimit: UInt8? = nil,
       receiveBufferByteCount: Int = 1 << 20, maximumDatagramByteCount: Int = 9216
@@ -36,10 +38,13 @@ public final class DatagramSocket {
 
   /// One datagram as received. `bytes` is valid only inside the handler.
   public struct Datagram {
+    /// The UDP payload: valid only inside the handler.
     public let bytes: UnsafeRawBufferPointer
+    /// Who sent it: the address and the port, with the interface if the address is link-local IPv6.
     public let source: Endpoint
     /// The group, or this machine's own address.
     public let destination: InternetAddress
+    /// The TTL or hop limit that it came with: 255 says that no router was between, if the sender set that (RFC 5082).
     public let hopLimit: UInt8
     /// It was longer than `maximumDatagramByteCount`; the rest is lost.
     public let isTruncated: Bool

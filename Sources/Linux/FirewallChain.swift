@@ -8,10 +8,14 @@ public struct FirewallChain: Hashable, Sendable {
     case ingress, prerouting, input, forward, output, postrouting, egress
   }
 
+  /// The name of the table that it is in, which is unique in its family only.
   public var table: String
+  /// Its name in that table.
   public var name: String
+  /// Where in a packet's way it hangs.
   public var hook: Hook
 
+  /// A chain with these names at this hook; `all` lists those of the kernel.
   public init(table: String, name: String, hook: Hook) {
     self.table = table
     self.name = name

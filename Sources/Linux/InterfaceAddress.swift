@@ -4,8 +4,11 @@ import Wire
 
 /// An address of an interface.
 public struct InterfaceAddress: Hashable, Sendable {
+  /// The index of the interface that has it.
   public var interface: UInt32
+  /// The address; on a point-to-point link this machine's end.
   public var address: InternetAddress
+  /// The length of its network's prefix in bits: up to 32 or 128.
   public var prefixLength: UInt8
   /// Duplicate address detection has not finished (or has failed): the kernel does not use it yet.
   public var isTentative: Bool

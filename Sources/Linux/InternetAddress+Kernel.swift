@@ -3,11 +3,14 @@ import Wire
 
 /// An address and a UDP port.
 public struct Endpoint: Hashable, Sendable {
+  /// The IPv4 or IPv6 address.
   public var address: InternetAddress
+  /// The UDP port, in host byte order.
   public var port: UInt16
   /// The index of the interface that a link-local IPv6 address belongs to; 0 for all other addresses.
   public var interface: UInt32
 
+  /// An address and a port; `interface` only with a link-local IPv6 address.
   public init(_ address: InternetAddress, port: UInt16, interface: UInt32 = 0) {
     self.address = address
     self.port = port

@@ -3,9 +3,12 @@ import Glibc
 
 /// The running kernel's version.
 public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The first number of the release: 6 of 6.18.
   public var major: Int
+  /// The second number of the release: 18 of 6.18. What comes after it is not looked at.
   public var minor: Int
 
+  /// The version with these two numbers.
   public init(major: Int, minor: Int) {
     self.major = major
     self.minor = minor
@@ -18,14 +21,18 @@ public struct KernelVersion: Hashable, Comparable, Sendable, CustomStringConvert
     self.init(major: major, minor: minor)
   }
 
+  /// The version of the kernel that this process runs on.
+  /// - Throws: `.invalid` when its release does not begin with two numbers.
   public static func running() throws(LinuxError) -> KernelVersion {
     let release = try Sysctl.read("kernel/osrelease")
     guard let version = KernelVersion(release: release) else { throw LinuxError("understand the kernel release \(release)", .invalid) }
     return version
   }
 
+  /// By the first number, then by the second: 6.9 is before 6.18.
   public static func < (left: KernelVersion, right: KernelVersion) -> Bool { (left.major, left.minor) < (right.major, right.minor) }
 
+  /// The two numbers with a dot between them, as in "6.18".
   public var description: String { "\(major).\(minor)" }
 }
 

@@ -15,6 +15,7 @@ public final class KernelProgram {
     /// Entries of the maps whose size is known only on this machine.
     public var maximumEntries: [String: Int]
 
+    /// By default every map has the size that the object gives it.
     public init(instance: String, programName: String, maximumEntries: [String: Int] = [:]) {
       self.instance = instance
       self.programName = programName
@@ -82,6 +83,7 @@ public final class KernelProgram {
     /// How many instructions the program has.
     public var instructions: Int
 
+    /// What the kernel said of a program; `verifiedInstructions` is nil where it does not tell.
     public init(verifiedInstructions: Int? = nil, instructions: Int) {
       self.verifiedInstructions = verifiedInstructions
       self.instructions = instructions

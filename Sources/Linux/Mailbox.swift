@@ -34,10 +34,13 @@ public final class Mailbox: SerialExecutor {
     wake()
   }
 
+  /// Runs a job of the actor that lives on the poller's thread, after everything posted before.
   public func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job))) }
 
+  /// Stops the program unless the calling thread is the one that runs the loop.
   public func checkIsolated() { precondition(isOnOwnThread, "this actor's state belongs to its poller's thread") }
 
+  /// Whether the calling thread is the one that runs the loop; never nil.
   public func isIsolatingCurrentContext() -> Bool? { isOnOwnThread }
 
   var descriptor: Int32 { wakeup.rawValue }

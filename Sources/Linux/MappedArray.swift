@@ -4,6 +4,7 @@ import Glibc
 /// An array map in this process's memory: what is stored is seen by the running kernel program at once, without a system call.
 /// The memory is the kernel's: another CPU may be reading it, so whatever must be consistent is published by one 8-octet store.
 public final class MappedArray<Element: BitwiseCopyable> {
+  /// How many elements it has: the entries of the map.
   public let count: Int
   /// The first element. Valid as long as this object.
   public let pointer: UnsafeMutablePointer<Element>

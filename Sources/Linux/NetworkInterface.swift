@@ -4,7 +4,9 @@ import Wire
 
 /// An interface as the kernel describes it.
 public struct NetworkInterface: Hashable, Sendable {
+  /// The kernel's number of it, from 1; it stays when the interface is renamed.
   public var index: UInt32
+  /// Its name in this network namespace, as in "eth0"; it may be renamed.
   public var name: String
   /// All zero for an interface that is no Ethernet.
   public var ethernetAddress: EthernetAddress
@@ -14,6 +16,7 @@ public struct NetworkInterface: Hashable, Sendable {
   public var isUp: Bool
   /// Something is on the other end of the cable, and it is up.
   public var hasCarrier: Bool
+  /// It is `lo`: what is sent by it comes back into this machine.
   public var isLoopback: Bool
 
   /// From an RTM_NEWLINK; nil if it is about a bridge port or is no such message.

@@ -6,7 +6,9 @@ public typealias OffloadHeader = virtio_net_hdr
 
 /// A frame as received; `bytes` is valid only inside the handler.
 public struct ReceivedFrame {
+  /// The frame from its Ethernet header on, without the 802.1Q tag that `vlanTag` has: valid only inside the handler.
   public let bytes: UnsafeRawBufferPointer
+  /// What has to be done to it still: the checksum, the cutting into segments. To be sent on with the frame.
   public let offload: OffloadHeader
   /// The 802.1Q tag (priority and VLAN) that the kernel took out of the frame.
   public let vlanTag: UInt16?
@@ -44,8 +46,11 @@ public final class PacketSocket {
   /// To be watched by a `Poller`.
   public var descriptor: Int32 { socket.rawValue }
 
+  /// Has the network card accept more, until `leave` or the end of this socket; what others asked for stays.
+  /// - Throws: `.noSuchDevice` when the interface is gone.
   public func join(_ membership: Membership) throws(LinuxError) { try change(membership, joins: true) }
 
+  /// Takes one `join` back; what was not joined is passed over. The end of this socket takes back all.
   public func leave(_ membership: Membership) throws(LinuxError) { try change(membership, joins: false) }
 
   /// Hands over at most `limit` waiting frames.

@@ -15,19 +15,25 @@ import Wire
 public final class Poller {
   /// What to wait for.
   public struct Interest: OptionSet, Sendable {
+    /// The bits, as epoll_ctl(2) takes them.
     public let rawValue: UInt32
+    /// What epoll_ctl(2) knows by these bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
+    /// There is something to read, or the other end has closed.
     public static let readable = Interest(rawValue: EPOLLIN.rawValue)
-    public static let writable = Interest(rawValue: EPOLLOUT.rawValue)
+    static let writable = Interest(rawValue: EPOLLOUT.rawValue)
   }
 
   /// What epoll reported. A descriptor that failed or hung up keeps being reported until it is unwatched.
   public struct Readiness: OptionSet, Sendable {
+    /// The bits, as epoll_wait(2) gives them.
     public let rawValue: UInt32
+    /// What epoll_wait(2) gave.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    public static let readable = Readiness(rawValue: EPOLLIN.rawValue)
-    public static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
-    public static let failed = Readiness(rawValue: EPOLLERR.rawValue)
+    static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+    static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+    static let failed = Readiness(rawValue: EPOLLERR.rawValue)
+    /// The other end has closed; what it wrote before may still be there to read.
     public static let hungUp = Readiness(rawValue: EPOLLHUP.rawValue)
   }
 

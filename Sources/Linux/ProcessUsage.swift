@@ -9,6 +9,8 @@ public struct ProcessUsage: Hashable, Sendable {
   /// Time on processors since it started, user and system, of all threads.
   public var processorTime: Interval
 
+  /// What it takes now.
+  /// - Throws: when /proc is not mounted, or cannot be read.
   public static func current() throws(LinuxError) -> ProcessUsage {
     let fields = try readFile("/proc/self/statm", "read this process's memory").split(separator: " ")
     guard fields.count > 1, let pages = UInt64(fields[1]) else { throw LinuxError("read this process's memory", .invalid) }

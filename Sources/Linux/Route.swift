@@ -4,7 +4,9 @@ import Wire
 
 /// A route: of the table, or the kernel's answer about one destination.
 public struct Route: Hashable, Sendable {
+  /// The network that it leads to, or the one address that was asked about; all zero for a default route.
   public var destination: InternetAddress
+  /// How many bits of `destination` count: 0 for a default route, 32 or 128 for a single address.
   public var prefixLength: UInt8
   /// The next hop; nil when the destination is on the link.
   public var gateway: InternetAddress?

@@ -10,6 +10,8 @@ public final class RouteSocket {
   private var sequence: UInt32 = 0
   private static let attemptLimit = 8
 
+  /// Opens a netlink socket in the calling thread's network namespace, where it stays.
+  /// - Throws: why the kernel gave none, as when the process has no descriptors left.
   public convenience init() throws(LinuxError) { try self.init(protocol: NETLINK_ROUTE) }
 
   /// For what the kernel tells by another protocol than rtnetlink.

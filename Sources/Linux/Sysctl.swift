@@ -29,13 +29,16 @@ public enum Sysctl {
 public struct SysctlChanges: Sendable {
   /// A variable that was changed, and the value it had.
   public struct Change: Hashable, Sendable {
+    /// The variable, by its path below /proc/sys.
     public let path: String
+    /// The value that it had, without the final newline.
     public let oldValue: String
   }
 
   /// What was changed, in order.
   public private(set) var changes: [Change] = []
 
+  /// Nothing changed yet.
   public init() {}
 
   /// Sets a variable and remembers the value it had.

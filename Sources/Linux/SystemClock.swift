@@ -9,6 +9,7 @@ public enum SystemClock {
     /// How wrong it may be, in microseconds, as the kernel estimates.
     public var largestErrorMicroseconds: Int64
 
+    /// What the kernel said, or what a test has it say.
     public init(isSynchronised: Bool, largestErrorMicroseconds: Int64) {
       self.isSynchronised = isSynchronised
       self.largestErrorMicroseconds = largestErrorMicroseconds

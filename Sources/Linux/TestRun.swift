@@ -78,6 +78,8 @@ struct PassProgram: ~Copyable {
 public final class FrameInjector {
   private let program: PassProgram
 
+  /// Loads the program that passes the frames on.
+  /// - Throws: what the kernel refused, `.notPermitted` without CAP_BPF and CAP_NET_ADMIN.
   public init() throws(LinuxError) { program = try PassProgram() }
 
   /// The frame must be addressed to the interface's own Ethernet address; at least 14 octets, at most about 3,400.

@@ -7,6 +7,7 @@ import NIOPosix
 
 /// Why the daemon could not be asked.
 public struct ControlError: Error, CustomStringConvertible {
+  /// What went wrong and where to look, in sentences for whoever gave the command.
   public var description: String
 }
 

@@ -8,7 +8,7 @@ import Logging
 import NIOCore
 
 /// What the API may ask of the daemon. Every call crosses to the daemon's own thread and back.
-public protocol Controllable: Sendable {
+protocol Controllable: Sendable {
   /// nil when this daemon is no cluster's member; so with `units`.
   func status() async -> StatusReport?
   func units() async -> UnitsReport?

@@ -10,7 +10,7 @@ import PacketPath
 import Wire
 
 extension Daemon: Controllable {
-  public func status() -> StatusReport? {
+  func status() -> StatusReport? {
     guard let cluster, let snapshot = clusterSnapshot else { return nil }
     let now = BootClock.now()
     let (section, machine, profile) = (cluster.section, cluster.machine, cluster.profile)
@@ -101,7 +101,7 @@ extension Daemon: Controllable {
     return warnings
   }
 
-  public func units() -> UnitsReport? {
+  func units() -> UnitsReport? {
     guard let cluster, let snapshot = clusterSnapshot else { return nil }
     return UnitsReport(
       owners: snapshot.units.map { $0.owner.map { Int($0.rawValue) } ?? 0 },
@@ -110,7 +110,7 @@ extension Daemon: Controllable {
       packets: (0..<UnitSet.unitCount).map { backend.tables.traffic(of: $0).packets }, member: Int(cluster.profile.identifier.rawValue))
   }
 
-  public func counters() -> CountersReport {
+  func counters() -> CountersReport {
     var result = backend.tables.counterReports + host.held.counterReports
     if let cluster, let member = host.member { result += counters(of: cluster, member) }
     if let gateway, let appliance = host.gateway { result += gateway.counters(appliance) }
@@ -159,7 +159,7 @@ extension Daemon: Controllable {
     return values.map { CounterReport(group: "security", name: $0.0, meaning: $0.1, value: $0.2) }
   }
 
-  public func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
+  func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport {
     let deadline = BootClock.now() + .milliseconds(UInt64(seconds * 1000))
     while events.newest <= number, BootClock.now() < deadline {
       await withCheckedContinuation { events.wait($0) }
@@ -167,7 +167,7 @@ extension Daemon: Controllable {
     return EventsReport(events: events.after(number))
   }
 
-  public func drain(_ on: Bool) async -> CommandReport {
+  func drain(_ on: Bool) async -> CommandReport {
     guard !hasLeft else { return CommandReport(done: false, text: cluster == nil ? Self.hasLeftGroup : Self.hasLeftCluster) }
     let before = clusterSnapshot
     asOrdered(by: Self.operatorActor) {
@@ -211,7 +211,7 @@ extension Daemon: Controllable {
   private static let hasLeftCluster = "this machine has left the cluster: `systemctl restart skein` brings it back"
   private static let hasLeftGroup = "this gateway has left its group: `systemctl restart skein` brings it back"
 
-  public func leave() async -> CommandReport {
+  func leave() async -> CommandReport {
     let hasLeft = cluster == nil ? Self.hasLeftGroup : Self.hasLeftCluster
     guard !self.hasLeft else { return CommandReport(done: true, text: hasLeft) }
     let isAlone = clusterSnapshot.map { $0.members.count <= 1 } ?? false
@@ -232,7 +232,7 @@ extension Daemon: Controllable {
         ? "left; nobody serves the cluster addresses now" : "left: its work went to the others. `systemctl stop skein` ends the daemon")
   }
 
-  public func expel(_ number: Int) async -> CommandReport {
+  func expel(_ number: Int) async -> CommandReport {
     guard let cluster, let snapshot = clusterSnapshot else {
       return CommandReport(done: false, text: "a group that stands alone has no members to expel; inside a cluster it has")
     }
@@ -250,25 +250,25 @@ extension Daemon: Controllable {
     return CommandReport(done: true, text: "member \(number) is out; the others get a new group key")
   }
 
-  public func reload() async -> CommandReport { reloadNow(by: Self.operatorActor) }
+  func reload() async -> CommandReport { reloadNow(by: Self.operatorActor) }
 
   /// Who may ask the API: root alone, for the socket is his.
   static let operatorActor = "operator"
 
-  public func gatewayReport() async -> GatewayReport? {
+  func gatewayReport() async -> GatewayReport? {
     guard let gateway, let router = host.gateway?.router else { return nil }
     return gateway.report(router, events: events.latest)
   }
-  public func gatewayClients(limit: Int) async -> GatewayClientsReport? {
+  func gatewayClients(limit: Int) async -> GatewayClientsReport? {
     guard let gateway, let router = host.gateway?.router else { return nil }
     return gateway.clients(router, limit: limit)
   }
-  public func gatewayPlan() async -> GatewayMovesReport? {
+  func gatewayPlan() async -> GatewayMovesReport? {
     guard let gateway, let router = host.gateway?.router else { return nil }
     return gateway.plan(router)
   }
 
-  public func trace(_ request: TraceRequest) async -> TraceReport {
+  func trace(_ request: TraceRequest) async -> TraceReport {
     let addresses = (cluster?.section.addresses.map(\.address) ?? []) + (gateway?.section.addresses ?? [])
     let own = interface?.ethernetAddress ?? EthernetAddress(bits: 0)
     return Tracer(

@@ -29,6 +29,7 @@ import Wire
 /// One machine's daemon. Lives on a thread of its own.
 public actor Daemon {
   nonisolated let mailbox: Mailbox
+  /// The daemon's own thread: what other threads ask of this actor runs there, by way of the poller's mailbox.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { mailbox.asUnownedSerialExecutor() }
 
   let poller: Poller

@@ -95,20 +95,25 @@ public struct EventFields: Codable, Hashable, Sendable {
   public var member: Int?
   /// A member's, a gateway's or a cluster address.
   public var address: String?
+  /// The MAC address that claims `address`, or that an interface has now: six pairs of lowercase digits with colons.
   public var ethernetAddress: String?
   /// The member whose the units were, and the one that gets them.
   public var from: Int?
+  /// The member that gets the units.
   public var to: Int?
+  /// The reign of the master that it is about.
   public var term: UInt64?
   /// How many work units.
   public var units: Int?
   /// Which one, where it is one.
   public var unit: Int?
+  /// The group key's number, which grows with each new key.
   public var epoch: UInt32?
   /// The virtual gateway's forwarders, by number.
   public var forwarders: [Int]?
   /// What a gateway is now: listen, speak, standby, active, down or left.
   public var state: String?
+  /// What a gateway's weight is now, 0 to 254.
   public var weight: Int?
   /// xdp, xdp-generic or packet-socket.
   public var packetPath: String?
@@ -116,6 +121,7 @@ public struct EventFields: Codable, Hashable, Sendable {
   public var version: UInt64?
   /// What of the machine it is about: an interface, an address, a kernel variable, a MAC address.
   public var setting: String?
+  /// By how many seconds the wall clock jumped, or for how many the daemon waited for its machine; to a tenth.
   public var seconds: Double?
   /// For how long this process stood still.
   public var standstillMilliseconds: Int?

@@ -90,8 +90,8 @@ struct Machine: WatchedMachine {
 }
 
 /// Why the daemon cannot start, for people.
-public struct StartError: Error, CustomStringConvertible {
-  public var description: String
+struct StartError: Error, CustomStringConvertible {
+  var description: String
   /// What is missing may come by itself, and is waited for.
   let mayCome: Bool
 

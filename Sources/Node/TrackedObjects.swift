@@ -77,6 +77,7 @@ struct TrackedObjects {
 }
 
 extension GatewaySection.TrackedObject.What: CustomStringConvertible {
+  /// For people, as warnings and `skein check` name it: “interface eth1”, “the route to 192.0.2.1”, “command “…””.
   public var description: String {
     switch self {
     case .interface(let name): "interface \(name)"

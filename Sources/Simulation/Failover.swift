@@ -7,8 +7,8 @@ public struct FailoverFigures: Hashable, Sendable {
   public var survivorsSilence = Interval.zero
   /// From the crash to the last and to the first unit of the dead member that is served again.
   public var deadUnitsSilence = Interval.zero
-  public var deadUnitsFirst = Interval.zero
-  public var violations: [SimulationResult.Violation] = []
+  var deadUnitsFirst = Interval.zero
+  var violations: [SimulationResult.Violation] = []
 }
 
 extension Simulator {

@@ -3,12 +3,15 @@ import Wire
 
 /// One simulated run of a virtual gateway: everything that happens in it follows from these.
 public struct GatewayOptions: Sendable {
+  /// How many gateways stand behind the virtual address, each on a machine of its own.
   public var gatewayCount = 8
   /// Replays the run to the last message.
   public var seed: UInt64 = 1
+  /// How long the run is in virtual time, `settling` included.
   public var duration = Interval.seconds(60)
+  /// The timers that every gateway is configured with.
   public var timers = GatewayRouter.Timers()
-  public var forwarderCount = 5
+  var forwarderCount = 5
   /// Share of datagrams lost, 0…1.
   public var loss = 0.0
   /// Share of datagrams delivered twice.
@@ -17,6 +20,7 @@ public struct GatewayOptions: Sendable {
   public var delay = Interval.microseconds(50)...Interval.milliseconds(1)
   /// Clocks run up to this much fast or slow: 0.02 is 2 %.
   public var clockSkew = 0.01
+  /// The faults that may strike; `links` and `placements` have no meaning for gateways.
   public var faults: FaultKinds = .all
   /// Mean time between two faults.
   public var faultInterval = Interval.seconds(2)
@@ -27,6 +31,7 @@ public struct GatewayOptions: Sendable {
   /// Safety rules that are in force; a run without one of them must fail.
   public var safetyRules = GatewayRouter.SafetyRules.all
 
+  /// Eight gateways for a minute, with every kind of fault.
   public init() {}
 }
 
@@ -50,10 +55,10 @@ public enum GatewaySimulator {
 
 /// What became of a stream of frames.
 public struct MoveFigures: Hashable, Sendable {
-  public var sent = 0
-  public var lost = 0
-  public var forwardedTwice = 0
-  public var overtaken = 0
+  var sent = 0
+  var lost = 0
+  var forwardedTwice = 0
+  var overtaken = 0
   /// Held at the new holder, then forwarded.
   public var held = 0
   /// How often the forwarder changed hands.

@@ -3,12 +3,15 @@ import Wire
 
 /// One simulated run: everything that happens in it follows from these.
 public struct SimulationOptions: Sendable {
+  /// How many machines the cluster has; their members are numbered from 1.
   public var memberCount = 16
   /// Replays the run to the last message.
   public var seed: UInt64 = 1
+  /// How long the run is in virtual time, `settling` included.
   public var duration = Interval.seconds(60)
   /// D, the detection interval of the members.
   public var detection = Interval.milliseconds(200)
+  /// What every member is configured to do when it hears too few of the others.
   public var partition = ClusterMember.PartitionPolicy.serve
   /// Share of datagrams lost, 0…1.
   public var loss = 0.0
@@ -18,6 +21,7 @@ public struct SimulationOptions: Sendable {
   public var delay = Interval.microseconds(50)...Interval.milliseconds(1)
   /// Clocks run up to this much fast or slow: 0.02 is 2 %.
   public var clockSkew = 0.0
+  /// The faults that may strike.
   public var faults: FaultKinds = .all
   /// Mean time between two faults.
   public var faultInterval = Interval.seconds(2)
@@ -31,17 +35,20 @@ public struct SimulationOptions: Sendable {
   public var handsOver = true
   /// Safety rules that are in force; a run without one of them must fail.
   public var safetyRules = ClusterMember.SafetyRules.all
-  public var balance = ClusterMember.BalanceRule.unitCount
-  public var assignsEagerly = true
+  var balance = ClusterMember.BalanceRule.unitCount
+  var assignsEagerly = true
   /// A virtual gateway is inside the cluster: its routers say where units should be, instead of chance (`FaultKinds.placements`).
   public var hasGateway = false
 
+  /// Sixteen members for a minute, with every kind of fault.
   public init() {}
 }
 
 /// The faults that a run may have. Each lasts for a while and heals.
 public struct FaultKinds: OptionSet, Hashable, Sendable {
+  /// One bit for each kind.
   public let rawValue: UInt32
+  /// The kinds of these bits; bits beyond the twelve kinds' mean nothing.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   /// The process stops (SIGSTOP); its packet path does not.
   public static let pause = FaultKinds(rawValue: 1)
@@ -67,25 +74,33 @@ public struct FaultKinds: OptionSet, Hashable, Sendable {
   public static let attacker = FaultKinds(rawValue: 1024)
   /// A gateway places units on members, anew every few seconds; the members hear of it one after the other.
   public static let placements = FaultKinds(rawValue: 2048)
+  /// All twelve kinds.
   public static let all = FaultKinds(rawValue: 4095)
+  /// No faults at all.
   public static let none: FaultKinds = []
 }
 
 /// What a run came to.
 public struct SimulationResult: Sendable {
+  /// The seed that it ran with: the same options with it give the same run.
   public var seed: UInt64
+  /// The rules that were broken, in the order in which that was seen; no more than the first 20 are kept.
   public var violations: [Violation] = []
+  /// What happened in it.
   public var statistics = Statistics()
+  /// No rule was broken.
   public var isClean: Bool { violations.isEmpty }
 
+  /// A rule that was broken, and when.
   public struct Violation: Hashable, Sendable, CustomStringConvertible {
-    public var kind: Kind
+    var kind: Kind
     /// Since the run began.
     public var time: Interval
-    public var text: String
+    var text: String
+    /// One line, with the time since the run began in milliseconds.
     public var description: String { "at \(Double(time.nanoseconds / 1000) / 1000) ms: \(kind.rawValue): \(text)" }
 
-    public enum Kind: String, Hashable, Sendable {
+    enum Kind: String, Hashable, Sendable {
       case twoOwners, announcedFirst, ownedWithoutState, notConverged, badAction
       /// A decision maker's or a host's own book-keeping contradicts itself: `checkInvariants`.
       case brokenInvariant
@@ -96,25 +111,33 @@ public struct SimulationResult: Sendable {
     }
   }
 
+  /// What happened in a run, counted.
   public struct Statistics: Hashable, Sendable {
-    public var events = 0
+    var events = 0
+    /// One more for each datagram that a process sent; one to everybody counts once.
     public var datagrams = 0
-    public var delivered = 0
+    var delivered = 0
+    /// One more for each packet that a client sent.
     public var packets = 0
+    /// One more for each packet of a client that was answered in time.
     public var answered = 0
     /// Nobody processed it, or the answer did not reach the client.
     public var unanswered = 0
+    /// One more each time that a machine became the master or, of gateways, the active one.
     public var mastersMade = 0
-    public var joins = 0
+    var joins = 0
+    /// One more for each unit that a master began to move or, of gateways, each forwarder that one of them began to forward for.
     public var unitsMoved = 0
+    /// One more for each fault that was drawn, also if it found its machine down or cut off already.
     public var faults = 0
+    /// One more for each datagram that the attacker put on the wire, forged or said again.
     public var forged = 0
-    public var conflictingClaims = 0
+    var conflictingClaims = 0
     /// From the healing of the last fault to a whole cluster.
     public var convergence = Interval.zero
     /// Sum of members × simulated time.
     public var memberSeconds = 0.0
 
-    public init() {}
+    init() {}
   }
 }
