@@ -237,19 +237,7 @@ extension Shared {
     guard able.count > 1, !isMoving(places) else { return }
     let numbers = able.map { place in table.numbers.filter { isSettled($0, at: place) } }
     let loads = zip(able, numbers).map { GatewayLoad($1.map { measurement.load(of: $0) }, share: max($0.share, 1)) }
-    var moves = measurement.steering.measure(loads, at: now)?.moves ?? []
-    // A gateway that has nothing in the end would be taken for a new one, and given a set of its own.
-    var counts = numbers.map(\.count)
-    for move in moves {
-      counts[move.from] -= 1
-      counts[move.to] += 1
-    }
-    while let last = moves.firstIndex(where: { counts[$0.from] == 0 }) {
-      let move = moves.remove(at: last)
-      counts[move.from] += 1
-      counts[move.to] -= 1
-    }
-    for move in moves {
+    for move in measurement.steering.measure(loads, at: now)?.moves ?? [] {
       let forwarder = numbers[move.from][move.forwarder]
       assign(forwarder, to: able[move.to], isFree: false, .balance, isHome: table[forwarder]?.home == able[move.from].address)
     }

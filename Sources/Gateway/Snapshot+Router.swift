@@ -62,7 +62,7 @@ extension Shared {
     let able = places.filter { !$0.isUnwilling }
     let numbers = able.map { place in table.numbers.filter { place.carried.contains($0) } }
     let loads = zip(able, numbers).map { GatewayLoad($1.map { measurement.load(of: $0) }, share: max($0.share, 1)) }
-    return (able.map(\.address), numbers, measurement.steering.options.planner.plan(loads))
+    return (able.map(\.address), numbers, measurement.steering.plan(loads))
   }
 }
 

@@ -56,9 +56,28 @@ public struct Steering: Sendable {
     let since = disparitySince ?? now
     disparitySince = since
     guard now >= since + options.window, movedAt.map({ now >= $0 + options.timeBetweenMoves }) ?? true else { return nil }
-    let plan = options.planner.plan(gateways)
+    let plan = self.plan(gateways)
     guard isWorthIt(plan) else { return nil }
     moved(at: now)
+    return plan
+  }
+
+  /// What would be moved, if it were time. It leaves every gateway a virtual MAC that has one: who has none is taken for a new gateway, and
+  /// given a set of its own.
+  public func plan(_ gateways: [GatewayLoad]) -> MovePlan {
+    var plan = options.planner.plan(gateways)
+    var counts = gateways.map(\.loads.count)
+    for move in plan.moves {
+      counts[move.from] -= 1
+      counts[move.to] += 1
+    }
+    while let last = plan.moves.firstIndex(where: { counts[$0.from] == 0 }) {
+      let move = plan.moves.remove(at: last)
+      counts[move.from] += 1
+      counts[move.to] -= 1
+      plan.after[move.from] += move.load
+      plan.after[move.to] -= move.load
+    }
     return plan
   }
 
