@@ -35,8 +35,6 @@ extension ClusterMember {
     public var notForMe: UInt64 = 0
     /// A table was full.
     public var tableFull: UInt64 = 0
-    /// Out of the bounds of the protocol: too many parts, intervals that make no sense.
-    public var malformed: UInt64 = 0
     /// As the master, one more for each JOIN REQUEST refused by a NAK for another reason than `operationInProgress`.
     public var joinsRefused: UInt64 = 0
     /// Units claimed by two members at once: the packet path's lease must have been defeated.

@@ -18,7 +18,6 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let interrupted = Errno(rawValue: EINTR)
   /// EAGAIN: nothing is there to be read, or there is no room to write now; another process may hold the lock.
   public static let wouldBlock = Errno(rawValue: EAGAIN)
-  static let noMemory = Errno(rawValue: ENOMEM)
   /// EACCES: a file's permissions, a prohibiting route or the BPF verifier does not allow it.
   public static let accessDenied = Errno(rawValue: EACCES)
   /// EBUSY: somebody else has it, such as another XDP program the interface.
@@ -29,8 +28,6 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let noSuchDevice = Errno(rawValue: ENODEV)
   /// EINVAL: an argument makes no sense to the kernel, or what was read makes none here.
   public static let invalid = Errno(rawValue: EINVAL)
-  static let noSpace = Errno(rawValue: ENOSPC)
-  static let noProcess = Errno(rawValue: ESRCH)
   /// EOPNOTSUPP: the driver or the kernel cannot do this.
   public static let notSupported = Errno(rawValue: EOPNOTSUPP)
   /// EADDRINUSE: another socket has the address and port.
@@ -49,7 +46,6 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let timedOut = Errno(rawValue: ETIMEDOUT)
   /// EMSGSIZE: it is longer than the interface or socket takes.
   public static let messageTooLong = Errno(rawValue: EMSGSIZE)
-  static let stale = Errno(rawValue: ESTALE)
 
   /// The kernel's words and the symbol, as in "Operation not supported (EOPNOTSUPP)".
   public var description: String {

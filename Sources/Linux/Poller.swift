@@ -13,26 +13,12 @@ import Wire
 /// There, handlers are closures formed inside the actor, isolated to it without a word, and everyone else writes `await node.status()`.
 /// On the thread itself, `node.assumeIsolated { try $0.run() }` starts it.
 public final class Poller {
-  /// What to wait for.
-  public struct Interest: OptionSet, Sendable {
-    /// The bits, as epoll_ctl(2) takes them.
-    public let rawValue: UInt32
-    /// What epoll_ctl(2) knows by these bits.
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
-    /// There is something to read, or the other end has closed.
-    public static let readable = Interest(rawValue: EPOLLIN.rawValue)
-    static let writable = Interest(rawValue: EPOLLOUT.rawValue)
-  }
-
   /// What epoll reported. A descriptor that failed or hung up keeps being reported until it is unwatched.
   public struct Readiness: OptionSet, Sendable {
     /// The bits, as epoll_wait(2) gives them.
     public let rawValue: UInt32
     /// What epoll_wait(2) gave.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    static let readable = Readiness(rawValue: EPOLLIN.rawValue)
-    static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
-    static let failed = Readiness(rawValue: EPOLLERR.rawValue)
     /// The other end has closed; what it wrote before may still be there to read.
     public static let hungUp = Readiness(rawValue: EPOLLHUP.rawValue)
   }
@@ -58,15 +44,14 @@ public final class Poller {
     try watch(mailbox.descriptor) { [mailbox] _ in mailbox.drain() }
   }
 
-  /// Calls `handler` on this loop's thread whenever `descriptor` is ready; replaces an earlier handler of the same descriptor.
+  /// Calls `handler` on this loop's thread whenever `descriptor` can be read or its other end has
+  /// closed; replaces an earlier handler of the same descriptor.
   /// - Throws: when the descriptor is not one that can be waited for.
-  public func watch(_ descriptor: Int32, for interest: Interest = .readable, _ handler: @escaping (Readiness) -> Void)
-    throws(LinuxError)
-  {
+  public func watch(_ descriptor: Int32, _ handler: @escaping (Readiness) -> Void) throws(LinuxError) {
     // A descriptor's number is used again: the generation tells an event of the old one from the new.
     nextGeneration &+= 1
     var event = epoll_event(
-      events: interest.rawValue, data: epoll_data_t(u64: UInt64(nextGeneration) << 32 | UInt64(UInt32(bitPattern: descriptor))))
+      events: EPOLLIN.rawValue, data: epoll_data_t(u64: UInt64(nextGeneration) << 32 | UInt64(UInt32(bitPattern: descriptor))))
     let isKnown = watches[descriptor] != nil
     var result = epoll_ctl(epoll.rawValue, isKnown ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event)
     if result < 0, isKnown, Errno.current == .noSuchEntry { result = epoll_ctl(epoll.rawValue, EPOLL_CTL_ADD, descriptor, &event) }

@@ -20,7 +20,7 @@ extension ClusterMember.Counters {
       ("unexpected", "not for a machine in this state", unexpected),
       ("withoutLease", "an assignment that came when this machine had no lease", withoutLease),
       ("notForMe", "for another member", notForMe),
-      ("tableFull", "a table was full", tableFull), ("malformed", "out of the protocol's bounds", malformed),
+      ("tableFull", "a table was full", tableFull),
       ("joinsRefused", "joins that this master refused", joinsRefused),
       ("conflictingClaims", "units claimed by two members at once: must stay 0", conflictingClaims),
       ("undecipherable", "sealed under another group's key", undecipherable),

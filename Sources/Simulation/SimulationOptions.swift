@@ -106,8 +106,8 @@ public struct SimulationResult: Sendable {
       case brokenInvariant
       /// A packet was lost by a move, and nothing else happened.
       case lostInMove
-      /// Of gateways: two forward for one virtual MAC; two answer for the virtual address.
-      case twoForwarders, twoActive
+      /// Of gateways: two forward for one virtual MAC.
+      case twoForwarders
     }
   }
 
