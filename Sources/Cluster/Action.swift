@@ -12,6 +12,8 @@ extension ClusterMember {
     case setUnits(UnitSet, owner: MemberIdentifier?, acknowledged: Bool)
     /// The members, this machine included, by which owners are found. Always before a `setUnits` that names a new one.
     case setMembers([MemberProfile])
+    /// The master has said who owns which unit. Nothing is to be done: the snapshot shows it.
+    case ownersTold
     /// The seed of the unit hash.
     case setHashSeed(UInt64)
     /// The owner has acknowledged: forward what was held for these units.
@@ -154,7 +156,7 @@ extension ClusterMember.Action {
   /// Whether after it the snapshot may show other members, another master or other owners.
   public var changesMembership: Bool {
     switch self {
-    case .setMaster, .setUnits, .setMembers, .membersChanged, .report, .stopped: true
+    case .setMaster, .setUnits, .setMembers, .ownersTold, .membersChanged, .report, .stopped: true
     case .send, .setLease, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState,
       .abandonState, .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
       false

@@ -373,7 +373,8 @@ extension ClusterMember {
   public func snapshot(at now: Instant) -> Snapshot {
     var result = Snapshot(
       phase: phase, term: .none, master: nil, leaseDeadline: shared.holdings.lease, members: [],
-      units: shared.table.map { .init(owner: $0, isAcknowledged: $0 != nil) }, ownUnits: shared.holdings.owned, keepaliveInterval: .zero,
+      units: shared.knownOwners.owners.map { .init(owner: $0, isAcknowledged: $0 != nil) }, ownUnits: shared.holdings.owned,
+      keepaliveInterval: .zero,
       toleratedLosses: LossAverage.toleratedLosses.lowerBound, lossAverage: 0, epoch: shared.epoch ?? 0, isDraining: shared.isDraining,
       isDrained: shared.isDraining && shared.holdings.owned.isEmpty && shared.holdings.arriving.isEmpty, isLeaving: shared.isLeaving)
     shared.places.units.visit { result.places[$0] = shared.places[$0] }

@@ -64,7 +64,7 @@ struct Following: Sendable {
     if shared.isLeaving, leavingSince == nil { leavingSince = sequence }
     let keepalive = ClientKeepalive(
       term: term, sequence: sequence, masterSequence: votes ? heardSequence : 0,
-      memberListVersion: shared.known.version, assignmentVersion: shared.tableVersion,
+      memberListVersion: shared.known.version, assignmentVersion: shared.knownOwners.version,
       packetsPerSecond: shared.packetsPerSecond, isDraining: shared.isDraining, isLeaving: shared.isLeaving)
     shared.send(.clientKeepalive(keepalive), to: master)
     // The next is due with the master's next keepalive; if that is lost, a little later by this machine's own clock.
@@ -130,7 +130,8 @@ struct Following: Sendable {
     mismatches += 1
     guard mismatches % 4 == 3, shared.holdings.arriving.isEmpty, shared.holdings.parting.isEmpty else { return }
     let query = AssignmentQuery(
-      term: term, memberListVersion: shared.known.version, assignmentVersion: shared.tableVersion, unitsDigest: shared.holdings.digest)
+      term: term, memberListVersion: shared.known.version, assignmentVersion: shared.knownOwners.version,
+      unitsDigest: shared.holdings.digest)
     shared.send(.assignmentQuery(query), to: master)
   }
 
@@ -180,15 +181,7 @@ struct Following: Sendable {
       shared.counters.notMyMaster += 1
       return
     }
-    guard table.version >= shared.tableVersion else {
-      shared.counters.oldSequence += 1
-      return
-    }
-    shared.tableVersion = table.version
-    for assignment in table.assignments {
-      for unit in shared.table.indices where shared.table[unit] == assignment.member { shared.table[unit] = nil }
-      assignment.units.visit { shared.table[$0] = assignment.member }
-    }
+    if shared.knownOwners.take(table) { shared.act(.ownersTold) }
   }
 
   mutating func receive(_ list: MemberList, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {

@@ -17,7 +17,6 @@ struct Master: Sendable {
   var heardListVersion: UInt32 = 0
   var listDueAt: Instant
   var tableDueAt: Instant
-  var toldTableVersion: UInt32 = 0
 
   var keepalives = SequenceClock()
   var echoes = EchoCount()
@@ -305,6 +304,7 @@ struct Master: Sendable {
       peers[slot].reportedVersion = keepalive.memberListVersion
       heardListVersion = peers.reduce(listVersion) { min($0, $1.reportedVersion) }
     }
+    peers[slot].reportedTableVersion = keepalive.assignmentVersion
     takeWishes(keepalive, slot, &shared)
     let earlier = peers[slot].echoed
     guard keepalive.masterSequence > earlier, keepalive.masterSequence <= keepalives.last else { return }
@@ -415,7 +415,6 @@ struct Master: Sendable {
 
   /// The table for people, once a second after a change.
   mutating func sendTable(_ shared: inout Shared) {
-    toldTableVersion = units.version
     let owners = [shared.identifier] + peers.map(\.profile.identifier)
     let partCount = (owners.count + ClusterLimits.assignmentCount - 1) / ClusterLimits.assignmentCount
     for part in 0..<partCount {

@@ -64,6 +64,7 @@ extension Master {
     tell(&shared)
     retry(&shared)
     pursueRekeying(&shared)
+    // Who leaves now would draw the clients' packets to a machine that takes none.
     guard mayLeave(shared) else {
       announce(&shared)
       return nil
@@ -117,7 +118,7 @@ extension Master {
     if isDue(.keepalive, shared) { sendKeepalive(&shared) }
     if isDue(.assignmentTable, shared) {
       tableDueAt = shared.now + .seconds(1)
-      if toldTableVersion != units.version, !peers.isEmpty { sendTable(&shared) }
+      if peers.contains(where: { $0.reportedTableVersion != units.version }) { sendTable(&shared) }
       retireOutdated(&shared)
     }
   }

@@ -14,7 +14,9 @@ struct Peer: Sendable {
   /// The newest own keepalive that it said it heard, and until when that speaks for its hearing.
   var echoed: UInt64 = 0
   var hearsUntil: Instant
+  /// Which member list and which table of owners it has whole.
   var reportedVersion: UInt32 = 0
+  var reportedTableVersion: UInt32 = 0
   /// Its word has counted for the master's authority.
   var isVoter = false
   /// A keepalive has come since it joined: it lives now, not only when its request was sent.

@@ -42,9 +42,7 @@ struct Shared: Sendable {
   var places = Places()
   var packetsPerSecond: UInt32 = 0
   var unitLoads: [LoadReport.UnitLoad] = []
-  /// Owners as the master's table named them, for people.
-  var table: [MemberIdentifier?] = Array(repeating: nil, count: UnitSet.unitCount)
-  var tableVersion: UInt32 = 0
+  var knownOwners = KnownOwners()
 
   init(_ configuration: ClusterMember.Configuration) {
     self.configuration = configuration
@@ -205,6 +203,6 @@ struct Shared: Sendable {
     note(reign.term)
     abandonArriving()
     holdings.begin(reign)
-    tableVersion = 0
+    knownOwners.begin()
   }
 }

@@ -147,7 +147,7 @@ extension ApplianceHost {
     return true
   }
 
-  private func view(of snapshot: ClusterMember.Snapshot) -> GatewayAppliance.ClusterView {
+  func view(of snapshot: ClusterMember.Snapshot) -> GatewayAppliance.ClusterView {
     var view = GatewayAppliance.ClusterView(isMaster: snapshot.phase == .master, members: [], owners: [:])
     view.members = snapshot.members.map {
       .init(address: $0.profile.address, weight: UInt8(clamping: Int($0.profile.weight)), isDraining: $0.isDraining)

@@ -10,8 +10,14 @@ extension ApplianceHost {
     var broken = (member?.checkInvariants() ?? []) + (gateway?.router.checkInvariants() ?? [])
     broken += held.brokenInvariants
     if endsLease, !isParting { broken.append("the lease waits for units that part, and none does") }
-    if isBetweenEvents { broken += brokenHandover }
+    if isBetweenEvents { broken += brokenHandover + brokenView }
     return broken
+  }
+
+  /// What the gateway was told of its cluster, beside what the member says of it.
+  private var brokenView: [String] {
+    guard let gateway, let told = gateway.told, !gateway.isViewOld, let member else { return [] }
+    return view(of: member.snapshot(at: now)) == told ? [] : ["the gateway was not told of other members, or of other owners"]
   }
 
   /// What the tables say of a unit, beside what the hand-over and the member say of it.

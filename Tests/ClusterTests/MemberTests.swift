@@ -42,6 +42,59 @@ struct MemberTests {
     #expect(lan.conflicts.isEmpty)
   }
 
+  // MARK: Whose the others' units are
+
+  /// What two members say of every unit, each of those that are its own first.
+  private func agree(_ lan: Lan, _ one: Int, _ other: Int) -> Bool {
+    let (left, right) = (lan.members[one].snapshot(at: lan.now).units, lan.members[other].snapshot(at: lan.now).units)
+    return left.map(\.owner) == right.map(\.owner)
+  }
+
+  @Test func tableOfOwnersThatWasLostIsToldAgain() {
+    var lan = Lan(3)
+    lan.form()
+    lan.run(for: .seconds(2))
+    #expect(agree(lan, 0, 1) && agree(lan, 0, 2))
+    lan.drops = { _, receiver, message in if case .assignmentTable = message { receiver == 1 } else { false } }
+    lan.feed(.drain(true), to: 2)
+    lan.run(for: .seconds(3))
+    #expect(!agree(lan, 0, 1))
+    lan.drops = { _, _, _ in false }
+    lan.run(for: .seconds(2))
+    #expect(agree(lan, 0, 1))
+  }
+
+  @Test func tableOfOwnersIsToldOnceToThoseWhoHaveIt() {
+    var lan = Lan(3)
+    lan.form()
+    lan.run(for: .seconds(2))
+    let before = lan.sent(by: 0) { if case .assignmentTable = $0 { true } else { false } }.count
+    lan.run(for: .seconds(10))
+    #expect(lan.sent(by: 0) { if case .assignmentTable = $0 { true } else { false } }.count == before)
+  }
+
+  /// Ten members' owners fit no single message.
+  @Test func tableOfOwnersInPartsIsTakenWhole() {
+    var lan = Lan(10)
+    lan.form()
+    lan.run(for: .seconds(10))
+    #expect(agree(lan, 0, 9))
+    var lost = 0
+    let drained = lan.members[0].snapshot(at: lan.now).members.last?.profile.identifier
+    lan.drops = { _, receiver, message in
+      guard case .assignmentTable(let table) = message else { return false }
+      return receiver == 4 && table.part == 1
+    }
+    lan.feed(.drain(true), to: 9)
+    lan.run(for: .seconds(3))
+    lost = lan.members[4].snapshot(at: lan.now).units.count { $0.owner == drained }
+    // Half a table would leave the first part's new owners beside the second's old ones.
+    #expect(lost > 0 && !agree(lan, 0, 4))
+    lan.drops = { _, _, _ in false }
+    lan.run(for: .seconds(2))
+    #expect(agree(lan, 0, 4))
+  }
+
   // MARK: Draining and leaving
 
   @Test(arguments: [0, 1]) func drainedMemberHasNoUnitsAndTakesThemBackWhenUndrained(index: Int) {
