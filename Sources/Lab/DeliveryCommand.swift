@@ -47,9 +47,10 @@ public struct DeliveryCommand: LabCommand {
   private func probe(_ plan: Plan) throws -> ProbeLedger {
     let count = min(requests, 1000)
     let settings = Prober.Settings(
-      family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000)
+      family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000,
+      slowness: options.slowness)
     let prober = try Prober(plan: plan, settings: settings)
-    try pause(milliseconds: 450)
+    try pause(milliseconds: 450 * options.slowness)
     return try prober.finish()
   }
 }

@@ -77,7 +77,7 @@ public struct FailoverCommand: LabCommand {
   private func measure(_ cluster: some ClusterUnderTest, detectionMilliseconds: Int, family: AddressFamily) throws -> FailoverRun {
     var settings = Prober.Settings(family: family)
     settings.silenceCertainAfterMilliseconds = detectionMilliseconds * 2
-    settings.intervalMicroseconds *= options.slowness
+    settings.slowness = options.slowness
     return try cluster.measureFailover(
       victim, by: failure, settings: settings, patienceSeconds: Double(detectionMilliseconds) / 100 + 5, console: options.console)
   }

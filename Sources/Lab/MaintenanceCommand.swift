@@ -106,7 +106,7 @@ public struct MaintenanceCommand: LabCommand {
 
   private func measure(_ steps: [Step], _ cluster: SkeinCluster) throws -> MaintenanceReport {
     var settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
-    settings.intervalMicroseconds *= options.slowness
+    settings.slowness = options.slowness
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
     var windows: [MaintenanceReport.Window] = []
     let books = LossBooks(cluster.booked)

@@ -15,6 +15,8 @@ final class Prober: Sendable {
     var flowsOfMember: [Int: Int] = [:]
     var candidateCount = 96
     var intervalMicroseconds = 2000
+    /// How many times longer each pause is, on a slow machine.
+    var slowness = 1
     /// A question's length. Longer than a frame, it travels in fragments.
     var questionByteCount = ProbeMessage.octetCount
     /// How long answers are waited for after the last question.
@@ -94,10 +96,10 @@ private final class Asker {
     var ledger = ProbeLedger(flowCount: sockets.count)
     for _ in 0..<8 {
       askOnce(&ledger)
-      BootClock.sleep(until: BootClock.nanoseconds + 20_000_000)
+      pause(milliseconds: 20)
       hear(&ledger)
     }
-    BootClock.sleep(until: BootClock.nanoseconds + 100_000_000)
+    pause(milliseconds: 100)
     hear(&ledger)
     let owners = sockets.indices.map { ledger.owner(ofFlow: $0) }
     guard owners.contains(where: { $0 != nil }) else {
@@ -111,7 +113,7 @@ private final class Asker {
   /// Asks on every flow in each interval until told to stop; many flows in several beats.
   func ask(_ state: ProberState) throws {
     let beats = beats
-    let interval = UInt64(settings.intervalMicroseconds) * 1000 / UInt64(max(1, beats.count))
+    let interval = UInt64(settings.intervalMicroseconds * settings.slowness) * 1000 / UInt64(max(1, beats.count))
     var beat = BootClock.nanoseconds
     while !state.stopping.isRaised {
       for flows in beats {
@@ -124,7 +126,7 @@ private final class Asker {
       }
       sequence += 1
     }
-    let end = BootClock.nanoseconds + UInt64(settings.graceMilliseconds) * 1_000_000
+    let end = BootClock.nanoseconds + UInt64(settings.graceMilliseconds * settings.slowness) * 1_000_000
     while BootClock.nanoseconds < end {
       BootClock.sleep(until: BootClock.nanoseconds + 5_000_000)
       state.ledger.withLock { hear(&$0) }
@@ -142,10 +144,14 @@ private final class Asker {
   private func askOnce(_ ledger: inout ProbeLedger) {
     for flows in beats {
       ask(flows, &ledger)
-      BootClock.sleep(until: BootClock.nanoseconds + 2_000_000)
+      pause(milliseconds: 2)
       hear(&ledger)
     }
     sequence += 1
+  }
+
+  private func pause(milliseconds: Int) {
+    BootClock.sleep(until: BootClock.nanoseconds + UInt64(milliseconds * settings.slowness) * 1_000_000)
   }
 
   private func ask(_ flows: Range<Int>, _ ledger: inout ProbeLedger) {

@@ -49,8 +49,7 @@ public struct LabOptions: Sendable {
   /// The skein program under test; nil for the running one.
   var program: String?
   /// How many times slower this machine is than one that the labs are made for, such as an emulated one: so much fewer packets are sent,
-  /// and so much longer are the gateway's timers. Heeded by `lab failover`, `lab gateway`
-  /// and the maintenance labs.
+  /// and so much longer are the gateway's timers. Heeded by `lab delivery`, `lab failover`, `lab gateway` and the maintenance labs.
   public var slowness = 1
 
   /// `members` is 1 to 16, which is checked when the lab is built; the labs of a gateway outside of a cluster have a number of routers

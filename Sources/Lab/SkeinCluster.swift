@@ -47,7 +47,7 @@ final class SkeinCluster: ClusterUnderTest {
 
   static let clusterIdentifier = 77
   /// How long the cluster may take to form, or to take a member back and balance.
-  private static let patienceSeconds = 120.0
+  private static let patienceSeconds = 240.0
 
   /// Starts every member and its applications, and waits until the cluster is whole.
   init(topology: Topology, settings: SkeinSettings) throws {

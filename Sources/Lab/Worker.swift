@@ -6,7 +6,7 @@ final class Worker<Success: Sendable>: Sendable {
   private let outcome = Mutex<Result<Success, any Error>?>(nil)
   private let finished = DispatchSemaphore(value: 0)
 
-  /// - Parameter isUrgent: runs before ordinary threads; for what keeps time and needs little of it.
+  /// - Parameter isUrgent: runs before ordinary threads, and after the daemons; for what keeps time and needs little of it.
   init(isUrgent: Bool = false, _ body: @escaping @Sendable () throws -> Success) {
     Thread.detachNewThread { [self] in
       if isUrgent {

@@ -49,8 +49,9 @@ public enum Realtime {
     }
   }
 
-  /// SCHED_RR at `level` (1…99, low is enough) for the calling thread; its children start as ordinary ones.
-  public static func requestPriority(_ level: Int32 = 1) -> Outcome {
+  /// SCHED_RR at `level` (1…99) for the calling thread; its children start as ordinary ones. The level above the lowest is enough: whatever
+  /// asks for real time without a thought of its rank has the lowest, and of two at the same level the one waits for the other.
+  public static func requestPriority(_ level: Int32 = 2) -> Outcome {
     outcome(skein_round_robin(level), "get real-time priority", "grant CAP_SYS_NICE (systemd: LimitRTPRIO=)")
   }
 

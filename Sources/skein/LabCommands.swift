@@ -109,8 +109,9 @@ extension LabCommands {
     @Option(help: "4 or 6.") var family = AddressFamily.four
     @Option(help: "How many connections.") var requests = 900
     @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
+    @OptionGroup var slowness: SlownessOption
     func run() throws {
-      var command = DeliveryCommand(mode: mode, family: family, requests: requests, options: lab.options)
+      var command = DeliveryCommand(mode: mode, family: family, requests: requests, options: slowness.apply(to: lab.options))
       command.withoutMulticast = peers
       command.detectionMilliseconds = detection.detection
       try lab.perform(command)
