@@ -12,8 +12,6 @@ extension ClusterMember {
     case setUnits(UnitSet, owner: MemberIdentifier?, acknowledged: Bool)
     /// The members, this machine included, by which owners are found. Always before a `setUnits` that names a new one.
     case setMembers([MemberProfile])
-    /// The master has said who owns which unit. Nothing is to be done: the snapshot shows it.
-    case ownersTold
     /// The seed of the unit hash.
     case setHashSeed(UInt64)
     /// The owner has acknowledged: forward what was held for these units.
@@ -49,6 +47,8 @@ extension ClusterMember {
     case retireGroupKeys(except: UInt32)
     /// Fetch a personality of this version or a later one from this member, then report `Event.personality`.
     case fetchPersonality(from: MemberIdentifier, InternetAddress, version: UInt64)
+    /// The snapshot shows other members, another master or other owners than before.
+    case viewChanged
     /// Something an operator wants to read.
     case report(Report)
     /// The member has left as it was asked to; it may be stopped or started again.
@@ -149,17 +149,5 @@ extension ClusterMember {
     case leave
     /// The gateway wants it there.
     case placement
-  }
-}
-
-extension ClusterMember.Action {
-  /// Whether after it the snapshot may show other members, another master or other owners.
-  public var changesMembership: Bool {
-    switch self {
-    case .setMaster, .setUnits, .setMembers, .ownersTold, .membersChanged, .report, .stopped: true
-    case .send, .setLease, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .announce, .askApplications, .awaitState, .handOverState,
-      .abandonState, .deliverState, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys, .fetchPersonality, .probeAddresses:
-      false
-    }
   }
 }

@@ -103,11 +103,13 @@ public struct ClusterMember: Sendable {
   public mutating func handle(_ event: Event, at now: Instant, using generator: inout some RandomNumberGenerator) -> [Action] {
     shared.now = now
     shared.dice.refill(from: &generator)
+    let before = viewStamp
     noticeLapse()
     noticeStandstill()
     dispatch(event)
     pursue()
     nextDeadline = deadline
+    if viewStamp != before { shared.act(.viewChanged) }
     var actions: [Action] = []
     swap(&actions, &shared.actions)
     return actions
@@ -399,7 +401,7 @@ extension ClusterMember {
     }
   }
 
-  private var phase: Phase {
+  var phase: Phase {
     switch state {
     case .unstarted: .starting
     case .joining: .joining

@@ -181,7 +181,7 @@ struct Following: Sendable {
       shared.counters.notMyMaster += 1
       return
     }
-    if shared.knownOwners.take(table) { shared.act(.ownersTold) }
+    shared.knownOwners.take(table)
   }
 
   mutating func receive(_ list: MemberList, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
@@ -200,10 +200,18 @@ struct Following: Sendable {
 
   /// Somebody else's watchdog expired. If this one's does too, it gets this member's vote; if not, an objection.
   mutating func receive(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: master, term: term) }
+    guard !offer.isMaster else { return answer(offer, from: envelope, &shared) }
     if envelope.protection == .sealed { shared.note(offer.term) }
     if let pendingOffer, pendingOffer.offer.term > offer.term { return }
     pendingOffer = PendingOffer(offer: offer, envelope: envelope)
+  }
+
+  /// A master asks whether there is another, or this member's own whether any of its members lives.
+  mutating func answer(_ probe: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
+    guard envelope.sender == master.identifier else {
+      return shared.objectToProbe(probe, from: envelope, master: master, term: term)
+    }
+    if shared.probeAnswers.take(at: shared.now) { sendKeepalive(&shared) } else { shared.counters.rateLimited += 1 }
   }
 
   private mutating func object(_ shared: inout Shared) {

@@ -12,16 +12,15 @@ struct KnownOwners: Sendable {
   /// Another reign's tables count from here.
   mutating func begin() { (version, incoming, parts) = (0, 0, [:]) }
 
-  /// Takes in a part of this reign's table; answers whether a newer table than the last is whole now.
-  mutating func take(_ table: AssignmentTable) -> Bool {
-    guard table.version > version, table.version >= incoming, table.part < table.partCount else { return false }
+  /// Takes in a part of this reign's table.
+  mutating func take(_ table: AssignmentTable) {
+    guard table.version > version, table.version >= incoming, table.part < table.partCount else { return }
     if table.version != incoming { (incoming, parts) = (table.version, [:]) }
     parts[table.part] = table.assignments
-    guard parts.count == Int(table.partCount) else { return false }
+    guard parts.count == Int(table.partCount) else { return }
     version = table.version
     owners = Array(repeating: nil, count: UnitSet.unitCount)
     for assignment in parts.values.joined() { assignment.units.visit { owners[$0] = assignment.member } }
     parts = [:]
-    return true
   }
 }

@@ -28,6 +28,7 @@ struct Master: Sendable {
   var restedAt: Instant?
   var retryAt: Instant?
   var lastPeerHeard: Instant
+  var calledAt = Instant.zero
   var hasVoters = false
 
   /// When the units that nobody has claimed may be given away; nil until the first lease, in a side that needs a majority for it.
@@ -213,9 +214,10 @@ struct Master: Sendable {
     // All members fell silent together while the wire brings traffic: they are gone, not this machine. Without this, the death of one of
     // two would silence the other. One that lives and does not hear this master offers itself for longer than this credit lasts, and
     // is heard.
-    let areGone = shared.now - lastPeerHeard >= shared.timing.bereavement
-    if areGone { shared.extendLease(to: shared.traffic + shared.timing.trafficCredit) }
+    if areSilent(shared) { shared.extendLease(to: shared.traffic + shared.timing.trafficCredit) }
   }
+
+  func areSilent(_ shared: Shared) -> Bool { shared.now - lastPeerHeard >= shared.timing.bereavement }
 
   /// When `renewAlone` must be asked again, so that no gap opens.
   func renewalDeadline(_ shared: Shared) -> Instant {

@@ -17,6 +17,8 @@ extension Master {
     /// Alone, and the wire silent.
     case becomeIdle
     case probe
+    /// All members are silent.
+    case callMembers
     case rekeying
     case memberList
     case assignmentTable
@@ -37,6 +39,7 @@ extension Master {
     case .becomeReady: isReady || !shared.hasLease ? nil : readyAt
     case .becomeIdle: isServing(shared) && peers.isEmpty && solitude == .serving ? shared.heard + shared.timing.quiet : nil
     case .probe: if case .probing(_, let resendAt, let until) = solitude, isServing(shared) { min(resendAt, until) } else { nil }
+    case .callMembers: mayCall(shared) ? max(lastPeerHeard + shared.timing.bereavement, calledAt + shared.timing.collecting / 4) : nil
     case .rekeying: rekeying.map { min($0.resendAt, $0.deadline) }
     case .memberList: heardListVersion < listVersion ? listDueAt : nil
     case .assignmentTable: tableDueAt
@@ -55,6 +58,7 @@ extension Master {
     if isDue(.endWithoutLease, shared) { return stepDown(.leaseLapsed, &shared) }
     if shared.now + shared.timing.authority / 16 >= shared.holdings.lease { renewAlone(&shared) }
     considerSolitude(&shared)
+    callMembers(&shared)
     watch(&shared)
     forgetLingering(&shared)
     wakeRested(&shared)

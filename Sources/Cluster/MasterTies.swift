@@ -71,6 +71,19 @@ extension Master {
     sendProbe(nonce, until: shared.now + shared.timing.probe, &shared)
   }
 
+  /// All members are silent, and this master goes on without their word; soon it takes their units.
+  private func isBereaved(_ shared: Shared) -> Bool { mayCall(shared) && areSilent(shared) }
+
+  func mayCall(_ shared: Shared) -> Bool { isServing(shared) && solitude == .accompanied && !peers.isEmpty }
+
+  /// Where much is lost, silence alone does not tell a death from a following of another master. So this master asks, again and again: who
+  /// still follows it answers by a keepalive, and another master objects, since a master that hears nobody counts as one machine.
+  mutating func callMembers(_ shared: inout Shared) {
+    guard isDue(.callMembers, shared) else { return }
+    calledAt = shared.now
+    shared.broadcast(.offerMaster(offer(tieNonce(&shared), answering: 0, shared)), .signed)
+  }
+
   private mutating func sendProbe(_ nonce: UInt64, until: Instant, _ shared: inout Shared) {
     solitude = .probing(nonce: nonce, resendAt: shared.now + shared.timing.collecting / 4, until: until)
     shared.broadcast(.offerMaster(offer(nonce, answering: 0, shared)), .signed)
@@ -83,6 +96,7 @@ extension Master {
     guard isReady, shared.hasLease else { return 0 }
     return switch solitude {
     case .idle, .probing: yieldedAt.map { shared.now - $0 < shared.timing.authority } ?? false ? 1 : 0
+    case .accompanied where isBereaved(shared): 1
     case .accompanied, .serving: UInt16(peers.count + 1)
     }
   }

@@ -78,7 +78,7 @@ struct Orphaned: Sendable {
 
   /// A vote: not before the promise to the silent master has run out, and one in each term.
   mutating func answer(_ offer: OfferMaster, from envelope: ClusterMember.Envelope, _ shared: inout Shared) {
-    guard !offer.isMaster else { return shared.objectToProbe(offer, from: envelope, master: following.master, term: following.term) }
+    guard !offer.isMaster else { return following.answer(offer, from: envelope, &shared) }
     guard envelope.protection == .sealed, offer.profile.identifier == envelope.sender else { return }
     if let target, target.member == offer.profile.identifier, target.challenge == offer.nonce { return ask(&shared) }
     guard offer.term > following.term, shared.mayPromise(offer.profile.identifier, offer.term) else {

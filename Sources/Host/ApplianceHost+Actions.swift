@@ -28,7 +28,7 @@ extension ApplianceHost {
       handover.expectQuestion(about: units, from: target)
       tell(.stateHandedOver(serial: serial))
     case .abandonState(let serial): abandon(serial)
-    case .deliverState, .ownersTold: break
+    case .deliverState, .viewChanged: break
     case .announce, .probeAddresses, .askApplications, .membersChanged, .newGroupKey, .adoptGroupKey, .useGroupKey, .retireGroupKeys,
       .fetchPersonality, .report, .stopped:
       effects.append(.perform(action))

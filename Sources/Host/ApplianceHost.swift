@@ -288,10 +288,16 @@ public struct ApplianceHost {
 
   private mutating func carryOut(_ actions: [ClusterMember.Action]) {
     steps += actions.map(Step.action)
-    if actions.contains(where: \.changesMembership) { noteChange() }
+    let isChange = actions.contains {
+      switch $0 {
+      case .setMaster, .setUnits, .setMembers, .viewChanged: true
+      default: false
+      }
+    }
+    if isChange { noteChange() }
   }
 
-  /// Members, owners or the master may be others than before.
+  /// What the tables or the member's snapshot say of members, owners and the master may be other than before.
   private mutating func noteChange() {
     gateway?.isViewOld = true
     effects.append(.viewChanged)

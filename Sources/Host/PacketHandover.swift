@@ -149,8 +149,12 @@ extension ApplianceHost {
   /// - Returns: whether it waits for an owner.
   mutating func keep(_ upcall: Upcall) -> Bool {
     let unit = upcall.unit
-    held.hold(upcall.frame, unit: unit, interface: upcall.interface, at: now)
     let record = tables.units[unit]
+    guard record.mine != UInt8(skein_not_mine) || record.acknowledged == 1 || isWaitedFor(upcall.frame) else {
+      held.countForgotten()
+      return false
+    }
+    held.hold(upcall.frame, unit: unit, interface: upcall.interface, at: now)
     if record.mine == UInt8(skein_mine) {
       open(unit)
     } else if record.acknowledged == 1 {
@@ -163,6 +167,13 @@ extension ApplianceHost {
       return true
     }
     return false
+  }
+
+  /// Whether a packet may still be wanted here, although its unit neither comes nor goes and nobody is known to have it. It was sent up
+  /// before this machine stopped holding, or stopped being the master, and came out of the ring after what it held was forgotten. Where
+  /// every member has seen it, its owner answers it: were it kept, it would be answered once more when the unit comes here.
+  private func isWaitedFor(_ frame: [UInt8]) -> Bool {
+    !holdsEverywhere || isVirtual(frame) || tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
   }
 
   /// Packets of a unit that is another's. In the other modes than forwarding its owner has seen them itself, but not those to a virtual MAC

@@ -87,7 +87,7 @@ extension Daemon {
     case .stopped: stopped()
     // The host's own.
     case .send, .setLease, .setMaster, .setUnits, .setHashSeed, .releaseHeld, .forgetHeld, .dropHeld, .awaitState, .handOverState,
-      .abandonState, .deliverState, .ownersTold:
+      .abandonState, .deliverState, .viewChanged:
       break
     }
   }

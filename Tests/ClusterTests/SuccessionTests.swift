@@ -4,6 +4,43 @@ import Wire
 
 @Suite("When the master falls silent (figure 8I, claim 7)")
 struct SuccessionTests {
+  // MARK: Silence that is none
+
+  private static func call(_ message: ClusterMessage) -> OfferMaster? {
+    if case .offerMaster(let offer) = message, offer.isMaster { offer } else { nil }
+  }
+
+  @Test func aMasterThatHearsNoMemberCallsThemAsOneMachine() {
+    var lan = Lan(3)
+    lan.form()
+    lan.drops = { _, receiver, message in if case .clientKeepalive = message { receiver == 0 } else { false } }
+    let start = lan.now
+    lan.run(for: .milliseconds(150))
+    let calls = lan.sent(by: 0) { Self.call($0) != nil }.filter { $0.time > start }
+    #expect(calls.count > 8)
+    #expect(Set(calls.compactMap { Self.call($0.message)?.memberCount }) == [1])
+    #expect(calls.allSatisfy { $0.time > start + .milliseconds(30) })
+    #expect(lan.conflicts.isEmpty)
+  }
+
+  @Test func aMemberAnswersItsMastersCallByAKeepalive() {
+    var lan = Lan(3)
+    lan.form()
+    lan.run(for: .milliseconds(1))
+    let call = OfferMaster(
+      nonce: 9, answering: 0, term: lan.members[0].snapshot(at: lan.now).term, profile: Lan.profile(0), personalityVersion: 1,
+      memberCount: 1,
+      isMaster: true)
+    let isAnswer = { (message: ClusterMessage) in if case .clientKeepalive = message { true } else { false } }
+    let before = lan.sent(by: 1, where: isAnswer).count
+    lan.feed(.received(.offerMaster(call), from: lan.envelope(0, .signed)), to: 1)
+    #expect(lan.sent(by: 1, where: isAnswer).count == before + 1)
+    // Of a flood of them, most are counted and left alone.
+    for _ in 0..<50 { lan.feed(.received(.offerMaster(call), from: lan.envelope(0, .signed)), to: 1) }
+    #expect(lan.sent(by: 1, where: isAnswer).count < before + 12)
+    #expect(lan.members[1].counters.rateLimited > 30)
+  }
+
   /// Steps through the time after something happened, and notes what nobody processed.
   private func silences(_ lan: inout Lan, for duration: Interval, of units: UnitSet) -> Interval {
     let end = lan.now + duration

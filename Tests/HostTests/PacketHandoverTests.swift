@@ -188,6 +188,32 @@ private struct Machine {
     #expect(machine.record.mine == UInt8(skein_not_mine))
   }
 
+  /// Kept, it would be answered once more when the unit comes back: its owner has seen it too.
+  @Test func whatComesOutOfTheRingAfterTheHoldingHasEndedIsForgotten() {
+    var machine = Machine.thatHasStopped()
+    machine.wait(.milliseconds(300))
+    #expect(machine.host.held.isEmpty && machine.host.held.forgotten == 2)
+    machine.finish(packet(3))
+    machine.readRing()
+    #expect(machine.host.held.isEmpty && machine.host.held.forgotten == 3)
+    machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+    #expect(machine.delivered.isEmpty)
+  }
+
+  @Test func whatComesOutOfTheRingAfterTheReignHasEndedIsForgotten() {
+    var machine = Machine()
+    machine.act(.setMaster(true))
+    machine.finish(packet(1))
+    machine.readRing()
+    #expect(machine.host.held.packetCount == 1)
+    machine.act(.setMaster(false), .dropHeld)
+    machine.finish(packet(2))
+    machine.readRing()
+    #expect(machine.host.held.isEmpty)
+    machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+    #expect(machine.delivered.isEmpty)
+  }
+
   @Test func theHeirProcessesWhatItHeldAndWhatComesOutOfTheRingOnceTheUnitIsOpen() {
     var machine = Machine()
     machine.act(.awaitState(serial: 1, Machine.units, from: MemberIdentifier(rawValue: 3)))
