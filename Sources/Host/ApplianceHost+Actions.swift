@@ -23,9 +23,9 @@ extension ApplianceHost {
       if holdsEverywhere { emptyRing(then: .forget(units)) }
     case .dropHeld: held.removeAll()
     case .awaitState(let serial, let units, let previous): receivePackets(of: units, serial, from: previous)
-    case .handOverState(let serial, let units, let target):
+    case .handOverState(let serial, let units, _):
       // The units have stopped; their next owner will ask.
-      handover.expectQuestion(about: units, from: target)
+      handover.expectQuestion(about: units, after: Order(term: member?.allegiance.term ?? .none, serial: serial))
       tell(.stateHandedOver(serial: serial))
     case .abandonState(let serial): abandon(serial)
     case .deliverState, .viewChanged: break

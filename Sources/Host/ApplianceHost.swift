@@ -202,7 +202,7 @@ public struct ApplianceHost {
   enum Step {
     case action(ClusterMember.Action)
     case route(GatewayRouter.Action)
-    case giveUp(UnitSet, to: Heir, serial: UInt32)
+    case giveUp(UnitSet, to: Heir, Order)
     case sayLastWords
     case complete(serial: UInt32)
     case endPartings
@@ -307,7 +307,7 @@ public struct ApplianceHost {
     switch step {
     case .action(let action): carryOut(action)
     case .route(let action): carryOut(action)
-    case .giveUp(let units, let heir, let serial): giveUp(units, to: heir, serial: serial)
+    case .giveUp(let units, let heir, let order): giveUp(units, to: heir, order)
     case .sayLastWords: sayLastWords()
     case .complete(let serial): emptyRing(then: .complete(serial: serial))
     case .endPartings: endPartings()

@@ -44,8 +44,18 @@ struct UnitState: Equatable {
   var isMine: Bool
 }
 
+/// One of the masters' orders: of two, the later is the greater.
+struct Order: Comparable {
+  var term: Term
+  var serial: UInt32
+  static let none = Order(term: .none, serial: 0)
+  static func < (left: Order, right: Order) -> Bool { (left.term, left.serial) < (right.term, right.serial) }
+}
+
 /// Units that come to this machine.
 struct Arrival {
+  /// The assignment.
+  var order: Order
   var units: UnitSet
   var holder: MemberIdentifier
   /// How often it was asked, and when it is asked again.
@@ -58,7 +68,9 @@ struct Arrival {
 struct Parting {
   /// What the packet path is told when the packets are gone.
   var then: UnitState
-  var target: MemberIdentifier?
+  /// By which it stopped. An assignment that came later tells to whom the unit goes, which need not be for whom it was to stop: the master
+  /// may have thought better of it by then. An earlier one is an old question.
+  var order: Order
   var until: Instant
 }
 
@@ -72,7 +84,8 @@ struct Heir: Equatable {
 
 /// "That was all", which is still to be said.
 struct LastWord: Equatable {
-  var serial: UInt32
+  /// The heir's assignment.
+  var order: Order
   var units: UnitSet
   var heir: Heir
   var due: Instant
@@ -112,8 +125,8 @@ struct PacketHandover {
     return next
   }
 
-  mutating func expectQuestion(about units: UnitSet, from target: MemberIdentifier) {
-    for unit in units { partings[unit]?.target = target }
+  mutating func expectQuestion(about units: UnitSet, after order: Order) {
+    for unit in units { partings[unit]?.order = order }
   }
 }
 
@@ -235,26 +248,26 @@ extension ApplianceHost {
       // Coming here, and the table says so: it stays as `receivePackets` left it.
       return tables.units[unit].mine == UInt8(skein_mine_moving) && handover.arrivals.values.contains { $0.units.contains(unit) }
     }
-    handover.partings[unit] = Parting(then: state, target: nil, until: now + holdingLimit)
+    handover.partings[unit] = Parting(then: state, order: .none, until: now + holdingLimit)
     hold(unit)
     return true
   }
 
   /// The heir holds its own copies from now on: it gets what was held here. It waits for the last word, which is due in `lastWords`.
-  mutating func giveUp(_ units: UnitSet, to heir: Heir, serial: UInt32) {
-    guard !handover.lastWords.contains(where: { $0.serial == serial && $0.heir == heir }) else { return }
+  mutating func giveUp(_ units: UnitSet, to heir: Heir, _ order: Order) {
+    guard !handover.lastWords.contains(where: { $0.order == order && $0.heir == heir }) else { return }
     // What nobody asked for in time would come twice: the heir waits no longer either.
     let late = UnitSet(units.filter { unit in handover.partings[unit].map { now >= $0.until } ?? false })
     // An old question may name a unit that goes to somebody else by now: what is held stays for whoever that is.
-    let given = UnitSet(units.filter { stopHolding($0, for: heir, isLate: late.contains($0)) })
-    handover.lastWords.append(LastWord(serial: serial, units: units, heir: heir, due: now + PacketHandover.settlingTime))
+    let given = UnitSet(units.filter { stopHolding($0, for: heir, order, isLate: late.contains($0)) })
+    handover.lastWords.append(LastWord(order: order, units: units, heir: heir, due: now + PacketHandover.settlingTime))
     emptyRing(then: .give(given, late: late, to: heir))
   }
 
   /// - Returns: whether the unit is the heir's.
-  private mutating func stopHolding(_ unit: Int, for heir: Heir, isLate: Bool) -> Bool {
+  private mutating func stopHolding(_ unit: Int, for heir: Heir, _ order: Order, isLate: Bool) -> Bool {
     if let parting = handover.partings[unit] {
-      guard parting.target == heir.member || parting.target == nil else { return false }
+      guard order > parting.order else { return false }
       handover.partings[unit] = nil
     } else {
       let record = tables.units[unit]
@@ -292,7 +305,7 @@ extension ApplianceHost {
 
   mutating func say(_ words: [LastWord]) {
     handover.lastWords.removeAll { words.contains($0) }
-    for word in words { tell(.packetsGiven, word.serial, word.units, to: word.heir.profile) }
+    for word in words { tell(.packetsGiven, word.order, word.units, to: word.heir.profile) }
   }
 
   /// Ends the partings that nobody asked about in time.
@@ -313,7 +326,8 @@ extension ApplianceHost {
   mutating func receivePackets(of units: UnitSet, _ serial: UInt32, from previous: MemberIdentifier?) {
     let holder = previous.flatMap { knownProfiles[$0] == nil ? nil : $0 } ?? member?.allegiance.master
     guard holdsEverywhere, let holder, holder != configuration.profile?.identifier else { return tell(.stateComplete(serial: serial)) }
-    handover.arrivals[serial] = Arrival(units: units, holder: holder, askAgainAt: now + PacketHandover.patience, since: now)
+    let order = Order(term: member?.allegiance.term ?? .none, serial: serial)
+    handover.arrivals[serial] = Arrival(order: order, units: units, holder: holder, askAgainAt: now + PacketHandover.patience, since: now)
     for unit in units {
       handover.partings[unit] = nil
       hold(unit)
@@ -324,7 +338,7 @@ extension ApplianceHost {
 
   private mutating func ask(_ serial: UInt32) {
     guard let arrival = handover.arrivals[serial], let profile = knownProfiles[arrival.holder] else { return }
-    tell(.packetsWanted, serial, arrival.units, to: profile)
+    tell(.packetsWanted, arrival.order, arrival.units, to: profile)
   }
 
   /// The wait is off. What was held is there for whoever begins to wait next, or expires and is counted.
@@ -340,13 +354,14 @@ extension ApplianceHost {
   /// A message of K's or J's.
   mutating func take(_ transfer: StateTransfer, from sender: MemberIdentifier) {
     guard let units = UnitSet(wireOctets: transfer.bytes) else { return }
+    let order = Order(term: transfer.term, serial: transfer.serial)
     switch StateChannel(rawValue: transfer.application) {
     case .packetsWanted:
       guard let index = slots[sender], let profile = knownProfiles[sender] else { return }
-      begin(.giveUp(units, to: Heir(member: sender, index: UInt16(index), profile: profile), serial: transfer.serial))
+      begin(.giveUp(units, to: Heir(member: sender, index: UInt16(index), profile: profile), order))
     case .packetsGiven:
-      guard handover.arrivals[transfer.serial]?.holder == sender else { return }
-      begin(.complete(serial: transfer.serial))
+      guard let arrival = handover.arrivals[order.serial], arrival.holder == sender, arrival.order == order else { return }
+      begin(.complete(serial: order.serial))
     default: break
     }
   }
@@ -363,10 +378,9 @@ extension ApplianceHost {
     begin(.endPartings)
   }
 
-  private mutating func tell(_ channel: StateChannel, _ serial: UInt32, _ units: UnitSet, to profile: MemberProfile) {
-    guard let member else { return }
+  private mutating func tell(_ channel: StateChannel, _ order: Order, _ units: UnitSet, to profile: MemberProfile) {
     let transfer = StateTransfer(
-      term: member.allegiance.term, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
+      term: order.term, serial: order.serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
       bytes: units.wireOctets)
     effects.append(.send(.stateTransfer(transfer), to: .member(profile.identifier, profile.address), .sealed))
   }

@@ -91,7 +91,7 @@ private struct Machine {
   }
 
   /// Somebody asks for the unit's packets.
-  mutating func isAsked(by profile: MemberProfile = heir, serial: UInt32 = 1) {
+  mutating func isAsked(by profile: MemberProfile = heir, serial: UInt32 = 2) {
     happen(.channel(Self.transfer(.packetsWanted, serial), from: Self.envelope(profile.identifier)))
   }
 
@@ -139,7 +139,7 @@ private struct Machine {
     #expect(machine.said.isEmpty && machine.host.isParting)
     machine.finish(packet(3))
     machine.wait(PacketHandover.settlingTime)
-    #expect(machine.said.map(\.channel) == [.packetsGiven] && machine.said.map(\.serial) == [1])
+    #expect(machine.said.map(\.channel) == [.packetsGiven] && machine.said.map(\.serial) == [2])
     #expect(machine.sentToHeir == [1, 2, 3])
     #expect(!machine.host.isParting)
   }
@@ -151,12 +151,31 @@ private struct Machine {
     #expect(machine.said.count == 1)
   }
 
-  @Test func whatIsHeldForOneIsNotGivenToAnotherWhoAsks() {
+  @Test func whoAsksByAnOrderThatWasGivenBeforeTheUnitStoppedGetsNothing() {
+    var machine = Machine.thatHasStopped()
+    machine.isAsked(by: MemberProfile.example(3), serial: 1)
+    #expect(machine.transmitted.isEmpty)
+    machine.isAsked()
+    #expect(machine.sentToHeir == [1, 2])
+  }
+
+  /// The master may think better of it once the unit has stopped: its target drains by then.
+  @Test func whoTheUnitIsAssignedToGetsWhatWasHeldForWhomeverItStopped() {
     var machine = Machine.thatHasStopped()
     machine.isAsked(by: MemberProfile.example(3))
-    #expect(machine.transmitted.isEmpty)
-    machine.isAsked(serial: 2)
-    #expect(machine.sentToHeir == [1, 2])
+    #expect(machine.transmitted.map { $0[5] } == [3, 3] && machine.transmitted.compactMap(\.last) == [1, 2])
+  }
+
+  @Test func theLastWordOfAnotherReignsOrderIsNotTheOneWaitedFor() {
+    var machine = Machine()
+    let holder = MemberIdentifier(rawValue: 3)
+    machine.act(.awaitState(serial: 1, Machine.units, from: holder))
+    var word = Machine.transfer(.packetsGiven, 1)
+    word.term = Term(rawValue: 7)
+    machine.happen(.channel(word, from: Machine.envelope(holder)))
+    #expect(machine.host.handover.arrivals.count == 1)
+    machine.happen(.channel(Machine.transfer(.packetsGiven, 1), from: Machine.envelope(holder)))
+    #expect(machine.host.handover.arrivals.isEmpty)
   }
 
   @Test func whatComesOutOfTheRingLaterStillIsSentOnForAWhile() {
