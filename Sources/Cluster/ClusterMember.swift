@@ -174,7 +174,7 @@ public struct ClusterMember: Sendable {
       shared.counters.wrongProtection += 1
       return false
     }
-    shared.heard = shared.now
+    shared.hear()
     if case .joinRequest = message, envelope.protection == .signed { shared.revoked.remove(envelope.sender) }
     return true
   }
@@ -235,7 +235,7 @@ public struct ClusterMember: Sendable {
 
   private mutating func hearTraffic(_ body: (inout Master, inout Shared) -> Void) {
     shared.traffic = shared.now
-    shared.heard = shared.now
+    shared.hear()
     reign(body)
   }
 

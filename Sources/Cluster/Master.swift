@@ -124,8 +124,8 @@ struct Master: Sendable {
     let confirmed = adopt(candidate, &shared)
     readyAt = shared.now
     solitude = peers.isEmpty ? .serving : .accompanied
-    // Alone, and the wire silent: this machine is the one that is cut off.
-    if peers.isEmpty, isServing(shared), shared.now - shared.heard >= shared.timing.authority { becomeIdle(&shared) }
+    // Alone, and the wire silent: this machine is the one that is cut off, or was until just now.
+    if peers.isEmpty, isServing(shared), shared.isWireSilent { becomeIdle(&shared) }
     begin(candidate.orphaned.masterLeft ? .masterLeft : .masterSilent, &shared)
     welcome(candidate, confirmed, &shared)
     expelRevoked(&shared)

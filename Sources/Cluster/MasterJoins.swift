@@ -184,6 +184,11 @@ extension Master {
     shared.act(.membersChanged(arrived: [request.profile], departed: []))
     shared.report(.memberJoined(request.profile.identifier, address, unitsKept: kept.count))
     isBalancing = true
+    switch solitude {
+    // Until it joined, it may have answered what this master has held meanwhile, without knowing whether it is alone.
+    case .idle, .probing: shared.act(.forgetHeld(.all))
+    case .accompanied, .serving: break
+    }
     if solitude != .accompanied { considerSolitude(&shared) }
   }
 

@@ -28,10 +28,12 @@ struct Shared: Sendable {
   var hashSeed: UInt64?
 
   /// When anything that others sent last came in, and when another master was last heard, surely or by an unreadable keepalive.
-  var heard = Instant.zero
+  private(set) var heard = Instant.zero
   var traffic = Instant.zero
   var masterHeard = Instant.zero
   var strangerHeard = Instant.zero
+  /// When the last silence of an authority's length or more has ended.
+  private var silentUntil = Instant.zero
 
   var probeAnswers = RateLimit(burst: 8, interval: .milliseconds(5))
 
@@ -53,6 +55,17 @@ struct Shared: Sendable {
   }
 
   var identifier: MemberIdentifier { profile.identifier }
+
+  // MARK: Hearing
+
+  /// Something came in that others sent.
+  mutating func hear() {
+    if now - heard >= timing.authority { silentUntil = now }
+    heard = now
+  }
+
+  /// Whether the wire is silent, or was within the last authority's length.
+  var isWireSilent: Bool { now - heard >= timing.authority || now - silentUntil < timing.authority }
 
   // MARK: Saying
 
