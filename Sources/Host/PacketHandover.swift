@@ -351,9 +351,12 @@ extension ApplianceHost {
 
   // MARK: Between them
 
-  /// A message of K's or J's.
+  /// A message of K's or J's. The seal is the whole cluster's, so somebody may have recorded it on its way to another member, who alone is
+  /// to answer it.
   mutating func take(_ transfer: StateTransfer, from sender: MemberIdentifier) {
-    guard let units = UnitSet(wireOctets: transfer.bytes) else { return }
+    guard transfer.bytes.starts(with: configuration.profile?.identifier.wireOctets ?? []),
+      let units = UnitSet(wireOctets: transfer.bytes.dropFirst(2))
+    else { return }
     let order = Order(term: transfer.term, serial: transfer.serial)
     switch StateChannel(rawValue: transfer.application) {
     case .packetsWanted:
@@ -381,9 +384,13 @@ extension ApplianceHost {
   private mutating func tell(_ channel: StateChannel, _ order: Order, _ units: UnitSet, to profile: MemberProfile) {
     let transfer = StateTransfer(
       term: order.term, serial: order.serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1,
-      bytes: units.wireOctets)
+      bytes: profile.identifier.wireOctets + units.wireOctets)
     effects.append(.send(.stateTransfer(transfer), to: .member(profile.identifier, profile.address), .sealed))
   }
+}
+
+extension MemberIdentifier {
+  fileprivate var wireOctets: [UInt8] { [UInt8(rawValue >> 8), UInt8(truncatingIfNeeded: rawValue)] }
 }
 
 extension UnitSet {
@@ -394,9 +401,9 @@ extension UnitSet {
     return octets
   }
 
-  fileprivate init?(wireOctets octets: [UInt8]) {
+  fileprivate init?(wireOctets octets: ArraySlice<UInt8>) {
     guard octets.count == Self.unitCount / 8 else { return nil }
     self.init()
-    for unit in 0..<Self.unitCount where octets[unit >> 3] >> UInt8(unit & 7) & 1 == 1 { insert(unit) }
+    for unit in 0..<Self.unitCount where octets[octets.startIndex + (unit >> 3)] >> UInt8(unit & 7) & 1 == 1 { insert(unit) }
   }
 }

@@ -291,6 +291,7 @@ struct World: SimulatedWorld {
       sequence: machines[index].outgoingSequence, protection: protection, epoch: protection == .sealed ? keys.sending : 0, key: key,
       sourceAddress: machines[index].profile.address)
     statistics.datagrams += 1
+    if doesTrace { trace(message, to: destination, index) }
     record(datagram)
     let slot = datagrams.add(datagram)
     switch destination {
@@ -300,6 +301,20 @@ struct World: SimulatedWorld {
       if machines.indices.contains(other), other != index { transmit(slot, from: index, to: other) }
     }
     datagrams.freeIfUnused(slot)
+  }
+
+  /// What hands units over; of the rest the reports tell enough.
+  private func trace(_ message: ClusterMessage, to destination: ClusterMember.Destination, _ index: Int) {
+    guard case .member(let member, _) = destination else { return }
+    let text: String? =
+      switch message {
+      case .assign(let order): "assigns \(order.units.count) units by order \(order.serial), from \(order.previousOwner?.rawValue ?? 0)"
+      case .deassign(let order): "takes \(order.units.count) units by order \(order.serial), for \(order.target.rawValue)"
+      case .acknowledge(let acknowledge): "acknowledges \(acknowledge.units.count) units of order \(acknowledge.serial)"
+      case .stateTransfer(let transfer): StateChannel(rawValue: transfer.application).map { "\($0), order \(transfer.serial)" }
+      default: nil
+      }
+    if let text { print("\(Double(time / 1000) / 1000) ms machine \(index + 1): \(text), to \(member.rawValue)") }
   }
 
   /// Puts the group key into what hands it over.

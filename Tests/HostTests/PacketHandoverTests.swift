@@ -102,9 +102,10 @@ private struct Machine {
       isAuthentic: true)
   }
 
-  static func transfer(_ channel: StateChannel, _ serial: UInt32) -> StateTransfer {
-    var octets = [UInt8](repeating: 0, count: 128)
-    octets[unit >> 3] = 1 << UInt8(unit & 7)
+  static func transfer(_ channel: StateChannel, _ serial: UInt32, to receiver: MemberProfile = own) -> StateTransfer {
+    let addressee = receiver.identifier.rawValue
+    var octets = [UInt8(addressee >> 8), UInt8(truncatingIfNeeded: addressee)] + [UInt8](repeating: 0, count: 128)
+    octets[2 + (unit >> 3)] = 1 << UInt8(unit & 7)
     return StateTransfer(term: .none, serial: serial, unit: 0, application: channel.rawValue, piece: 0, pieceCount: 1, bytes: octets)
   }
 
@@ -157,6 +158,15 @@ private struct Machine {
     #expect(machine.transmitted.isEmpty)
     machine.isAsked()
     #expect(machine.sentToHeir == [1, 2])
+  }
+
+  /// Somebody recorded the question on its way to another member.
+  @Test func aQuestionToAnotherMemberIsNotAnswered() {
+    var machine = Machine.thatHasStopped()
+    let question = Machine.transfer(.packetsWanted, 2, to: MemberProfile.example(3))
+    machine.happen(.channel(question, from: Machine.envelope(Machine.heir.identifier)))
+    machine.wait(PacketHandover.settlingTime)
+    #expect(machine.transmitted.isEmpty && machine.said.isEmpty && machine.host.held.packetCount == 1)
   }
 
   /// The master may think better of it once the unit has stopped: its target drains by then.
