@@ -30,7 +30,7 @@
 // The same order holds elsewhere. J opens a unit by the table first, then releases what it held, and what comes out of the ring later is
 // released as it comes (`keep`). A unit that nobody asked for in time: the table, the ring, then what is held is forgotten. `forgetHeld` empties
 // the ring of what arrived before; what comes out after it arrived after it, since the last owner's lease was over a guard's time before.
-// A wait that is off (`abandon`) changes the table alone: what was held is there for whoever begins to wait next, or expires and is counted.
+// A wait that is off (`abandon`) changes the table alone: what was held is there for whoever begins to wait next, for a detection interval.
 
 import CPacketPath
 import Cluster
@@ -111,6 +111,8 @@ struct PacketHandover {
   var lastWords: [LastWord] = []
   /// Units that were given away a moment ago.
   var given: [Int: Gift] = [:]
+  /// Units that are waited for no longer: until then, what was held for them is there for whoever begins to wait next.
+  var leftBehind: [Int: Instant] = [:]
 
   /// Whether a unit still parts, or an heir waits for the last word; until then this machine's lease must not end before its time.
   var isParting: Bool { !partings.isEmpty || !lastWords.isEmpty }
@@ -122,6 +124,7 @@ struct PacketHandover {
     for arrival in arrivals.values { consider(arrival.askAgainAt) }
     for parting in partings.values { consider(parting.until) }
     for word in lastWords { consider(word.due) }
+    for until in leftBehind.values { consider(until) }
     return next
   }
 
@@ -150,6 +153,7 @@ extension ApplianceHost {
   /// The packet path sends the unit's packets up.
   private mutating func hold(_ unit: Int) {
     handover.given[unit] = nil
+    handover.leftBehind[unit] = nil
     tables.setUnit(unit, owner: tables.settings.pointee.own_member, isAcknowledged: false, isMine: false, isMoving: true)
   }
 
@@ -341,11 +345,22 @@ extension ApplianceHost {
     tell(.packetsWanted, arrival.order, arrival.units, to: profile)
   }
 
-  /// The wait is off. What was held is there for whoever begins to wait next, or expires and is counted.
+  /// The wait is off. A new master may begin another in a moment, and what was held is there for that. After a detection interval it is
+  /// forgotten: if this machine was cut off, the master has held the same packets, and given them to another owner.
   mutating func abandon(_ serial: UInt32) {
     guard let arrival = handover.arrivals.removeValue(forKey: serial) else { return }
     for unit in arrival.units where tables.units[unit].mine == UInt8(skein_mine_moving) {
       store(UnitState(owner: nil, isAcknowledged: false, isMine: false), unit)
+      handover.leftBehind[unit] = now + configuration.detection
+    }
+  }
+
+  private mutating func forgetLeftBehind() {
+    let isMaster = tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    for (unit, until) in handover.leftBehind where now >= until {
+      handover.leftBehind[unit] = nil
+      // A master holds for those that nobody has.
+      if tables.units[unit].mine == UInt8(skein_not_mine), !isMaster { held.forget(unit) }
     }
   }
 
@@ -379,6 +394,7 @@ extension ApplianceHost {
       if now >= arrival.since + waitingLimit(for: arrival.holder) { begin(.complete(serial: serial)) } else { ask(serial) }
     }
     begin(.endPartings)
+    forgetLeftBehind()
   }
 
   private mutating func tell(_ channel: StateChannel, _ order: Order, _ units: UnitSet, to profile: MemberProfile) {

@@ -268,6 +268,24 @@ private struct Machine {
     #expect(machine.host.handover.arrivals.isEmpty)
   }
 
+  @Test func whatWasHeldForAUnitThatIsWaitedForNoLongerIsThereForTheNextWaitAndNotForLong() {
+    let holder = MemberIdentifier(rawValue: 3)
+    var (soon, late) = (Machine(), Machine())
+    for interval in [Interval.milliseconds(100), .milliseconds(500)] {
+      var machine = Machine()
+      machine.act(.awaitState(serial: 1, Machine.units, from: holder))
+      machine.arrive(packet(1))
+      machine.readRing()
+      machine.act(.abandonState(serial: 1))
+      machine.wait(interval)
+      machine.act(.awaitState(serial: 2, Machine.units, from: holder))
+      machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
+      if interval == .milliseconds(100) { soon = machine } else { late = machine }
+    }
+    #expect(soon.deliveredNumbers == [1])
+    #expect(late.delivered.isEmpty && late.host.held.forgotten == 1)
+  }
+
   /// The way between the two may be cut while both hear the master.
   @Test func aHolderThatNeverAnswersIsNotWaitedForWithoutEnd() {
     var machine = Machine()
