@@ -181,6 +181,10 @@ struct Following: Sendable {
       shared.counters.notMyMaster += 1
       return
     }
+    guard table.version >= shared.knownOwners.version else {
+      shared.counters.oldSequence += 1
+      return
+    }
     shared.knownOwners.take(table)
   }
 

@@ -415,7 +415,7 @@ struct Master: Sendable {
     listDueAt = shared.now + shared.timing.authority / 2
   }
 
-  /// The table for people, once a second after a change.
+  /// The table for people and gateways, once a second until every member has it.
   mutating func sendTable(_ shared: inout Shared) {
     let owners = [shared.identifier] + peers.map(\.profile.identifier)
     let partCount = (owners.count + ClusterLimits.assignmentCount - 1) / ClusterLimits.assignmentCount
