@@ -167,7 +167,8 @@ extension ApplianceHost {
   mutating func keep(_ upcall: Upcall) -> Bool {
     let unit = upcall.unit
     let record = tables.units[unit]
-    guard record.mine != UInt8(skein_not_mine) || record.acknowledged == 1 || isWaitedFor(upcall.frame) else {
+    let isBetween = record.mine != UInt8(skein_not_mine) || handover.leftBehind[unit] != nil
+    guard isBetween || record.acknowledged == 1 || isWaitedFor(upcall.frame) else {
       held.countForgotten()
       return false
     }
@@ -190,7 +191,7 @@ extension ApplianceHost {
   /// before this machine stopped holding, or stopped being the master, and came out of the ring after what it held was forgotten. Where
   /// every member has seen it, its owner answers it: were it kept, it would be answered once more when the unit comes here.
   private func isWaitedFor(_ frame: [UInt8]) -> Bool {
-    !holdsEverywhere || isVirtual(frame) || tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    !holdsEverywhere || isVirtual(frame) || tables.has(flag: skein_flag_master)
   }
 
   /// Packets of a unit that is another's. In the other modes than forwarding its owner has seen them itself, but not those to a virtual MAC
@@ -356,7 +357,7 @@ extension ApplianceHost {
   }
 
   private mutating func forgetLeftBehind() {
-    let isMaster = tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    let isMaster = tables.has(flag: skein_flag_master)
     for (unit, until) in handover.leftBehind where now >= until {
       handover.leftBehind[unit] = nil
       // A master holds for those that nobody has.

@@ -32,6 +32,15 @@ extension PacketTables {
     setFlags(on ? flags | UInt64(flag.rawValue) : flags & ~UInt64(flag.rawValue))
   }
 
+  /// Whether one of them is on.
+  public func has(flag: skein_flags) -> Bool { settings.pointee.flags & UInt64(flag.rawValue) != 0 }
+
+  /// A daemon begins: what the last one was says nothing of this one.
+  public func forgetRole() {
+    set(flag: skein_flag_master, false)
+    set(flag: skein_flag_answers, false)
+  }
+
   /// The same tables with other settings.
   public func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
     PacketTables(

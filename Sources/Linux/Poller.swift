@@ -44,8 +44,8 @@ public final class Poller {
     try watch(mailbox.descriptor) { [mailbox] _ in mailbox.drain() }
   }
 
-  /// Calls `handler` on this loop's thread whenever `descriptor` can be read or its other end has
-  /// closed; replaces an earlier handler of the same descriptor.
+  /// Calls `handler` on this loop's thread whenever `descriptor` can be read or its other end has closed; replaces an earlier handler of
+  /// the same descriptor.
   /// - Throws: when the descriptor is not one that can be waited for.
   public func watch(_ descriptor: Int32, _ handler: @escaping (Readiness) -> Void) throws(LinuxError) {
     // A descriptor's number is used again: the generation tells an event of the old one from the new.

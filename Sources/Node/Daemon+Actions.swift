@@ -32,7 +32,7 @@ extension Daemon {
   private func noticeStandstill(at now: Instant) {
     lateness = plannedAt.map { now > $0 ? now - $0 : .zero } ?? .zero
     guard let plannedAt, let cluster else { return }
-    let isMaster = backend.tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    let isMaster = backend.tables.has(flag: skein_flag_master)
     let lease = isMaster ? cluster.section.detection / 2 : cluster.section.detection
     cluster.standstills.look(at: now, planned: plannedAt, deadline: backend.tables.leaseDeadline, lease: lease)
   }

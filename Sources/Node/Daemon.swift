@@ -175,8 +175,7 @@ public actor Daemon {
   private func start() throws {
     if configuration.realtime { Realtime.ask(logger) }
     try writeSettings()
-    backend.tables.set(flag: skein_flag_master, false)
-    backend.tables.set(flag: skein_flag_answers, false)
+    backend.tables.forgetRole()
     // Nothing is left of an earlier gateway's work: the others have it, or give it back. What a member finds its cluster decides.
     if cluster == nil { clearUnits() }
     backend.tables.set(flag: skein_flag_enabled, true)

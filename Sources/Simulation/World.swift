@@ -105,10 +105,13 @@ struct World: SimulatedWorld {
     let claims = machines[index].path.mine
     let lease = Instant(nanoseconds: machines[index].path.lease)
     let tables = machines[index].native.tables
+    tables.forgetRole()
     for unit in 0..<UnitSet.unitCount where !claims.contains(unit) {
       tables.setUnit(unit, owner: nil, isAcknowledged: false, isMine: false)
     }
     feed(.start(claims: claims, leaseDeadline: lease), to: index)
+    // What the packet path has sent up since the last daemon died is there to be read.
+    readRing(index)
     tellPlaces(index, within: 1_000_000_000)
     startGateway(index)
   }
@@ -233,7 +236,7 @@ struct World: SimulatedWorld {
 
   private mutating func lookAtLease(_ index: Int) {
     let tables = machines[index].native.tables
-    machines[index].path.isMaster = tables.settings.pointee.flags & UInt64(skein_flag_master.rawValue) != 0
+    machines[index].path.isMaster = tables.has(flag: skein_flag_master)
     setLease(tables.lease.pointee.deadline, index)
   }
 

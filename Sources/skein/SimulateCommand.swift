@@ -34,7 +34,7 @@ struct SimulateCommand: ParsableCommand {
   @Option(help: "A new fault about so often.", transform: time) var faultInterval: Interval?
   @Flag(help: "The members are routers of a virtual gateway, too.") var gatewayInCluster = false
   @Flag(help: "No faults but loss and duplication.") var calm = false
-  @Flag(help: "Print every event and message of the runs.") var trace = false
+  @Flag(help: "Print every event of the runs, and the messages that hand units over.") var trace = false
   @Option(
     help: ArgumentHelp(
       "Switch a safety rule off: lease, order, return, authentication, release. The checker must notice.", visibility: .hidden))

@@ -277,13 +277,15 @@ private struct Machine {
       machine.arrive(packet(1))
       machine.readRing()
       machine.act(.abandonState(serial: 1))
+      machine.finish(packet(2))
+      machine.readRing()
       machine.wait(interval)
       machine.act(.awaitState(serial: 2, Machine.units, from: holder))
       machine.act(.setUnits(Machine.units, owner: Machine.own.identifier, acknowledged: true))
       if interval == .milliseconds(100) { soon = machine } else { late = machine }
     }
-    #expect(soon.deliveredNumbers == [1])
-    #expect(late.delivered.isEmpty && late.host.held.forgotten == 1)
+    #expect(soon.deliveredNumbers == [1, 2])
+    #expect(late.delivered.isEmpty && late.host.held.forgotten == 2)
   }
 
   /// The way between the two may be cut while both hear the master.
