@@ -118,7 +118,7 @@ private final class Said: Sendable {
               } catch { answer.text.withLock { $0 = "\(error)" } }
             }
           }
-          return looks > 60 || answer.text.withLock { $0 != nil } ? nil : "there is no interface eth0"
+          return looks > 600 || answer.text.withLock { $0 != nil } ? nil : "there is no interface eth0"
         }, putBack: {}, heed: { _, _ in }, api: api, logger: Self.quiet)
       let (end, _) = try arrival.wait()
       #expect(end == .isThere)
