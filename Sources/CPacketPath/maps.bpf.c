@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * The maps' declarations and the licence: all the C that the kernel program has. libbpf reads them from BTF; the field names are its language.
- * The loader sets max_entries of three maps before it loads the object, to possible CPUs x skein_counter_count (counters),
- * x skein_traffic_count (traffic) and x skein_route_memo_count (routes). The others are right as they stand.
+ * The loader sets max_entries of the tables that there are one of for each processor, and fills `stages`.
  */
 #include "records.h"
 
 #define MAP __attribute__((section(".maps"), used))
-enum { array_type = 2, ring_type = 27, mappable = 1 << 10 };
+enum { array_type = 2, program_array_type = 3, ring_type = 27, mappable = 1 << 10 };
 
+__attribute__((section(".data.here"), used)) struct skein_here here = {};
+#define HERE(name, record, count)
 #define ARRAY(name, record, count) \
   struct { \
     int (*type)[array_type]; \
     uint32_t *key; \
-    record *value; \
-    int (*max_entries)[count]; \
+    struct { record records[count]; } *value; \
+    int (*max_entries)[1]; \
     int (*map_flags)[mappable]; \
-  } name MAP
+  } name MAP;
+SKEIN_TABLES(HERE, ARRAY, ARRAY)
 
-ARRAY(settings, struct skein_settings, 1);
-ARRAY(lease, struct skein_lease, 1);
-ARRAY(units, struct skein_unit, skein_unit_count);
-ARRAY(members, struct skein_member, skein_member_count);
-ARRAY(counters, uint64_t, skein_counter_count);
-ARRAY(traffic, struct skein_traffic, skein_traffic_count);
-ARRAY(fragments, struct skein_fragment, skein_fragment_count);
-ARRAY(routes, struct skein_route_memo, skein_route_memo_count);
+struct {
+  int (*type)[program_array_type];
+  int (*key_size)[4];
+  int (*value_size)[4];
+  int (*max_entries)[skein_stage_count];
+} stages MAP;
 struct {
   int (*type)[ring_type];
   int (*max_entries)[skein_ring_size];

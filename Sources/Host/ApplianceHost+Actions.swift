@@ -16,7 +16,7 @@ extension ApplianceHost {
     case .setMembers(let profiles):
       set(members: profiles)
       effects.append(.perform(action))
-    case .setHashSeed(let seed): tables.settings.pointee.hash_keys = deriveHashKeys(seed: seed)
+    case .setHashSeed(let seed): tables.setHashSeed(seed)
     case .releaseHeld(let units, let owner): release(units, isOwn: owner == configuration.profile?.identifier)
     case .forgetHeld(let units):
       // Where every member sees every packet, a last owner that could not be asked may have processed what has arrived so far.

@@ -41,13 +41,6 @@ extension PacketTables {
     set(flag: skein_flag_answers, false)
   }
 
-  /// The same tables with other settings.
-  public func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
-    PacketTables(
-      settings: settings, lease: lease, units: units, members: members, counters: counters, traffic: traffic, fragments: fragments,
-      routes: routes, processorCount: processorCount)
-  }
-
   /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
   public var packetCount: UInt64 {
     (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }

@@ -1,11 +1,9 @@
 /// The packet path as an object for the kernel, compiled with the daemon and held in it.
 ///
-/// Programs, all XDP: `skein_path`, the packet path; `skein_pass`, lets everything pass (for the peer of a virtual Ethernet pair);
-/// `skein_empty`, drops everything (the floor of a measurement).
-/// Maps, by name: `settings`, `lease`, `units`, `members`, `counters`, `traffic`, `fragments`, `routes`, all of them arrays that can be
-/// mapped, of the records of `CPacketPath`, and the ring `upcalls` of `skein_upcall` records. Before the object is loaded, the loader sets
-/// `max_entries` of `counters`, `traffic` and `routes` to possible CPUs × `skein_counter_count`, `skein_traffic_count` and
-/// `skein_route_memo_count`.
+/// Programs, all XDP: `skein_path`, the packet path, and the programs of `SKEIN_STAGES`, which go on with what it leaves them; `skein_pass`, lets
+/// everything pass (for the peer of a virtual Ethernet pair); `skein_empty`, drops everything (the floor of a measurement).
+/// Maps: those of `SKEIN_TABLES`, arrays that can be mapped, of the records of `CPacketPath`; the ring `upcalls` of `skein_upcall` records; and
+/// `stages`, the programs that go on. The loader sets `max_entries` of the tables that are there for each possible CPU, and fills `stages`.
 public enum KernelProgram {
   /// The name of the packet path's program.
   public static let pathProgram = "skein_path"

@@ -19,36 +19,36 @@ struct KernelObject: ~Copyable {
 
   deinit { bpf_object__close(object) }
 
-  /// Maps with a name of the program's own, not libbpf's sections of globals.
+  /// All maps, among them the sections of globals that have a name of the program's own.
   var maps: [KernelMap] {
     var maps: [KernelMap] = []
     var map = bpf_object__next_map(object, nil)
     while let each = map {
-      if !bpf_map__is_internal(each) { maps.append(KernelMap(pointer: each)) }
+      maps.append(KernelMap(pointer: each))
       map = bpf_object__next_map(object, each)
     }
     return maps
   }
 
   func map(named name: String) throws(LinuxError) -> KernelMap {
-    guard let map = bpf_object__find_map_by_name(object, name) else {
+    guard let map = maps.first(where: { $0.name == name }) else {
       throw LinuxError("find map \(name) in the kernel program", .noSuchEntry)
     }
-    return KernelMap(pointer: map)
+    return map
   }
 
-  /// Leaves one XDP program to be loaded, and no other.
-  func selectProgram(_ name: String) throws(LinuxError) {
+  /// Leaves these XDP programs to be loaded, and no others.
+  func selectPrograms(_ names: [String]) throws(LinuxError) {
     var program = bpf_object__next_program(object, nil)
-    var isFound = false
+    var missing = Set(names)
     while let each = program {
-      let isWanted = String(cString: bpf_program__name(each)) == name
+      let name = String(cString: bpf_program__name(each))
+      let isWanted = missing.remove(name) != nil
       try check(bpf_program__set_autoload(each, isWanted), "select program \(name)")
       if isWanted { try check(bpf_program__set_type(each, BPF_PROG_TYPE_XDP), "make \(name) an XDP program") }
-      isFound = isFound || isWanted
       program = bpf_object__next_program(object, each)
     }
-    if !isFound { throw LinuxError("find \(name) in the kernel program", .noSuchEntry) }
+    if let name = missing.first { throw LinuxError("find \(name) in the kernel program", .noSuchEntry) }
   }
 
   /// Where the kernel still counts BPF memory as locked memory (before 5.11), libbpf lifts the limit by itself.
@@ -85,12 +85,22 @@ struct KernelObject: ~Copyable {
 struct KernelMap {
   let pointer: OpaquePointer
 
-  var name: String { String(cString: bpf_map__name(pointer)) }
+  /// A global's section is called after it: `.data.lease`.
+  var name: String {
+    let name = String(cString: bpf_map__name(pointer))
+    return name.hasPrefix(".data.") ? String(name.dropFirst(6)) : name
+  }
   var maximumEntries: UInt32 { bpf_map__max_entries(pointer) }
 
   func setMaximumEntries(_ count: Int) throws(LinuxError) {
     try check(bpf_map__set_max_entries(pointer, UInt32(clamping: count)), "size map \(name)")
   }
+
+  /// Whether it holds programs that others go on with.
+  var holdsPrograms: Bool { bpf_map__type(pointer) == BPF_MAP_TYPE_PROG_ARRAY }
+
+  /// Octets of all its values.
+  var byteCount: Int { (Int(bpf_map__value_size(pointer)) + 7) / 8 * 8 * Int(maximumEntries) }
 
   func descriptor() throws(LinuxError) -> Int32 { try check(bpf_map__fd(pointer), "use map \(name)") }
 

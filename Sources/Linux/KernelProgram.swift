@@ -12,26 +12,31 @@ public final class KernelProgram {
     public var instance: String
     /// The XDP program's name in the object, which is its function's.
     public var programName: String
+    /// The programs that go on with what it leaves them, in the order of the map `stages`.
+    public var stages: [String]
     /// Entries of the maps whose size is known only on this machine.
     public var maximumEntries: [String: Int]
 
     /// By default every map has the size that the object gives it.
-    public init(instance: String, programName: String, maximumEntries: [String: Int] = [:]) {
+    public init(instance: String, programName: String, stages: [String] = [], maximumEntries: [String: Int] = [:]) {
       self.instance = instance
       self.programName = programName
+      self.stages = stages
       self.maximumEntries = maximumEntries
     }
-  }
 
-  /// CPUs that this machine may ever have: counters, traffic and remembered routes are kept for each.
-  public static let possibleProcessorCount = max(1, Int(libbpf_num_possible_cpus()))
-
-  /// The sizes of Skein's own per-CPU tables on this machine: `counters`, `traffic` and `routes`.
-  public static var tableSizes: [String: Int] {
-    ["counters": skein_counter_count, "traffic": skein_traffic_count, "routes": skein_route_memo_count].mapValues {
-      possibleProcessorCount * Int($0)
+    /// Skein's packet path: one of its programs, with tables for each processor of this machine.
+    public static func packetPath(instance: String, programName: String, isStaged: Bool = true) -> Configuration {
+      let stages = isStaged ? (0..<Int32(skein_stage_count)).map { String(cString: skein_stage_program($0)) } : []
+      let tables = (0..<Int32(skein_map_count)).map { skein_map_number($0) }.filter { $0.is_for_each_processor != 0 }
+      let entries = tables.map { (String(cString: $0.name), possibleProcessorCount) }
+      return Configuration(
+        instance: instance, programName: programName, stages: stages, maximumEntries: Dictionary(uniqueKeysWithValues: entries))
     }
   }
+
+  /// CPUs that this machine may ever have.
+  public static let possibleProcessorCount = max(1, Int(libbpf_num_possible_cpus()))
 
   /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.
   public let mapsWereReused: Bool
@@ -61,22 +66,37 @@ public final class KernelProgram {
       return
     }
     replacement = nil
-    try object.load()
+    try Self.load(object, configuration)
     program = try Descriptor(result: dup(object.programDescriptor(configuration.programName)), "keep the kernel program")
     if !mapsWereReused { try pinMaps() }
+    try Self.pinStages(of: object, Self.stagesName(bytes), in: pins)
     try Self.pinProgram(program.rawValue, as: pin, in: pins)
+  }
+
+  /// Has the kernel verify the programs, and links the stages to the first.
+  static func load(_ object: borrowing KernelObject, _ configuration: Configuration) throws(LinuxError) {
+    try object.load()
+    if configuration.stages.isEmpty { return }
+    let stages = try object.map(named: "stages").descriptor()
+    for (index, name) in configuration.stages.enumerated() {
+      var key = UInt32(index)
+      var program = try object.programDescriptor(name)
+      try check(bpf_map_update_elem(stages, &key, &program, 0), "link \(name) to \(configuration.programName)")
+    }
   }
 
   /// The object as it is to be loaded here.
   static func prepare(_ bytes: UnsafeRawBufferPointer, _ configuration: Configuration) throws(LinuxError) -> KernelObject {
     let object = try KernelObject(parsing: bytes)
-    try object.selectProgram(configuration.programName)
+    try object.selectPrograms([configuration.programName] + configuration.stages)
     for (name, count) in configuration.maximumEntries { try object.map(named: name).setMaximumEntries(count) }
     return object
   }
 
   /// What the verifier made of a program.
   public struct Verification: Hashable, Sendable {
+    /// Its name.
+    public var program: String
     /// How many instructions the verifier followed, over all ways through the program, of the million that it allows; nil before Linux 5.16,
     /// which does not tell.
     public var verifiedInstructions: Int?
@@ -84,28 +104,33 @@ public final class KernelProgram {
     public var instructions: Int
 
     /// What the kernel said of a program; `verifiedInstructions` is nil where it does not tell.
-    public init(verifiedInstructions: Int? = nil, instructions: Int) {
+    public init(program: String, verifiedInstructions: Int? = nil, instructions: Int) {
+      self.program = program
       self.verifiedInstructions = verifiedInstructions
       self.instructions = instructions
     }
   }
 
-  /// Loads a program of `object` and lets it go again: would it run here? Nothing is pinned, and a daemon that runs is not disturbed.
+  /// Loads the programs of `object` that a configuration names, and lets them go again: would they run here? Nothing is pinned, and a daemon
+  /// that runs is not disturbed.
+  /// - Returns: what was made of each, the first program first.
   /// - Throws: what libbpf or the verifier refused, its log's end in `detail`.
-  public static func verify(
-    object: [UInt8], programName: String, maximumEntries: [String: Int] = [:]
-  ) throws(LinuxError) -> Verification {
-    var verification = Verification(instructions: 0)
+  public static func verify(object: [UInt8], _ configuration: Configuration) throws(LinuxError) -> [Verification] {
+    var verifications: [Verification] = []
     try object.lend { bytes throws(LinuxError) in
-      let loaded = try prepare(bytes, Configuration(instance: "", programName: programName, maximumEntries: maximumEntries))
-      try loaded.load()
-      var information = bpf_prog_info()
-      var size = UInt32(MemoryLayout<bpf_prog_info>.size)
-      try check(bpf_obj_get_info_by_fd(loaded.programDescriptor(programName), &information, &size), "look at \(programName)")
-      verification.verifiedInstructions = information.verified_insns == 0 ? nil : Int(information.verified_insns)
-      verification.instructions = Int(information.xlated_prog_len) / 8
+      let loaded = try prepare(bytes, configuration)
+      try load(loaded, configuration)
+      for name in [configuration.programName] + configuration.stages {
+        var information = bpf_prog_info()
+        var size = UInt32(MemoryLayout<bpf_prog_info>.size)
+        try check(bpf_obj_get_info_by_fd(loaded.programDescriptor(name), &information, &size), "look at \(name)")
+        verifications.append(
+          Verification(
+            program: name, verifiedInstructions: information.verified_insns == 0 ? nil : Int(information.verified_insns),
+            instructions: Int(information.xlated_prog_len) / 8))
+      }
     }
-    return verification
+    return verifications
   }
 
   /// Loads `object`, the bytes of the ELF file.
@@ -118,9 +143,10 @@ public final class KernelProgram {
   }
 
   /// An array map (`BPF_F_MMAPABLE`) in this process's memory.
-  /// - Throws: `.noSuchEntry` without such a map, `.invalid` when its values are not as long as `Element`.
-  public func array<Element: BitwiseCopyable>(_ name: String, of: Element.Type = Element.self) throws(LinuxError) -> MappedArray<Element> {
-    try MappedArray(object.map(named: name))
+  /// - Throws: `.noSuchEntry` without such a map, `.invalid` when it has not so many octets.
+  public func memory(of name: String, octets: Int) throws(LinuxError) -> MappedMemory {
+    let map = try object.map(named: name)
+    return try MappedMemory(name, map.descriptor(), available: map.byteCount, octets: octets, protection: PROT_READ | PROT_WRITE)
   }
 
   /// A ring buffer that the program writes and this process reads.
@@ -185,12 +211,22 @@ public final class KernelProgram {
 
   /// In place of an older daemon's.
   static func pinProgram(_ program: Int32, as name: String, in pins: borrowing PinDirectory) throws(LinuxError) {
-    for earlier in try PinDirectory.names(in: pins.path) where isProgram(earlier) { try pins.remove(earlier) }
+    for earlier in try PinDirectory.names(in: pins.path) where isProgram(earlier) {
+      try pins.remove(earlier)
+      if earlier != name { try pins.remove(stagesName(ofProgram: earlier)) }
+    }
     try pins.pin(program, as: name)
   }
 
+  /// The stages, under a name of this build's, so that an older build's program keeps its own until it is replaced.
+  static func pinStages(of object: borrowing KernelObject, _ name: String, in pins: borrowing PinDirectory) throws(LinuxError) {
+    guard let stages = object.maps.first(where: \.holdsPrograms) else { return }
+    try pins.remove(name)
+    try pins.pin(stages.descriptor(), as: name)
+  }
+
   private func pinMaps() throws(LinuxError) {
-    for map in object.maps {
+    for map in object.maps where !map.holdsPrograms {
       try pins.remove(Self.mapName(map.name))
       try pins.pin(map.descriptor(), as: Self.mapName(map.name))
     }
@@ -198,7 +234,7 @@ public final class KernelProgram {
 
   /// All or nothing: old units beside new settings would be two configurations at once.
   static func reuseMaps(of object: borrowing KernelObject, _ pins: borrowing PinDirectory) throws(LinuxError) -> Bool {
-    let maps = object.maps
+    let maps = object.maps.filter { !$0.holdsPrograms }
     for map in maps {
       guard let earlier = try pins.open(mapName(map.name)), map.agrees(with: earlier) else { return false }
     }
@@ -214,6 +250,8 @@ public final class KernelProgram {
     "program_" + String(object.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }, radix: 16)
   }
 
+  static func stagesName(_ object: UnsafeRawBufferPointer) -> String { stagesName(ofProgram: programName(object)) }
+  private static func stagesName(ofProgram pin: String) -> String { "stages_" + pin.dropFirst("program_".count) }
   private static func isProgram(_ pin: String) -> Bool { pin.hasPrefix("program_") }
   static func isLink(_ pin: String) -> Bool { pin.hasPrefix("link_") }
   private static func mapName(_ name: String) -> String { "map_\(name)" }

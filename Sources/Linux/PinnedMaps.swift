@@ -15,14 +15,14 @@ public struct PinnedMaps: Sendable {
   }
 
   /// An array map (`BPF_F_MMAPABLE`) in this process's memory. Writing to it ends the process.
-  /// - Throws: `.noSuchEntry` without such a map, `.invalid` when its values are not as long as `Element`.
-  public func array<Element: BitwiseCopyable>(_ name: String, of: Element.Type = Element.self) throws(LinuxError) -> MappedArray<Element> {
+  /// - Throws: `.noSuchEntry` without such a map, `.invalid` when it has not so many octets.
+  public func memory(of name: String, octets: Int) throws(LinuxError) -> MappedMemory {
     let pin = "\(path)/map_\(name)"
     let descriptor = try Descriptor(result: bpf_obj_get(pin), "open \(pin)")
     var information = bpf_map_info()
     var size = UInt32(MemoryLayout<bpf_map_info>.size)
     try check(bpf_obj_get_info_by_fd(descriptor.rawValue, &information, &size), "look at \(pin)")
-    return try MappedArray(
-      name, descriptor.rawValue, valueByteCount: information.value_size, count: information.max_entries, protection: PROT_READ)
+    let available = (Int(information.value_size) + 7) / 8 * 8 * Int(information.max_entries)
+    return try MappedMemory(name, descriptor.rawValue, available: available, octets: octets, protection: PROT_READ)
   }
 }

@@ -24,7 +24,8 @@ public final class ProgramReplacement: Sendable {
     try object.lend { bytes throws(LinuxError) in
       let loaded = try KernelProgram.prepare(bytes, configuration)
       guard try KernelProgram.reuseMaps(of: loaded, pins) else { return }
-      try loaded.load()
+      try KernelProgram.load(loaded, configuration)
+      try KernelProgram.pinStages(of: loaded, KernelProgram.stagesName(bytes), in: pins)
       let program = try loaded.programDescriptor(configuration.programName)
       for name in try PinDirectory.names(in: pins.path) where KernelProgram.isLink(name) {
         guard let link = try pins.open(name) else { continue }

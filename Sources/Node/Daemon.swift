@@ -271,7 +271,8 @@ extension ClusterSection {
   var sharedSettingsDigest: UInt64 {
     let text = [
       addresses.map(\.description).sorted().joined(separator: ","), delivery.rawValue, "\(detection.nanoseconds)", partition.rawValue,
-      "\(routing)", "\(l2tpSessions)", sourceOnly.map { "\($0.ipProtocol)/\($0.port)" }.sorted().joined(separator: ","),
+      "\(routing)", "\(l2tpSessions)", "\(workUnitHashVersion)",
+      sourceOnly.map { "\($0.ipProtocol)/\($0.port)" }.sorted().joined(separator: ","),
     ].joined(separator: ";")
     return text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }

@@ -113,16 +113,20 @@ extension Doctor {
 
   /// The program that decides packets here: that some other program loads says nothing of it.
   static func judge(
-    program: String, _ result: Result<KernelProgram.Verification, LinuxError>, otherwise: Finding.State, advice: String
+    program: String, _ result: Result<[KernelProgram.Verification], LinuxError>, otherwise: Finding.State, advice: String
   ) -> Finding {
     let name = "packet-path"
     var finding: Finding
     switch result {
-    case .success(let verification):
-      let followed = verification.verifiedInstructions.map { ", \(grouped($0)) of a million verified" } ?? ""
+    case .success(let programs):
+      let instructions = programs.reduce(0) { $0 + $1.instructions }
+      let most = programs.compactMap(\.verifiedInstructions).max()
+      let followed = most.map { ", at most \(grouped($0)) of a million verified" } ?? ""
       finding = Finding(
-        name, .ok, "This kernel takes the packet path's program \(program): \(grouped(verification.instructions)) instructions\(followed).")
-      finding.verifiedInstructions = verification.verifiedInstructions
+        name, .ok,
+        "This kernel takes the packet path's programs, \(programs.map(\.program).joined(separator: ", ")): \(grouped(instructions)) "
+          + "instructions\(followed).")
+      finding.verifiedInstructions = most
     case .failure(let refusal):
       finding = Finding(name, refusal: refusal, ok: "", otherwise: otherwise, advice: advice)
       finding.verifierLog = refusal.detail?.split(separator: "\n").map(String.init)
@@ -171,7 +175,7 @@ extension Doctor {
 
 extension EmbeddedProgram {
   /// Whether this kernel takes the very program that the daemon would run, with tables as large as this machine's.
-  fileprivate static func verify() throws(LinuxError) -> KernelProgram.Verification {
-    try KernelProgram.verify(object: object, programName: name, maximumEntries: KernelProgram.tableSizes)
+  fileprivate static func verify() throws(LinuxError) -> [KernelProgram.Verification] {
+    try KernelProgram.verify(object: object, .packetPath(instance: "", programName: name))
   }
 }

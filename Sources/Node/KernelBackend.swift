@@ -13,7 +13,7 @@ final class KernelBackend: PathBackend {
   private let sender: PacketSocket
   private let injector: FrameInjector
   /// The maps in memory; they live as long as these do.
-  private let maps: Maps
+  private let maps: [MappedMemory]
   private let instance: String
   private let requested: XDPMode
   private let logger: Logger
@@ -24,17 +24,19 @@ final class KernelBackend: PathBackend {
   var tablesWereReused: Bool { program.mapsWereReused }
 
   init(_ place: PathPlace, mode: XDPMode, _ choice: PathChoice, _ logger: Logger) throws(LinuxError) {
-    let processors = KernelProgram.possibleProcessorCount
     instance = place.instance
     interface = place.interface
     requested = mode
     self.choice = choice
     self.logger = logger
-    program = try KernelProgram(
-      object: EmbeddedProgram.object,
-      .init(instance: instance, programName: EmbeddedProgram.name, maximumEntries: KernelProgram.tableSizes))
-    maps = try Maps(program)
-    tables = maps.tables(processors)
+    program = try KernelProgram(object: EmbeddedProgram.object, .packetPath(instance: instance, programName: EmbeddedProgram.name))
+    var maps: [MappedMemory] = []
+    tables = try PacketTables(processorCount: KernelProgram.possibleProcessorCount) { [program] name, octets throws(LinuxError) in
+      let map = try program.memory(of: name, octets: octets)
+      maps.append(map)
+      return map.start
+    }
+    self.maps = maps
     injector = try FrameInjector()
     ring = try program.ring("upcalls")
     sender = try PacketSocket(interface: interface.index, receives: false)
@@ -102,35 +104,5 @@ final class KernelBackend: PathBackend {
     tables.set(flag: skein_flag_enabled, false)
     // By what is pinned: the interface may be gone, or have another name.
     try KernelProgram.removeAll(instance: instance)
-  }
-}
-
-/// The program's array maps in this process's memory.
-private struct Maps {
-  let settings: MappedArray<skein_settings>
-  let lease: MappedArray<skein_lease>
-  let units: MappedArray<skein_unit>
-  let members: MappedArray<skein_member>
-  let counters: MappedArray<UInt64>
-  let traffic: MappedArray<skein_traffic>
-  let fragments: MappedArray<skein_fragment>
-  let routes: MappedArray<skein_route_memo>
-
-  init(_ program: KernelProgram) throws(LinuxError) {
-    settings = try program.array("settings", of: skein_settings.self)
-    lease = try program.array("lease", of: skein_lease.self)
-    units = try program.array("units", of: skein_unit.self)
-    members = try program.array("members", of: skein_member.self)
-    counters = try program.array("counters", of: UInt64.self)
-    traffic = try program.array("traffic", of: skein_traffic.self)
-    fragments = try program.array("fragments", of: skein_fragment.self)
-    routes = try program.array("routes", of: skein_route_memo.self)
-  }
-
-  func tables(_ processors: Int) -> PacketTables {
-    PacketTables(
-      settings: settings.pointer, lease: lease.pointer, units: units.pointer, members: members.pointer, counters: counters.pointer,
-      traffic: traffic.pointer, fragments: fragments.pointer, routes: routes.pointer,
-      processorCount: processors)
   }
 }

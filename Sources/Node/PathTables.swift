@@ -41,7 +41,7 @@ extension GatewaySettings {
       tables.set(flag: skein_flag_gateway, false)
     }
     record.pointee.virtual_mac = EthernetAddress.virtual(group: group, forwarder: 0).record
-    PathSettings.write(addresses.map(\.record), &record.pointee.virtual_addresses, &record.pointee.virtual_address_count)
+    tables.setAddresses(addresses.map(\.record), of: skein_role_virtual)
     if fastInterfaces.isEmpty { tables.set(flag: skein_flag_fast_routing, false) }
     PathSettings.write(
       Array(fastInterfaces.prefix(Int(skein_fast_interface_count))), &record.pointee.fast_interfaces, &record.pointee.fast_interface_count)
@@ -68,11 +68,11 @@ struct PathSettings {
     let record = tables.settings
     record.pointee.own_mac = ownAddress.record
     record.pointee.shared_mac = sharedAddress.record
-    Self.write(clusterAddresses.map(\.record), &record.pointee.cluster_addresses, &record.pointee.cluster_address_count)
-    Self.write(
-      ownAddresses.prefix(Int(skein_address_count)).map(\.record), &record.pointee.own_addresses, &record.pointee.own_address_count)
+    tables.setAddresses(clusterAddresses.map(\.record), of: skein_role_cluster)
+    tables.setAddresses(ownAddresses.prefix(Int(skein_own_address_count)).map(\.record), of: skein_role_own)
     let services = services.map { skein_service(protocol: $0.ipProtocol, in_use: 1, port: $0.port.bigEndian, padding: 0) }
     Self.write(services, &record.pointee.services, &record.pointee.service_count)
+    tables.set(flag: skein_flag_services, !services.isEmpty)
     tables.set(flag: skein_flag_forwarding, delivery == .forwarding)
     tables.set(flag: skein_flag_routing, routing)
     tables.set(flag: skein_flag_l2tp_ids, l2tpSessions)

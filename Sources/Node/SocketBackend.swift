@@ -110,15 +110,4 @@ extension PacketCounter {
     default: false
     }
   }
-
-  fileprivate var upcallReason: skein_upcall_reason? {
-    switch self {
-    case .unassigned: skein_upcall_unassigned
-    case .unacknowledged: skein_upcall_unacknowledged
-    case .fragmentHeld: skein_upcall_fragment
-    case .question: skein_upcall_question
-    case .virtualAddressConflict: skein_upcall_conflict
-    default: nil
-    }
-  }
 }

@@ -78,6 +78,16 @@ extension Path {
     return .unit(unit(of: flow, extra: 0))
   }
 
+  /// The unit of a packet that is only ports and addresses; nil where more counts.
+  @inline(__always) func unit(of packet: some PlainPacket) -> UInt32? {
+    if _slowPath(flags & UInt64(skein_flag_services.rawValue | skein_flag_l2tp_ids.rawValue) != 0) {
+      let number = packet.isTCP ? IPProtocol.tcp : IPProtocol.udp
+      if isSourceOnly(number, packet.destinationPort) { return hash.unit(packet.source(hash, port: 0)) }
+      if !packet.isTCP && packet.destinationPort == UInt16(1701).bigEndian && has(skein_flag_l2tp_ids) { return nil }
+    }
+    return hash.unit(packet.source(hash, port: packet.sourcePort))
+  }
+
   /// The unit of router work, symmetric; an ICMP error follows the packet that it quotes.
   @inline(__always) func classifyForwarding(_ headers: Headers) -> UInt32 {
     let number = headers.transportProtocol
@@ -92,13 +102,13 @@ extension Path {
   }
 
   @inline(__always) private func unit(of flow: ClusterFlow, extra: UInt32) -> UInt32 {
-    let source = hash.source(flow.source)
-    if _slowPath(isSourceOnly(flow.transportProtocol, flow.servicePort)) { return hash.unit(source) }
-    if _fastPath(flow.hasPorts) { return hash.unit(source ^ hash.port(flow.sourcePort) ^ extra) }
-    return hash.unit(source ^ hash.destination(flow.destination))
+    if isSourceOnly(flow.transportProtocol, flow.servicePort) { return hash.unit(hash.source(flow.source, port: 0)) }
+    if flow.hasPorts { return hash.unit(hash.source(flow.source, port: flow.sourcePort) ^ extra) }
+    return hash.unit(hash.source(flow.source, port: 0) ^ hash.destination(flow.destination))
   }
 
   @inline(__always) private func isSourceOnly(_ number: UInt8, _ port: UInt16) -> Bool {
+    guard has(skein_flag_services) else { return false }
     let count = UInt32(settings.pointee.service_count)
     for index in 0..<UInt32(skein_service_count) {
       guard isWithin(index, count) else { return false }

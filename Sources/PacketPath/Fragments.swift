@@ -73,7 +73,7 @@ extension Path {
 
   @inline(__always) private func fragmentIndex(_ headers: Headers) -> UInt32 {
     mixed(
-      hash.source(headers.source) ^ hash.destination(headers.destination)
+      hash.source(headers.source, port: 0) ^ hash.destination(headers.destination)
         ^ mixed(headers.identification ^ UInt32(headers.fragmentedProtocol)))
   }
 

@@ -1,6 +1,11 @@
+import CPacketPath
+
 #if !hasFeature(Embedded)
   /// Eight 64-bit words, as `skein_settings.hash_keys` holds them.
   public typealias HashKeys = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  /// Goes up when the same packet becomes another unit's under the same seed. Machines that differ in it cannot be in one cluster.
+  public let workUnitHashVersion = 2
 
   /// The keys of the work unit hash, from the seed that the cluster shares: the first eight outputs of splitmix64.
   public func deriveHashKeys(seed: UInt64) -> HashKeys {
@@ -13,5 +18,14 @@
       return z ^ (z >> 31)
     }
     return (next(), next(), next(), next(), next(), next(), next(), next())
+  }
+
+  extension PacketTables {
+    /// The work unit hash is of this seed from now on.
+    public func setHashSeed(_ seed: UInt64) {
+      let keys = deriveHashKeys(seed: seed)
+      settings.pointee.hash_keys = keys
+      settings.pointee.hash_base_v4 = keys.3 &+ keys.6 &* 0xffff_0000
+    }
   }
 #endif

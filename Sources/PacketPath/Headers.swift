@@ -64,25 +64,6 @@ struct Headers {
     if !fits { findings.add(.malformed) }
   }
 
-  /// Whether this is TCP or UDP over IPv4 without options, not a fragment, with ports and all there. The frame holds 28 octets of it.
-  @inline(__always) static func isPlainV4(_ packet: Packet) -> Bool {
-    let totalLength = UInt(packet.load(2, as: UInt16.self).byteSwapped)
-    return packet.load(0, as: UInt8.self) == 0x45 && packet.load(6, as: UInt16.self) & 0xffbf == 0 && totalLength >= 28
-      && totalLength <= packet.length && IPProtocol.hasPorts(packet.load(9))
-  }
-
-  /// IPv4 that `isPlainV4`, of which nothing is asked again.
-  @inline(__always) init(plainV4 packet: Packet) {
-    source = Address(v4: packet.load(12))
-    destination = Address(v4: packet.load(16))
-    transportProtocol = packet.load(9)
-    fragmentedProtocol = transportProtocol
-    identification = 0
-    findings = Findings()
-    transport = packet.from(constant: 20)
-    transportLength = UInt(packet.load(2, as: UInt16.self).byteSwapped) &- 20
-  }
-
   /// IPv6, of which the frame holds the fixed header. Follows at most eight extension headers.
   @inline(__always) init(v6 packet: Packet) {
     source = packet.loadAddress(8)

@@ -20,23 +20,19 @@
 
     /// A packet path over tables of its own, all zero: switched off, no lease, every unit owned by member 0 and not acknowledged.
     public init(processorCount: Int = 1) {
-      let sizes = [
-        MemoryLayout<skein_settings>.size, MemoryLayout<skein_lease>.size,
-        MemoryLayout<skein_unit>.stride * Int(skein_unit_count), MemoryLayout<skein_member>.stride * Int(skein_member_count),
-        MemoryLayout<UInt64>.stride * Int(skein_counter_count) * processorCount,
-        MemoryLayout<skein_traffic>.stride * Int(skein_traffic_count) * processorCount,
-        MemoryLayout<skein_fragment>.stride * Int(skein_fragment_count),
-        MemoryLayout<skein_route_memo>.stride * Int(skein_route_memo_count) * processorCount,
-      ].map { ($0 + 63) / 64 * 64 }
-      let total = sizes.reduce(0, +)
+      var total = 0
+      func place(_ octets: Int) -> Int {
+        defer { total += (octets + 63) / 64 * 64 }
+        return total
+      }
+      let offsets = (0..<Int32(skein_map_count)).map { skein_map_number($0) }.map {
+        place($0.octets * ($0.is_for_each_processor == 0 ? 1 : processorCount))
+      }
       let memory = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
       memory.initializeMemory(as: UInt8.self, repeating: 0, count: total)
-      let offsets = sizes.indices.map { sizes[..<$0].reduce(0, +) }
       allocation = memory
-      tables = PacketTables(
-        settings: memory + offsets[0], lease: memory + offsets[1], units: memory + offsets[2], members: memory + offsets[3],
-        counters: memory + offsets[4], traffic: memory + offsets[5], fragments: memory + offsets[6], routes: memory + offsets[7],
-        processorCount: processorCount)
+      var rest = offsets[...]
+      tables = PacketTables(processorCount: processorCount) { _, _ in memory + rest.removeFirst() }
     }
 
     deinit { allocation?.deallocate() }
@@ -91,17 +87,15 @@
     let length: UnsafeMutablePointer<Int>
     let router: ((skein_route_question) -> skein_route)?
 
-    @inline(__always) var settings: UnsafePointer<skein_settings>? { UnsafePointer(tables.settings) }
+    @inline(__always) var settings: UnsafePointer<skein_settings> { UnsafePointer(tables.settings) }
     @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&tables.lease.pointee.deadline) }
     @inline(__always) var routesChanged: UInt64 { skein_word_load(&tables.lease.pointee.routes_changed) }
-    /// Frames come here from one.
+    /// The native build is told of one interface's frames only, and asks the kernel nothing about it.
     @inline(__always) var interface: UInt32 { 0 }
-    @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { tables.units + Int(index) }
+    @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { tables.units + Int(index) }
+    @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member> { tables.members + Int(index) }
+    @inline(__always) func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address> { tables.roles + Int(index) }
     @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { tables.fragments + Int(index) }
-
-    @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>? {
-      index < UInt32(skein_member_count) ? tables.members + Int(index) : nil
-    }
 
     @inline(__always) func count(_ counter: PacketCounter) {
       guard isCounted else { return }
@@ -131,8 +125,6 @@
 
     /// Only with a router, whose caller knows.
     @inline(__always) func redirect(to interface: UInt32) {}
-
-    @inline(__always) func afresh(_ frame: Packet) -> Packet { frame }
 
     @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
       let wanted = Int(frame.length) + Int(octets)

@@ -1,3 +1,5 @@
+public import CPacketPath
+
 /// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in the map `counters`, and
 /// `meaning` says it in words. Each belongs to one verdict.
 ///
@@ -68,6 +70,20 @@ public enum PacketCounter: UInt32, Sendable {
   case virtualAddressConflict
   /// Raised by the daemon, not by the path: the kernel takes the tag out of a frame before a packet socket sees it.
   case taggedFrame
+}
+
+extension PacketCounter {
+  /// What the daemon is told of a packet that goes up; nil when none does.
+  @inlinable @inline(__always) public var upcallReason: skein_upcall_reason? {
+    switch self {
+    case .unassigned: skein_upcall_unassigned
+    case .unacknowledged: skein_upcall_unacknowledged
+    case .fragmentHeld: skein_upcall_fragment
+    case .question: skein_upcall_question
+    case .virtualAddressConflict: skein_upcall_conflict
+    default: nil
+    }
+  }
 }
 
 #if !hasFeature(Embedded)

@@ -5,40 +5,49 @@
   ///
   /// Pointers only: whoever made the memory keeps it alive. Each `set` is one store that the packet path sees whole, while it runs.
   public struct PacketTables: @unchecked Sendable {
-    /// One record.
-    public let settings: UnsafeMutablePointer<skein_settings>
-    /// One record.
-    public let lease: UnsafeMutablePointer<skein_lease>
-    /// `skein_unit_count` records.
-    public let units: UnsafeMutablePointer<skein_unit>
-    /// `skein_member_count` records.
-    public let members: UnsafeMutablePointer<skein_member>
-    /// `skein_counter_count` words for each processor.
-    public let counters: UnsafeMutablePointer<UInt64>
-    /// `skein_traffic_count` records for each processor: the work units', then the forwarders'.
-    public let traffic: UnsafeMutablePointer<skein_traffic>
-    /// `skein_fragment_count` records.
-    public let fragments: UnsafeMutablePointer<skein_fragment>
-    /// `skein_route_memo_count` records for each processor, which are its own.
-    public let routes: UnsafeMutablePointer<skein_route_memo>
-    /// Possible processors, as `counters`, `traffic` and `routes` are sized for.
+    /// Where each table is.
+    private var all: skein_tables
+    /// Possible processors: `counters`, `traffic` and `routes` are there for each.
     public let processorCount: Int
 
-    /// Tables in memory that the caller keeps, each at an address that is a multiple of 64 octets.
-    public init(
-      settings: UnsafeMutableRawPointer, lease: UnsafeMutableRawPointer, units: UnsafeMutableRawPointer, members: UnsafeMutableRawPointer,
-      counters: UnsafeMutableRawPointer, traffic: UnsafeMutableRawPointer, fragments: UnsafeMutableRawPointer,
-      routes: UnsafeMutableRawPointer, processorCount: Int
-    ) {
-      self.settings = settings.assumingMemoryBound(to: skein_settings.self)
-      self.lease = lease.assumingMemoryBound(to: skein_lease.self)
-      self.units = units.assumingMemoryBound(to: skein_unit.self)
-      self.members = members.assumingMemoryBound(to: skein_member.self)
-      self.counters = counters.assumingMemoryBound(to: UInt64.self)
-      self.traffic = traffic.assumingMemoryBound(to: skein_traffic.self)
-      self.fragments = fragments.assumingMemoryBound(to: skein_fragment.self)
-      self.routes = routes.assumingMemoryBound(to: skein_route_memo.self)
+    /// One record.
+    public var settings: UnsafeMutablePointer<skein_settings> { all.settings }
+    /// One record.
+    public var lease: UnsafeMutablePointer<skein_lease> { all.lease }
+    /// `skein_unit_count` records.
+    public var units: UnsafeMutablePointer<skein_unit> { all.units }
+    /// `skein_member_count` records.
+    public var members: UnsafeMutablePointer<skein_member> { all.members }
+    /// Twice `skein_role_count` records.
+    public var roles: UnsafeMutablePointer<skein_known_address> { all.roles }
+    /// `skein_counter_count` words for each processor.
+    public var counters: UnsafeMutablePointer<UInt64> { all.counters }
+    /// `skein_traffic_count` records for each processor: the work units', then the forwarders'.
+    public var traffic: UnsafeMutablePointer<skein_traffic> { all.traffic }
+    /// `skein_fragment_count` records.
+    public var fragments: UnsafeMutablePointer<skein_fragment> { all.fragments }
+    /// `skein_route_memo_count` records for each processor, which are its own.
+    public var routes: UnsafeMutablePointer<skein_route_memo> { all.routes }
+
+    /// Tables in memory that the caller keeps: `memory` is asked for each of the kernel program's maps, by its name and its octets over all processors, and answers an
+    /// address that is a multiple of 64 octets.
+    public init<Failure: Error>(
+      processorCount: Int, memory: (_ name: String, _ octets: Int) throws(Failure) -> UnsafeMutableRawPointer
+    ) throws(Failure) {
+      var places: [UnsafeMutableRawPointer] = []
+      for index in 0..<Int32(skein_map_count) {
+        let map = skein_map_number(index)
+        places.append(try memory(String(cString: map.name), map.octets * (map.is_for_each_processor == 0 ? 1 : processorCount)))
+      }
+      all = skein_tables_at(places)
       self.processorCount = processorCount
+    }
+
+    /// The same tables with other settings.
+    public func with(settings: UnsafeMutablePointer<skein_settings>) -> PacketTables {
+      var copy = self
+      copy.all.settings = settings
+      return copy
     }
 
     /// A work unit's state. `owner` is an index among the members, nil when it has none.

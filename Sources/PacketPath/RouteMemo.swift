@@ -54,13 +54,13 @@ extension Path {
 
   @inline(__always) private func memoIndex(_ question: skein_route_question) -> UInt32 {
     let ports = UInt32(question.source_port) | UInt32(question.destination_port) << 16
-    let addresses = hash.source(Address(question.source)) ^ hash.destination(Address(question.destination))
+    let addresses = hash.source(Address(question.source), port: 0) ^ hash.destination(Address(question.destination))
     return mixed(addresses ^ mixed(ports ^ UInt32(question.protocol))) & UInt32(skein_route_memo_count - 1)
   }
 }
 
 extension Address {
-  @inline(__always) fileprivate init(_ record: skein_address) {
+  @inline(__always) init(_ record: skein_address) {
     self.init(
       high: UInt64(record.words.0) | UInt64(record.words.1) << 32, low: UInt64(record.words.2) | UInt64(record.words.3) << 32)
   }

@@ -2,7 +2,7 @@ import CPacketPath
 
 /// The memory that the packet path works on: maps in the kernel, any allocation in the native build. Same records, same indexes.
 protocol Tables {
-  var settings: UnsafePointer<skein_settings>? { get }
+  var settings: UnsafePointer<skein_settings> { get }
   /// CLOCK_BOOTTIME, nanoseconds. Read only where time decides: it is half the price of a packet.
   var now: UInt64 { get }
   var leaseDeadline: UInt64 { get }
@@ -10,16 +10,17 @@ protocol Tables {
   var routesChanged: UInt64 { get }
   /// Kernel number of the interface that the frame came in by.
   var interface: UInt32 { get }
-  func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>?
-  func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>?
+  /// Below `skein_unit_count`.
+  func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>
+  /// Below `skein_member_count`.
+  func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>
+  /// Below twice `skein_role_count`.
+  func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address>
   func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>?
   func count(_ counter: PacketCounter)
   func count(octets: UInt64, of unit: UInt32)
   /// False when there is no room.
   func sendUp(_ frame: Packet, unit: UInt32, reason: skein_upcall_reason) -> Bool
-  /// The same frame, of which the kernel's verifier knows nothing yet. Where several ways meet that know different things of it, it would
-  /// follow what comes after once for each.
-  func afresh(_ frame: Packet) -> Packet
   /// The frame, longer or shorter at its end by so much; nil when it cannot be. Every earlier `Packet` of it is void.
   func resized(_ frame: Packet, by octets: Int32) -> Packet?
   /// Of this processor's memory of routes, below `skein_route_memo_count`; nil where nothing is remembered.
@@ -40,46 +41,13 @@ struct Path<Memory: Tables> {
   let settings: UnsafePointer<skein_settings>
   let flags: UInt64
 
-  @inline(__always) init(_ memory: Memory, _ settings: UnsafePointer<skein_settings>) {
+  @inline(__always) init(_ memory: Memory) {
     self.memory = memory
-    self.settings = settings
+    settings = memory.settings
     flags = settings.pointee.flags
   }
 
   @inline(__always) func has(_ flag: skein_flags) -> Bool { flags & UInt64(flag.rawValue) != 0 }
   @inline(__always) var hash: WorkUnitHash { WorkUnitHash(settings: settings) }
   @inline(__always) var leaseIsValid: Bool { memory.now < memory.leaseDeadline }
-
-  /// Whether the address is one of the cluster's.
-  @inline(__always) func isCluster(_ address: Address) -> Bool {
-    let count = UInt32(settings.pointee.cluster_address_count)
-    for index in 0..<UInt32(skein_address_count) {
-      guard isWithin(index, count) else { return false }
-      let entry = skein_cluster_address(settings, index)
-      if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
-    }
-    return false
-  }
-
-  /// Whether the address is one of the gateway's.
-  @inline(__always) func isVirtual(_ address: Address) -> Bool {
-    let count = UInt32(settings.pointee.virtual_address_count)
-    for index in 0..<UInt32(skein_virtual_address_count) {
-      guard isWithin(index, count) else { return false }
-      let entry = skein_virtual_address(settings, index)
-      if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
-    }
-    return false
-  }
-
-  /// Whether the address is one of this machine's own.
-  @inline(__always) func isOwn(_ address: Address) -> Bool {
-    let count = UInt32(settings.pointee.own_address_count)
-    for index in 0..<UInt32(skein_address_count) {
-      guard isWithin(index, count) else { return false }
-      let entry = skein_own_address(settings, index)
-      if address == Address(high: skein_address_half(entry, 0), low: skein_address_half(entry, 1)) { return true }
-    }
-    return false
-  }
 }

@@ -1,4 +1,4 @@
-/// What becomes of a packet.
+/// What becomes of a packet. The numbers are XDP's, as far as it has one.
 public enum Verdict: UInt32, Sendable {
   /// It is dropped.
   case drop = 1
@@ -6,10 +6,10 @@ public enum Verdict: UInt32, Sendable {
   case pass = 2
   /// It goes out by the interface that it came in by, rewritten.
   case transmit = 3
-  /// It goes up to the daemon.
-  case up = 4
   /// It goes out by another interface, rewritten, where the kernel's routes lead.
-  case redirect = 5
+  case redirect = 4
+  /// It goes up to the daemon.
+  case up = 5
 }
 
 /// What became of a packet, and why.
@@ -29,4 +29,21 @@ public struct Outcome: Equatable, Sendable {
     self.counter = counter
     self.unit = unit
   }
+}
+
+/// The programs that the packet path is made of, behind the first. Each is verified by itself, so what one must follow costs the other nothing.
+enum Stage: UInt32 {
+  /// Whatever may come.
+  case whole
+  /// IP packets to a virtual MAC address of the gateway's group.
+  case forwarder
+}
+
+/// What a stage has come to.
+enum Step {
+  case done(Outcome)
+  case goOn(Stage)
+
+  @inline(__always) static func drop(_ counter: PacketCounter, unit: UInt32 = 0xffff) -> Self { .done(Outcome(.drop, counter, unit: unit)) }
+  @inline(__always) static func pass(_ counter: PacketCounter, unit: UInt32 = 0xffff) -> Self { .done(Outcome(.pass, counter, unit: unit)) }
 }

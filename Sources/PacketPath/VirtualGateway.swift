@@ -14,29 +14,21 @@ extension Path {
 
   /// The verdict on an IP packet to a virtual MAC address.
   @inline(__always) func decideForwarder(
-    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: Headers, _ destination: Destination, isIPv6: Bool
+    _ frame: Packet, _ network: Packet, _ networkOffset: UInt, _ headers: @autoclosure () -> Headers, isIPv6: Bool
   ) -> Outcome {
+    // Asked before the headers are followed, like everything of which there is one way until then.
+    let destination = destination(network, isIPv6: isIPv6)
     let forwarder = forwarder(of: frame.loadMAC(0))
-    guard let record = memory.unit(forwarder) else { return Outcome(.drop, .tableMissing, unit: forwarder) }
-    let state = skein_unit_load(record)
-    let isUnassigned = state.owner == UInt16(skein_no_member)
-    let isAnothers = state.acknowledged != 0 && state.owner != settings.pointee.own_member && !isUnassigned
-    guard state.mine != 0 || (has(skein_flag_master) && !isAnothers) || (has(skein_flag_replay) && isAnothers) else {
-      return Outcome(.drop, .notForwarder, unit: forwarder)
-    }
-    let now = memory.now
-    guard now < memory.leaseDeadline else { return Outcome(.drop, .leaseExpired, unit: forwarder) }
+    let standing = standing(of: forwarder, passesOn: has(skein_flag_replay))
+    if case .anothers = standing { return Outcome(.drop, .notForwarder, unit: forwarder) }
+    if case .leaseExpired = standing { return Outcome(.drop, .leaseExpired, unit: forwarder) }
+    let headers = headers()
     if headers.isMalformed { return Outcome(.drop, .malformed, unit: forwarder) }
-    if state.mine == UInt8(skein_mine) {
+    if case .mine(let now) = standing {
       return forward(frame, network, networkOffset, headers, destination, forwarder, isIPv6: isIPv6, at: now)
     }
-    if state.mine == 0 && isAnothers { return sendOn(frame, forwarder) }
-    guard has(skein_flag_hold) else {
-      return Outcome(.drop, isUnassigned ? .unassignedDropped : .unacknowledgedDropped, unit: forwarder)
-    }
-    let isNobodys = isUnassigned && state.mine == 0
-    return sendUp(
-      frame, forwarder, isNobodys ? skein_upcall_unassigned : skein_upcall_unacknowledged, isNobodys ? .unassigned : .unacknowledged)
+    if case .of = standing { return sendOn(frame, forwarder) }
+    return hold(frame, forwarder)
   }
 
   /// A held frame whose forwarder is another's by now. It keeps its virtual MAC address, so that the other decides by its own lease; it
@@ -44,11 +36,6 @@ extension Path {
   @inline(__always) private func sendOn(_ frame: Packet, _ forwarder: UInt32) -> Outcome {
     frame.storeMAC(skein_own_mac(settings), at: 6)
     return Outcome(.transmit, .sentOn, unit: forwarder)
-  }
-
-  @inline(__always) private func sendUp(_ frame: Packet, _ unit: UInt32, _ reason: skein_upcall_reason, _ counter: PacketCounter) -> Outcome
-  {
-    memory.sendUp(frame, unit: unit, reason: reason) ? Outcome(.up, counter, unit: unit) : Outcome(.drop, .ringFull, unit: unit)
   }
 
   /// A packet of this machine's own forwarder: for the gateway, or on its way.
@@ -169,19 +156,17 @@ extension Path {
     guard frame.loadMAC(6) & 1 == 0 else { return Outcome(.drop, .questionInvalid) }
     let forwarder = forwarder(of: frame.loadMAC(0))
     if forwarder != 0 {
-      guard let record = memory.unit(forwarder), skein_unit_load(record).mine == UInt8(skein_mine) else {
-        return Outcome(.drop, .questionNotOurs)
-      }
+      guard skein_unit_load(memory.unit(forwarder)).mine == UInt8(skein_mine) else { return Outcome(.drop, .questionNotOurs) }
     } else {
       guard has(skein_flag_answers) else { return Outcome(.drop, .questionNotOurs) }
     }
     guard leaseIsValid else { return Outcome(.drop, .questionLeaseExpired) }
-    return sendUp(frame, forwarder == 0 ? Outcome.noUnit : forwarder, skein_upcall_question, .question)
+    return sendUp(frame, forwarder == 0 ? Outcome.noUnit : forwarder, .question)
   }
 
   /// Somebody says that a virtual address is at `hardware`.
   @inline(__always) private func claimVirtual(_ frame: Packet, at hardware: UInt64) -> Outcome {
     if forwarder(of: hardware) != 0 { return Outcome(.drop, .virtualAddressAnnounced) }
-    return sendUp(frame, Outcome.noUnit, skein_upcall_conflict, .virtualAddressConflict)
+    return sendUp(frame, Outcome.noUnit, .virtualAddressConflict)
   }
 }

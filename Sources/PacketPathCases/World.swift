@@ -51,25 +51,18 @@ public struct World: Sendable {
   public func apply(to tables: PacketTables) {
     let forwarding = isForwarding ? skein_flag_forwarding.rawValue : 0
     var settings = skein_settings()
-    settings.flags = UInt64(skein_flag_enabled.rawValue | flags | forwarding)
-    settings.hash_keys = deriveHashKeys(seed: seed)
-    settings.cluster_address_count = 2
-    settings.own_address_count = 2
+    let hashing = services.isEmpty ? 0 : skein_flag_services.rawValue
+    settings.flags = UInt64(skein_flag_enabled.rawValue | flags | forwarding | hashing)
+    settings.role_key = tables.settings.pointee.role_key
+    settings.main_address = tables.settings.pointee.main_address
     settings.service_count = UInt16(services.count)
     copy(Frames.ownMAC, to: &settings.own_mac)
     copy(isForwarding ? Frames.ownMAC : Frames.sharedMAC, to: &settings.shared_mac)
     copy(Frames.virtualMAC(0), to: &settings.virtual_mac)
-    settings.virtual_address_count = 2
-    settings.virtual_addresses.0 = skein_address(octets: Frames.virtual4) ?? skein_address()
-    settings.virtual_addresses.1 = skein_address(octets: Frames.virtual6) ?? skein_address()
     settings.fast_interface_count = UInt16(fastInterfaces.count)
     withUnsafeMutableBytes(of: &settings.fast_interfaces) {
       $0.copyBytes(from: fastInterfaces.flatMap { withUnsafeBytes(of: $0, Array.init) })
     }
-    settings.cluster_addresses.0 = skein_address(octets: Frames.cluster4) ?? skein_address()
-    settings.cluster_addresses.1 = skein_address(octets: Frames.cluster6) ?? skein_address()
-    settings.own_addresses.0 = skein_address(octets: Frames.own4) ?? skein_address()
-    settings.own_addresses.1 = skein_address(octets: Frames.own6) ?? skein_address()
     withUnsafeMutableBytes(of: &settings.services) { octets in
       for (service, offset) in zip(services, stride(from: 0, to: octets.count, by: MemoryLayout<skein_service>.stride)) {
         let record = skein_service(protocol: service.protocol, in_use: 1, port: service.port.bigEndian, padding: 0)
@@ -77,6 +70,10 @@ public struct World: Sendable {
       }
     }
     tables.settings.pointee = settings
+    tables.setHashSeed(seed)
+    tables.setAddresses([Frames.cluster4, Frames.cluster6].compactMap { skein_address(octets: $0) }, of: skein_role_cluster)
+    tables.setAddresses([Frames.own4, Frames.own6].compactMap { skein_address(octets: $0) }, of: skein_role_own)
+    tables.setAddresses([Frames.virtual4, Frames.virtual6].compactMap { skein_address(octets: $0) }, of: skein_role_virtual)
     tables.setLease(deadline: hasLease ? .max : 1)
     tables.setMember(0, ethernetAddress: UInt64(ethernetOctets: Frames.ownMAC))
     tables.setMember(1, ethernetAddress: UInt64(ethernetOctets: memberMAC))

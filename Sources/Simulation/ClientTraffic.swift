@@ -42,10 +42,7 @@ struct ClientTraffic {
     let settings = tables.settings
     settings.pointee.own_mac = ownAddress.record
     settings.pointee.shared_mac = EthernetAddress(bits: sharedAddress.reduce(0) { $0 << 8 | UInt64($1) }).record
-    withUnsafeMutableBytes(of: &settings.pointee.cluster_addresses) { memory in
-      if let address = skein_address(octets: clusterAddress) { memory.storeBytes(of: address, as: skein_address.self) }
-    }
-    settings.pointee.cluster_address_count = 1
+    tables.setAddresses([clusterAddress].compactMap { skein_address(octets: $0) }, of: skein_role_cluster)
     tables.setFlags(UInt64(skein_flag_enabled.rawValue | skein_flag_hold.rawValue))
   }
 
@@ -161,7 +158,6 @@ extension World {
 extension ApplianceHost.Upcall {
   /// A frame that the packet path could not decide.
   init(_ outcome: Outcome, _ frame: [UInt8]) {
-    let reason = outcome.counter == .unassigned ? skein_upcall_unassigned : skein_upcall_unacknowledged
-    self.init(reason: reason, unit: Int(outcome.unit), interface: 1, frame: frame)
+    self.init(reason: outcome.counter.upcallReason ?? skein_upcall_unacknowledged, unit: Int(outcome.unit), interface: 1, frame: frame)
   }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 #define _GNU_SOURCE
 #include "CPacketPathTestSupport.h"
+#include "tables.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -51,9 +52,29 @@ int skein_rig_is_permitted(void) {
   return program >= 0;
 }
 
-static int resize(struct bpf_object *object, const char *name, uint32_t entries) {
-  struct bpf_map *map = bpf_object__find_map_by_name(object, name);
-  return map == NULL ? -1 : bpf_map__set_max_entries(map, entries);
+/* A table is an array map, or a global in a section that is called after it. */
+static struct bpf_map *find(struct bpf_object *object, const char *name) {
+  char section[64];
+  snprintf(section, sizeof section, ".data.%s", name);
+  struct bpf_map *map = bpf_object__find_map_by_name(object, section);
+  return map != NULL ? map : bpf_object__find_map_by_name(object, name);
+}
+
+static int resize(struct bpf_object *object) {
+  for (int index = 0; index < skein_map_count; index++) {
+    struct skein_map table = skein_map_number(index);
+    if (table.is_for_each_processor && bpf_map__set_max_entries(find(object, table.name), (uint32_t)skein_rig_processor_count()) != 0) return -1;
+  }
+  return 0;
+}
+
+static int link_stages(struct bpf_object *object) {
+  int stages = bpf_object__find_map_fd_by_name(object, "stages");
+  for (uint32_t index = 0; index < skein_stage_count; index++) {
+    int program = bpf_program__fd(bpf_object__find_program_by_name(object, skein_stage_program((int)index)));
+    if (bpf_map_update_elem(stages, &index, &program, 0) != 0) return -1;
+  }
+  return 0;
 }
 
 struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, size_t log_length) {
@@ -62,12 +83,9 @@ struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, s
   log_room = log_length;
   libbpf_set_print(keep_log);
   struct skein_rig *rig = calloc(1, sizeof *rig);
-  uint32_t processors = (uint32_t)skein_rig_processor_count();
   rig->waiting = calloc(1, sizeof *rig->waiting);
   rig->object = bpf_object__open_mem(object, length, NULL);
-  int ok = rig->object != NULL && resize(rig->object, "counters", processors * skein_counter_count) == 0 &&
-           resize(rig->object, "traffic", processors * skein_traffic_count) == 0 &&
-           resize(rig->object, "routes", processors * skein_route_memo_count) == 0 && bpf_object__load(rig->object) == 0;
+  int ok = rig->object != NULL && resize(rig->object) == 0 && bpf_object__load(rig->object) == 0 && link_stages(rig->object) == 0;
   if (ok) {
     rig->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(rig->object, "upcalls"), take_upcall, rig, NULL);
     ok = rig->ring != NULL;
@@ -86,7 +104,7 @@ void skein_rig_close(struct skein_rig *rig) {
 }
 
 void *skein_rig_map(struct skein_rig *rig, const char *name) {
-  struct bpf_map *map = bpf_object__find_map_by_name(rig->object, name);
+  struct bpf_map *map = find(rig->object, name);
   if (map == NULL) return NULL;
   size_t octets = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
   void *memory = mmap(NULL, (octets + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);

@@ -37,10 +37,17 @@ import Wire
 
   @Test func aProgramThatLoadsIsToldWithItsPrice() {
     let finding = Doctor.judge(
-      program: "skein_path", .success(.init(verifiedInstructions: 543_611, instructions: 7899)), otherwise: .problem, advice: "Slower.")
+      program: "skein_path",
+      .success([
+        .init(program: "skein_path", verifiedInstructions: 811, instructions: 300),
+        .init(program: "skein_whole", verifiedInstructions: 543_611, instructions: 7599),
+      ]), otherwise: .problem, advice: "Slower.")
     #expect(finding.name == "packet-path" && finding.state == .ok && finding.advice == nil)
     #expect(finding.program == "skein_path" && finding.loads == true && finding.verifiedInstructions == 543_611)
-    #expect(finding.found == "This kernel takes the packet path's program skein_path: 7,899 instructions, 543,611 of a million verified.")
+    #expect(
+      finding.found
+        == "This kernel takes the packet path's programs, skein_path, skein_whole: 7,899 instructions, at most 543,611 of a million verified."
+    )
   }
 
   @Test func aProgramThatIsRefusedIsToldWithTheVerifiersLastLines() {

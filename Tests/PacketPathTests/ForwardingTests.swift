@@ -77,9 +77,8 @@ private final class Network {
       to: rig.tables)
     rig.tables.setUnit(1, owner: 0, isAcknowledged: true, isMine: true)
     withUnsafeMutableBytes(of: &rig.tables.settings.pointee.own_mac) { $0.copyBytes(from: lanMAC) }
-    rig.tables.settings.pointee.virtual_addresses.0 = skein_address(octets: [10, 1, 0, 254] as [UInt8]) ?? skein_address()
-    rig.tables.settings.pointee.virtual_addresses.1 =
-      skein_address(octets: [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe] as [UInt8]) ?? skein_address()
+    let addresses: [[UInt8]] = [[10, 1, 0, 254], [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe]]
+    rig.tables.setAddresses(addresses.compactMap { skein_address(octets: $0) }, of: skein_role_virtual)
   }
 
   /// Whose virtual MAC address the client has been given.
@@ -211,6 +210,7 @@ struct ForwardingTests {
     }
     let kernel = KernelDoer(rig: network.rig, interface: network.lan)
     native.tables.settings.pointee = network.rig.tables.settings.pointee
+    native.tables.roles.update(from: network.rig.tables.roles, count: 2 * Int(skein_role_count))
     native.tables.setLease(deadline: .max)
     for tables in [native.tables, network.rig.tables] { tables.setRoutesChanged(at: remembers ? 1 : 0) }
     native.tables.setUnit(1, owner: 0, isAcknowledged: true, isMine: true)

@@ -26,15 +26,11 @@ final class Rig: KernelProgramRunner, @unchecked Sendable {
     guard let opened else {
       throw Refused(description: String(decoding: log.prefix { $0 != 0 }.suffix(2000).map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
-    func map(_ name: String) throws -> UnsafeMutableRawPointer {
+    handle = opened
+    tables = try PacketTables(processorCount: Int(skein_rig_processor_count())) { name, _ throws(Refused) in
       guard let memory = skein_rig_map(opened, name) else { throw Refused(description: "no map \(name)") }
       return memory
     }
-    handle = opened
-    tables = PacketTables(
-      settings: try map("settings"), lease: try map("lease"), units: try map("units"), members: try map("members"),
-      counters: try map("counters"), traffic: try map("traffic"), fragments: try map("fragments"), routes: try map("routes"),
-      processorCount: Int(skein_rig_processor_count()))
   }
 
   deinit { skein_rig_close(handle) }
@@ -140,8 +136,7 @@ struct KernelDoer: Doer {
     let before = tables.totals
     let run = try rig.run(frame, interface: interface)
     let upcall = rig.nextUpcall()
-    let code = run.code == 4 ? Verdict.redirect.rawValue : run.code
-    guard let verdict = Verdict(rawValue: upcall == nil ? code : Verdict.up.rawValue) else {
+    guard let verdict = Verdict(rawValue: upcall == nil ? run.code : Verdict.up.rawValue) else {
       throw Rig.Refused(description: "XDP was told \(run.code)")
     }
     return Deed(verdict: verdict, result: run.result, counted: raised(from: before, to: tables.totals), upcall: upcall)
@@ -163,11 +158,7 @@ struct NativeDoer: Doer {
   }
 
   private func upcall(_ outcome: Outcome, _ frame: [UInt8]) -> Rig.Upcall? {
-    let reasons: [PacketCounter: skein_upcall_reason] = [
-      .unassigned: skein_upcall_unassigned, .unacknowledged: skein_upcall_unacknowledged, .fragmentHeld: skein_upcall_fragment,
-      .question: skein_upcall_question, .virtualAddressConflict: skein_upcall_conflict,
-    ]
-    guard outcome.verdict == .up, let reason = reasons[outcome.counter] else { return nil }
+    guard outcome.verdict == .up, let reason = outcome.counter.upcallReason else { return nil }
     return Rig.Upcall(
       unit: outcome.unit, reason: reason.rawValue, length: frame.count, frame: Array(frame.prefix(Int(skein_frame_limit))))
   }

@@ -101,7 +101,8 @@ struct BPFCompiler {
   }
 
   private func assemble() throws {
-    let target = ["-target", "bpfel", "-mcpu=v3", "-O2"]
+    // What is seldom reached would become functions of its own.
+    let target = ["-target", "bpfel", "-mcpu=v3", "-O2", "-Xclang", "-fno-split-cold-code"]
     try run(arguments.clang, target + ["-x", "ir", "-emit-llvm", "-c", path("q.ll"), "-o", path("q.bc")])
     try run(
       arguments.clang,

@@ -28,10 +28,6 @@ static inline int skein_errno(void) { return errno; }
 const char *skein_errno_name(int code);
 const char *skein_errno_text(int code);
 
-/* The one store that publishes an 8-octet record to the running kernel program, and its counterpart. */
-static inline void skein_store_release(void *where, uint64_t value) { __atomic_store_n((uint64_t *)where, value, __ATOMIC_RELEASE); }
-static inline uint64_t skein_load_acquire(const void *where) { return __atomic_load_n((const uint64_t *)where, __ATOMIC_ACQUIRE); }
-
 /* --- UDP ------------------------------------------------------------------------------------------------------------------------ */
 
 /* As Wire.InternetAddress: host byte order, IPv4 as ::ffff:a.b.c.d. */

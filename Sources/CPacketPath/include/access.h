@@ -38,6 +38,8 @@ SKEIN_INLINE struct skein_unit skein_unit_load(const struct skein_unit *_Nonnull
   return value.parts;
 }
 
+SKEIN_INLINE uint8_t skein_unit_mine(const struct skein_unit *_Nonnull unit) { return *(const volatile uint8_t *)&unit->mine; }
+
 /* One whole store, after everything stored before it. */
 SKEIN_INLINE void skein_unit_store(struct skein_unit *_Nonnull unit, struct skein_unit parts) {
   union { struct skein_unit parts; uint64_t whole; } value = { .parts = parts };
@@ -90,15 +92,6 @@ SKEIN_INLINE uint64_t skein_address_half(const struct skein_address *_Nonnull ad
   return ((const skein_octets8 *)address->words)[half & 1];
 }
 
-SKEIN_INLINE const struct skein_address *_Nonnull skein_cluster_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
-  return &settings->cluster_addresses[index % skein_address_count];
-}
-SKEIN_INLINE const struct skein_address *_Nonnull skein_own_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
-  return &settings->own_addresses[index % skein_address_count];
-}
-SKEIN_INLINE const struct skein_address *_Nonnull skein_virtual_address(const struct skein_settings *_Nonnull settings, uint32_t index) {
-  return &settings->virtual_addresses[index % skein_virtual_address_count];
-}
 SKEIN_INLINE uint32_t skein_fast_interface(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return settings->fast_interfaces[index % skein_fast_interface_count];
 }

@@ -9,38 +9,49 @@
 
 struct skein_xdp_context { uint32_t data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
 
-extern char skein_map_settings __asm__("settings");
-extern char skein_map_lease __asm__("lease");
-extern char skein_map_units __asm__("units");
-extern char skein_map_members __asm__("members");
-extern char skein_map_counters __asm__("counters");
-extern char skein_map_traffic __asm__("traffic");
-extern char skein_map_fragments __asm__("fragments");
-extern char skein_map_routes __asm__("routes");
 extern char skein_map_upcalls __asm__("upcalls");
+extern char skein_map_stages __asm__("stages");
 
 SKEIN_INLINE void *_Nullable skein_map_at(void *_Nonnull map, uint32_t index) {
   return ((void *(*)(void *, const void *))1)(map, &index);
 }
-SKEIN_INLINE struct skein_settings *_Nullable skein_kernel_settings(void) { return skein_map_at(&skein_map_settings, 0); }
-SKEIN_INLINE struct skein_lease *_Nullable skein_kernel_lease(void) { return skein_map_at(&skein_map_lease, 0); }
-SKEIN_INLINE struct skein_unit *_Nullable skein_kernel_unit(uint32_t index) { return skein_map_at(&skein_map_units, index); }
-SKEIN_INLINE struct skein_member *_Nullable skein_kernel_member(uint32_t index) { return skein_map_at(&skein_map_members, index); }
-SKEIN_INLINE uint64_t *_Nullable skein_kernel_counter(uint32_t index) { return skein_map_at(&skein_map_counters, index); }
-SKEIN_INLINE struct skein_traffic *_Nullable skein_kernel_traffic(uint32_t index) { return skein_map_at(&skein_map_traffic, index); }
-SKEIN_INLINE struct skein_fragment *_Nullable skein_kernel_fragment(uint32_t index) { return skein_map_at(&skein_map_fragments, index); }
-SKEIN_INLINE struct skein_route_memo *_Nullable skein_kernel_route_memo(uint32_t index) { return skein_map_at(&skein_map_routes, index); }
 
 SKEIN_INLINE uint32_t skein_kernel_processor(void) { return ((uint32_t (*)(void))8)(); }
 
+/* For each table a function of its name: the address of a record. The index into a table that is here is kept within it by a
+ * mask that the optimiser cannot leave out: Linux 6.1 knows nothing of what was joined by OR or XOR. */
+extern struct skein_here skein_map_here __asm__("here");
+/* In a register: as a constant it would be ten octets of code at each place. */
+SKEIN_INLINE struct skein_here *_Nonnull skein_kernel_here(void) { return (struct skein_here *)skein_opaque((uintptr_t)&skein_map_here); }
+
+#define HERE(name, record, count) \
+  SKEIN_INLINE record *_Nonnull skein_kernel_##name(struct skein_here *_Nonnull here, uint32_t index) { \
+    return &here->name[skein_opaque(index) & ((count)-1)]; \
+  }
+#define ARRAY(name, record, count) \
+  extern char skein_map_##name __asm__(#name); \
+  SKEIN_INLINE record *_Nullable skein_kernel_##name(uint32_t index) { \
+    record *all = skein_map_at(&skein_map_##name, 0); \
+    return all != 0 && index < (count) ? &all[index] : 0; \
+  }
+#define EACH(name, record, count) \
+  extern char skein_map_##name __asm__(#name); \
+  SKEIN_INLINE record *_Nullable skein_kernel_##name(uint32_t index) { \
+    record *all = skein_map_at(&skein_map_##name, skein_kernel_processor()); \
+    return all != 0 && index < (count) ? &all[index] : 0; \
+  }
+SKEIN_TABLES(HERE, ARRAY, EACH)
+#undef HERE
+#undef ARRAY
+#undef EACH
+
+/* Another program goes on with the packet; returns only where there is none. */
+SKEIN_INLINE void skein_kernel_go_on(const struct skein_xdp_context *_Nonnull context, uint32_t stage) {
+  ((void (*)(const void *, void *, uint32_t))12)(context, &skein_map_stages, stage);
+}
+
 /* CLOCK_BOOTTIME, precise: the lease is safety, and it must not run late when a virtual machine's tick does, nor stand still in suspend. */
 SKEIN_INLINE uint64_t skein_kernel_boot_time(void) { return ((uint64_t (*)(void))125)(); }
-
-/* The same context, whose fields the optimiser loads once more. */
-SKEIN_INLINE const struct skein_xdp_context *_Nonnull skein_kernel_again(const struct skein_xdp_context *_Nonnull context) {
-  __asm__ volatile("" : "+r"(context));
-  return context;
-}
 
 /* Grows or cuts the frame at its end; every packet address is void afterwards. */
 SKEIN_INLINE int64_t skein_kernel_adjust_tail(const struct skein_xdp_context *_Nonnull context, int32_t change) {

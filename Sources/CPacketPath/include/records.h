@@ -8,9 +8,10 @@
 enum {
   skein_unit_count = 1024,      /* WO 00/31945: a work unit number between 0 and 1023 */
   skein_member_count = 256,
-  skein_address_count = 16,     /* cluster addresses; the machine's own addresses likewise */
+  skein_address_count = 16,     /* cluster addresses */
+  skein_own_address_count = 32, /* the machine's own addresses */
   skein_service_count = 16,     /* "hash source only" services */
-  skein_counter_count = 64,     /* counters a CPU */
+  skein_counter_count = 256,    /* counters a CPU */
   skein_fragment_count = 4096,
   /* Forwarders of the virtual gateway: the last octet of a virtual MAC address. Forwarder f is work unit f; 0 is none. */
   skein_forwarder_count = 256,
@@ -20,6 +21,10 @@ enum {
   skein_route_memo_count = 4096,
   skein_virtual_address_count = 2, /* the gateway's IPv4 and IPv6 address */
   skein_fast_interface_count = 16,
+  /* Places for addresses, in each of the two halves of `roles`: ten for each address that there may be, so that a key is soon found
+     under which no two share a place. */
+  skein_role_bits = 9,
+  skein_role_count = 1 << skein_role_bits,
   skein_no_member = 0xffff,
   skein_no_unit = 0xffff,
 };
@@ -58,6 +63,18 @@ struct skein_address {
   _Alignas(8) uint32_t words[4]; /* network byte order as in the packet; IPv4 in words[3] with words[2] = htonl(0xffff) */
 };
 
+/* What an address is to the packet path. Each address has a place of its own under the key in force, so one look tells. */
+enum skein_role {
+  skein_role_cluster = 1, /* one of the cluster's */
+  skein_role_own = 2,     /* one of this machine's */
+  skein_role_virtual = 4, /* one of the gateway's */
+};
+struct skein_known_address {
+  struct skein_address address;
+  uint32_t roles;         /* a sum of enum skein_role; 0: the place is free */
+  uint32_t padding[3];
+};
+
 /* A service whose work unit is the hash of the source address alone, so that its flows meet on one member. */
 struct skein_service {
   uint8_t protocol; /* IP protocol number */
@@ -77,28 +94,28 @@ enum skein_flags {
   skein_flag_answers = 128,      /* this machine answers questions for the virtual addresses: they go up */
   skein_flag_fast_routing = 256, /* routed here by the kernel's FIB; off: the kernel routes, with all its rules and filters */
   skein_flag_replay = 512,       /* only where held packets are decided anew: another's forwarder has not seen this one */
+  skein_flag_services = 1024,    /* there are services that are hashed by their source alone */
 };
 
 /* Everything else the packet path is told. Written by the daemon while the program runs: each field is valid by itself at every moment. */
 struct skein_settings {
   uint64_t flags;
   uint64_t hash_keys[8];        /* drawn from the cluster's hash seed */
+  uint64_t hash_base_v4;        /* what is the same in the sum over every IPv4 address, under those keys */
+  /* Where in `roles` an address is: a multiplier, whose lowest bit says in which half. Replaced by one store, when the other half is full. */
+  uint64_t role_key;
+  uint32_t main_address;        /* the cluster's first IPv4 address, as in the packet, which most packets are to; 0: it has none */
+  uint32_t padding;
   /* Hardware addresses: six octets, then two of zero, so that one load has the whole. */
   _Alignas(8) uint8_t own_mac[6];
   _Alignas(8) uint8_t shared_mac[6];  /* equals own_mac in forwarding mode */
   _Alignas(8) uint8_t virtual_mac[6]; /* of the gateway's group, with forwarder 0: 00:07:b4, group, 0 */
   _Alignas(8) uint16_t own_member;    /* index into members */
-  uint16_t cluster_address_count;
-  uint16_t own_address_count;
   uint16_t service_count;
-  uint16_t virtual_address_count;
   uint16_t fast_interface_count;
-  uint32_t padding;
+  uint16_t padding2;
   /* ifindex of the Ethernet interfaces that fast routing may send out of; by others the kernel sends. */
   uint32_t fast_interfaces[skein_fast_interface_count];
-  struct skein_address virtual_addresses[skein_virtual_address_count];
-  struct skein_address cluster_addresses[skein_address_count];
-  struct skein_address own_addresses[skein_address_count];
   struct skein_service services[skein_service_count];
 };
 
@@ -163,4 +180,40 @@ enum skein_upcall_reason {
   skein_upcall_question = 4,
   /* A stranger says that a virtual address is its own. */
   skein_upcall_conflict = 5,
+};
+
+/* Every table of the packet path. Maps, their accessors, the memory of a native packet path and the daemon's view are made from this list.
+ *   HERE(name, record, count)   one for the machine, all of them in one map whose address the program holds: no lookup, and no check
+ *   ARRAY(name, record, count)  one for the machine, looked up
+ *   EACH(name, record, count)   one for every possible processor, looked up
+ * A table that changes its meaning changes its name: a daemon takes over the tables of an older build that agree in name and size. */
+#define SKEIN_TABLES(HERE, ARRAY, EACH) \
+  HERE(settings, struct skein_settings, 1) \
+  HERE(lease, struct skein_lease, 1) \
+  HERE(units, struct skein_unit, skein_unit_count) \
+  HERE(members, struct skein_member, skein_member_count) \
+  HERE(roles, struct skein_known_address, 2 * skein_role_count) \
+  ARRAY(fragments, struct skein_fragment, skein_fragment_count) \
+  EACH(counters, uint64_t, skein_counter_count) \
+  EACH(traffic, struct skein_traffic, skein_traffic_count) \
+  EACH(routes, struct skein_route_memo, skein_route_memo_count)
+
+/* The tables that need no lookup, as they lie in their map: what every packet needs, first. */
+struct skein_here {
+#define HERE(name, record, count) _Alignas(64) record name[count];
+#define OTHER(name, record, count)
+  SKEIN_TABLES(HERE, OTHER, OTHER)
+#undef HERE
+#undef OTHER
+};
+
+/* Programs that another goes on with: its index in the map `stages`, and the program's name. */
+#define SKEIN_STAGES(STAGE) \
+  STAGE(skein_stage_whole, skein_whole) \
+  STAGE(skein_stage_forwarder, skein_forwarder)
+enum {
+#define STAGE(index, program) index,
+  SKEIN_STAGES(STAGE)
+#undef STAGE
+  skein_stage_count,
 };

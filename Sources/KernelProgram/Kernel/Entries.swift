@@ -3,36 +3,25 @@ import CPacketPath
 /// The maps, as tables.
 struct KernelTables: Tables {
   let context: UnsafePointer<skein_xdp_context>
+  let here = skein_kernel_here()
 
-  @inline(__always) var settings: UnsafePointer<skein_settings>? {
-    guard let settings = skein_kernel_settings() else { return nil }
-    return UnsafePointer(settings)
-  }
+  @inline(__always) var settings: UnsafePointer<skein_settings> { UnsafePointer(skein_kernel_settings(here, 0)) }
   @inline(__always) var now: UInt64 { skein_kernel_boot_time() }
-  @inline(__always) var leaseDeadline: UInt64 {
-    guard let lease = skein_kernel_lease() else { return 0 }
-    return skein_word_load(&lease.pointee.deadline)
-  }
-  @inline(__always) var routesChanged: UInt64 {
-    guard let lease = skein_kernel_lease() else { return 0 }
-    return skein_word_load(&lease.pointee.routes_changed)
-  }
+  @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.deadline) }
+  @inline(__always) var routesChanged: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.routes_changed) }
   @inline(__always) var interface: UInt32 { context.pointee.ingress_ifindex }
-  @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit>? { skein_kernel_unit(index) }
-  @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>? { skein_kernel_member(index) }
-  @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragment(index) }
-  @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? {
-    skein_kernel_route_memo(skein_kernel_processor() &* UInt32(skein_route_memo_count) &+ index)
-  }
+  @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { skein_kernel_units(here, index) }
+  @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member> { skein_kernel_members(here, index) }
+  @inline(__always) func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address> { skein_kernel_roles(here, index) }
+  @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragments(index) }
+  @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? { skein_kernel_routes(index) }
 
   @inline(__always) func count(_ counter: PacketCounter) {
-    let index = skein_kernel_processor() &* UInt32(skein_counter_count) &+ counter.rawValue
-    if let value = skein_kernel_counter(index) { value.pointee &+= 1 }
+    if let value = skein_kernel_counters(counter.rawValue) { value.pointee &+= 1 }
   }
 
   @inline(__always) func count(octets: UInt64, of unit: UInt32) {
-    let index = skein_kernel_processor() &* UInt32(skein_traffic_count) &+ unit
-    if let traffic = skein_kernel_traffic(index) {
+    if let traffic = skein_kernel_traffic(unit) {
       traffic.pointee.packets &+= 1
       traffic.pointee.octets &+= octets
     }
@@ -71,8 +60,6 @@ struct KernelTables: Tables {
 
   @inline(__always) func redirect(to interface: UInt32) { _ = skein_kernel_redirect(interface) }
 
-  @inline(__always) func afresh(_ frame: Packet) -> Packet { Packet(skein_kernel_again(context)) }
-
   @inline(__always) func resized(_ frame: Packet, by octets: Int32) -> Packet? {
     guard skein_kernel_adjust_tail(context, octets) == 0 else { return nil }
     return Packet(context)
@@ -85,11 +72,38 @@ extension Packet {
   }
 }
 
-/// XDP's verdicts: drop 1, pass 2, transmit 3, redirect 4. What went up was copied.
+extension KernelTables {
+  /// The end of a stage: the verdict in XDP's numbers, or the program that goes on, which this one then never hears of again.
+  @inline(__always) func end(_ step: Step) -> Int32 {
+    switch step {
+    case .done(let outcome):
+      count(outcome.counter)
+      // What went up was copied.
+      return Int32(truncatingIfNeeded: (outcome.verdict == .up ? .drop : outcome.verdict).rawValue)
+    case .goOn(.whole): skein_kernel_go_on(context, UInt32(skein_stage_whole))
+    case .goOn(.forwarder): skein_kernel_go_on(context, UInt32(skein_stage_forwarder))
+    }
+    count(.tableMissing)
+    return 1
+  }
+}
+
+/// The packet path's first stage.
 @_cdecl("skein_path") public func skeinPath(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
-  let verdict = process(Packet(context), KernelTables(context: context)).verdict
-  if verdict == .redirect { return 4 }
-  return verdict == .up ? 1 : Int32(truncatingIfNeeded: verdict.rawValue)
+  let memory = KernelTables(context: context)
+  return memory.end(begin(Packet(context), memory))
+}
+
+/// Its stage for whatever may come.
+@_cdecl("skein_whole") public func skeinWhole(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
+  let memory = KernelTables(context: context)
+  return memory.end(goOn(.whole, Packet(context), memory))
+}
+
+/// Its stage for the gateway's virtual MAC addresses.
+@_cdecl("skein_forwarder") public func skeinForwarder(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
+  let memory = KernelTables(context: context)
+  return memory.end(goOn(.forwarder, Packet(context), memory))
 }
 
 /// Nothing at all: the floor of every measurement.

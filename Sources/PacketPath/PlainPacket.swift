@@ -1,0 +1,67 @@
+import CPacketPath
+
+/// TCP or UDP in a frame without tag: no options or extension headers, not a fragment, with ports, and all there. What is asked of it is
+/// loaded where it is asked: the processor has more time than the program has registers.
+protocol PlainPacket {
+  var isTCP: Bool { get }
+  var sourcePort: UInt16 { get }
+  var destinationPort: UInt16 { get }
+
+  func isToCluster<Memory>(_ path: Path<Memory>) -> Bool
+  /// The client, folded; port 0 for all of its ports.
+  func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32
+}
+
+/// IPv4.
+struct PlainV4: PlainPacket {
+  private let frame: Packet
+  let isTCP: Bool
+
+  @inline(__always) var sourcePort: UInt16 { frame.load(34) }
+  @inline(__always) var destinationPort: UInt16 { frame.load(36) }
+
+  /// Nil for anything else. The frame holds 42 octets.
+  @inline(__always) init?(_ frame: Packet) {
+    // EtherType, version and length of the header; the octet behind them is the type of service.
+    guard frame.load(12, as: UInt32.self) & 0xff_ffff == 0x45_0008 else { return nil }
+    guard frame.load(20, as: UInt16.self) & 0xffbf == 0 else { return nil }
+    let number = frame.load(23, as: UInt8.self)
+    guard IPProtocol.hasPorts(number) else { return nil }
+    isTCP = number == IPProtocol.tcp
+    let totalLength = UInt(frame.load(16, as: UInt16.self).byteSwapped)
+    guard totalLength >= (isTCP ? 40 : 28), totalLength &+ 14 <= frame.length else { return nil }
+    self.frame = frame
+  }
+
+  /// The address that most packets are to is asked first.
+  @inline(__always) func isToCluster<Memory>(_ path: Path<Memory>) -> Bool {
+    let destination = frame.load(30, as: UInt32.self)
+    return _fastPath(destination == path.settings.pointee.main_address && destination != 0) || path.isCluster(Address(v4: destination))
+  }
+
+  @inline(__always) func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32 { hash.source(v4: frame.load(26), port: port) }
+}
+
+/// IPv6.
+struct PlainV6: PlainPacket {
+  private let frame: Packet
+  let isTCP: Bool
+
+  @inline(__always) var sourcePort: UInt16 { frame.load(54) }
+  @inline(__always) var destinationPort: UInt16 { frame.load(56) }
+
+  /// Nil for anything else. The frame holds 62 octets.
+  @inline(__always) init?(_ frame: Packet) {
+    // EtherType and version, beside which lie the class and the flow label.
+    guard frame.load(12, as: UInt32.self) & 0xf0_ffff == 0x60_dd86 else { return nil }
+    let number = frame.load(20, as: UInt8.self)
+    guard IPProtocol.hasPorts(number) else { return nil }
+    isTCP = number == IPProtocol.tcp
+    let payload = UInt(frame.load(18, as: UInt16.self).byteSwapped)
+    guard payload >= (isTCP ? 20 : 8), payload &+ 54 <= frame.length else { return nil }
+    self.frame = frame
+  }
+
+  @inline(__always) func isToCluster<Memory>(_ path: Path<Memory>) -> Bool { path.isCluster(frame.loadAddress(38)) }
+  @inline(__always) func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32 { hash.source(frame.loadAddress(22), port: port) }
+}
