@@ -45,6 +45,16 @@ struct LabArguments: ParsableArguments {
     LabOptions(console: Console(verbose: verbose, quiet: output.json), members: members, packetPath: packetPath)
   }
 
+  /// The same with what a command takes besides.
+  func options(
+    _ mode: DeliveryMode = .multicast, _ family: AddressFamily = .four, detection: Int = 200, peers: Bool = false, slow: Int = 1
+  ) -> LabOptions {
+    var options = options
+    (options.mode, options.family, options.detectionMilliseconds) = (mode, family, detection)
+    (options.withoutMulticast, options.slowness) = (peers, slow)
+    return options
+  }
+
   /// Runs a lab command, prints what it found, and fails when what it checks does not hold: see `LabCommands.finish`.
   func perform(_ command: some LabCommand) throws {
     try LabCommands.finish(try command.run(), output)
@@ -69,12 +79,6 @@ struct SlownessOption: ParsableArguments {
   func validate() throws {
     guard 1...100 ~= slow else { throw ValidationError("--slow is 1 to 100, not \(slow)") }
   }
-
-  func apply(to options: LabOptions) -> LabOptions {
-    var options = options
-    options.slowness = slow
-    return options
-  }
 }
 
 extension LabCommands {
@@ -89,7 +93,7 @@ extension LabCommands {
     @OptionGroup var lab: LabArguments
     @OptionGroup var detection: DetectionOption
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
-    func run() throws { try lab.perform(UpCommand(mode: mode, detectionMilliseconds: detection.detection, options: lab.options)) }
+    func run() throws { try lab.perform(UpCommand(options: lab.options(mode, detection: detection.detection))) }
   }
 
   struct Down: ParsableCommand {
@@ -111,10 +115,8 @@ extension LabCommands {
     @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
     @OptionGroup var slowness: SlownessOption
     func run() throws {
-      var command = DeliveryCommand(mode: mode, family: family, requests: requests, options: slowness.apply(to: lab.options))
-      command.withoutMulticast = peers
-      command.detectionMilliseconds = detection.detection
-      try lab.perform(command)
+      let options = lab.options(mode, family, detection: detection.detection, peers: peers, slow: slowness.slow)
+      try lab.perform(DeliveryCommand(requests: requests, options: options))
     }
   }
 
@@ -123,7 +125,7 @@ extension LabCommands {
       abstract: "Fragments, path MTU discovery, frames in a VLAN: does each reach its one member?")
     @OptionGroup var lab: LabArguments
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
-    func run() throws { try lab.perform(PacketsCommand(mode: mode, options: lab.options)) }
+    func run() throws { try lab.perform(PacketsCommand(options: lab.options(mode))) }
   }
 
   struct Failover: ParsableCommand {
@@ -140,11 +142,8 @@ extension LabCommands {
     @Flag(help: ArgumentHelp(LabCommands.peersHelp)) var peers = false
     @OptionGroup var slowness: SlownessOption
     func run() throws {
-      var command = FailoverCommand(
-        mode: mode, family: family, victim: victim, failure: how, detectionMilliseconds: detection.detection, runs: runs,
-        peerRuns: peerRuns, options: slowness.apply(to: lab.options))
-      command.withoutMulticast = peers
-      try lab.perform(command)
+      let options = lab.options(mode, family, detection: detection.detection, peers: peers, slow: slowness.slow)
+      try lab.perform(FailoverCommand(victim: victim, failure: how, runs: runs, peerRuns: peerRuns, options: options))
     }
   }
 
@@ -160,8 +159,7 @@ extension LabCommands {
     func run() throws {
       try lab.perform(
         MatrixCommand(
-          mode: mode, family: family, detections: detection.isEmpty ? [200, 20] : detection, runs: runs, peerRuns: peerRuns,
-          options: lab.options))
+          detections: detection.isEmpty ? [200, 20] : detection, runs: runs, peerRuns: peerRuns, options: lab.options(mode, family)))
     }
   }
 
@@ -203,7 +201,7 @@ extension LabCommands {
     @Option(help: "count, weight or traffic; may be given again. All when not said.") var by: [BalanceRule] = []
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     func run() throws {
-      try lab.perform(BalanceCommand(rules: by.isEmpty ? BalanceRule.allCases : by, mode: mode, options: lab.options))
+      try lab.perform(BalanceCommand(rules: by.isEmpty ? BalanceRule.allCases : by, options: lab.options(mode)))
     }
   }
 
@@ -213,7 +211,7 @@ extension LabCommands {
     @OptionGroup var lab: LabArguments
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
-    func run() throws { try lab.perform(Lab.PersonalityCommand(mode: mode, family: family, options: lab.options)) }
+    func run() throws { try lab.perform(Lab.PersonalityCommand(options: lab.options(mode, family))) }
   }
   struct GatewayCluster: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -229,7 +227,7 @@ extension LabCommands {
     @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
     @Option(help: "4 or 6.") var family = AddressFamily.four
     @Option(help: "How many pings, datagrams and connections.") var requests = 300
-    func run() throws { try lab.perform(RoutingCommand(mode: mode, family: family, requests: requests, options: lab.options)) }
+    func run() throws { try lab.perform(RoutingCommand(requests: requests, options: lab.options(mode, family))) }
   }
 
   fileprivate static let peersHelp = "The switch carries no multicast; the members are told each other's addresses (peers)."
@@ -243,8 +241,7 @@ extension LabCommands {
     @Option(help: "How many a second; 0 for as many as the sender can.") var rate = 0
     func run() throws {
       try lab.perform(
-        FloodCommand(
-          datagrams: datagrams, seed: seed, rate: rate, detectionMilliseconds: detection.detection, options: lab.options))
+        FloodCommand(datagrams: datagrams, seed: seed, rate: rate, options: lab.options(detection: detection.detection)))
     }
   }
 
@@ -265,9 +262,8 @@ extension LabCommands {
     @OptionGroup var slowness: SlownessOption
 
     func perform(_ operation: Maintenance) throws {
-      try lab.perform(
-        MaintenanceCommand(
-          operation, mode: mode, family: family, detectionMilliseconds: detection.detection, options: slowness.apply(to: lab.options)))
+      let options = lab.options(mode, family, detection: detection.detection, slow: slowness.slow)
+      try lab.perform(MaintenanceCommand(operation, options: options))
     }
   }
 }

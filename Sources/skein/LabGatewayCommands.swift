@@ -31,7 +31,9 @@ extension LabCommands {
     @Option(help: "answers, moves or hybrid; without it, the demonstration, in which a router dies as well.") var method: SteeringMethod?
     @OptionGroup var slowness: SlownessOption
     func run() throws {
-      try lab.perform(Lab.GatewayCommand(routers: routers, hosts: hosts, method: method, options: slowness.apply(to: lab.options)))
+      var options = lab.options
+      options.slowness = slowness.slow
+      try lab.perform(Lab.GatewayCommand(routers: routers, hosts: hosts, method: method, options: options))
     }
   }
 

@@ -5,11 +5,12 @@ import Testing
 
 @Suite struct ConfigurationTests {
   @Test func keepalivedIsGivenTheVersionThatCanCountItsInterval() {
-    let slow = KeepalivedCluster.configuration(member: 1, advertSeconds: 1)
-    let fast = KeepalivedCluster.configuration(member: 2, advertSeconds: 0.01)
+    let slow = VrrpDaemons.keepalived(1, "eth0", "10.0.0.1", advertSeconds: 1, preempts: true)
+    let fast = VrrpDaemons.keepalived(2, "eth0", "10.0.0.1", advertSeconds: 0.01, preempts: false)
     #expect(slow.contains("version 2") && slow.contains("advert_int 1.0"))
     #expect(fast.contains("version 3") && fast.contains("advert_int 0.01"))
     #expect(slow.contains("priority 100") && fast.contains("priority 99"))
+    #expect(!slow.contains("nopreempt") && fast.contains("nopreempt"))
   }
 
   @Test func webServerAnswersWithItsMember() {

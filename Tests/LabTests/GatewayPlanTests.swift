@@ -6,14 +6,14 @@ import Testing
   @Test func namesOfARunTellItsProcess() throws {
     let plan = try GatewayPlan(processIdentifier: 4_194_304, routerCount: GatewayPlan.routerLimit, hostCount: 3)
     #expect(plan.namespaces.allSatisfy { Plan.owner(ofNamespace: $0.name) == 4_194_304 })
-    #expect(plan.routers.allSatisfy { plan.lanInterface($0).utf8.count <= 15 && plan.lanInterface($0).hasSuffix("-4194304") })
+    #expect(plan.routers.allSatisfy { plan.interface(of: $0).utf8.count <= 15 && plan.interface(of: $0).hasSuffix("-4194304") })
   }
 
   @Test func noTwoMachinesShareAnAddress() throws {
     let plan = try GatewayPlan(processIdentifier: 1, routerCount: GatewayPlan.routerLimit, hostCount: GatewayPlan.hostLimit)
     for family in AddressFamily.allCases {
       let routers = plan.routers.flatMap {
-        [plan.address(ofRouter: $0, family), plan.serverEnd($0, family), plan.routerEnd($0, family)]
+        [plan.address(of: $0, family), plan.serverEnd($0, family), plan.routerEnd($0, family)]
       }
       let all =
         routers + plan.hosts.map { plan.address(ofHost: $0, family) } + [

@@ -6,10 +6,10 @@ import Testing
 /// What the virtual gateway's labs say, and when they say that all is well.
 @Suite struct GatewayReportTests {
   private func cell(twice: Int = 0, lostOnReturn: Int = 0) -> GatewayFailoverReport {
-    let figures = FailoverRun(
+    var run = FailoverRun(
       silenceMilliseconds: 60, survivorsSilenceMilliseconds: 2.5, stillAnsweredMilliseconds: 0, answeredTwice: twice, lostOnSurvivors: 0,
       lostAfterRecovery: 0, lostOnReturn: lostOnReturn, neverRecovered: 0, probes: 1000)
-    let run = GatewayFailoverRun(figures: figures, answersSilenceMilliseconds: 5, seconds: 4)
+    (run.answersSilenceMilliseconds, run.seconds) = (5, 4)
     let command = GatewayFailoverCommand(victim: .both, failure: .link, helloMilliseconds: 20, holdMilliseconds: 65, options: LabOptions())
     return GatewayFailoverReport(command: command, runs: [run, run], peers: [])
   }

@@ -13,7 +13,7 @@ import Testing
   @Test func noTwoMachinesShareAnAddress() throws {
     let plan = try Plan(processIdentifier: 1, memberCount: Plan.memberLimit)
     for family in AddressFamily.allCases {
-      let members = plan.members.map { plan.address(ofMember: $0, family) }
+      let members = plan.members.map { plan.address(of: $0, family) }
       let sites = ClientSite.allCases.flatMap { site in
         (0..<Plan.clientAddressCount).map { Plan.clientAddress($0, family, site) } + [Plan.routerAddress(family, site)]
       }

@@ -64,13 +64,13 @@ import Testing
   @Test func flowThatNobodyAnswersIsSilentToTheEnd() {
     let ledger = ledger([[], [], []])
     #expect(ledger.longestSilence(flow: 0, in: 100..<200) == .init(nanoseconds: 100, endedAt: nil))
-    #expect(!ledger.isAnswered(flows: [0], since: 0))
+    #expect(!ledger.isAnswered(since: 0))
   }
 
   @Test func flowIsAnsweredSinceItsLatestAnswer() {
     let ledger = ledger([[(1, 101)], [(1, 111)], []])
-    #expect(ledger.isAnswered(flows: [0], since: 111))
-    #expect(!ledger.isAnswered(flows: [0], since: 112))
+    #expect(ledger.isAnswered(since: 111))
+    #expect(!ledger.isAnswered(since: 112))
   }
 }
 
@@ -91,7 +91,7 @@ import Testing
   }
 
   private func run(_ ledger: ProbeLedger) throws -> FailoverRun {
-    try FailoverRun(ledger: ledger, victim: 2, failedAt: 195, failedBy: 195, healedAt: 300)
+    try FailoverRun(ledger: ledger, victims: [2], failedAt: 195, failedBy: 195, healedAt: 300)
   }
 
   @Test func cleanTakeoverLosesOnlyTheVictimsProbes() throws {
@@ -130,7 +130,7 @@ import Testing
   }
 
   @Test func victimWithoutFlowsIsNoMeasurement() {
-    #expect(throws: LabError.self) { try FailoverRun(ledger: ledger(), victim: 3, failedAt: 195, failedBy: 195, healedAt: 300) }
+    #expect(throws: LabError.self) { try FailoverRun(ledger: ledger(), victims: [3], failedAt: 195, failedBy: 195, healedAt: 300) }
   }
 }
 

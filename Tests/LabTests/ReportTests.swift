@@ -32,8 +32,10 @@ import Testing
   }
 
   private func delivery(_ answers: [Int: Int], twice: Int = 0, datagramAnswers: Int = 1) -> DeliveryReport {
-    DeliveryReport(
-      command: DeliveryCommand(mode: .unicast, family: .six, requests: 900, options: LabOptions()),
+    var options = LabOptions()
+    (options.mode, options.family) = (.unicast, .six)
+    return DeliveryReport(
+      command: DeliveryCommand(requests: 900, options: options),
       web: WebClients.Result(answers: answers, secondAnswers: Array(repeating: "", count: twice)),
       datagrams: ledger(answers: datagramAnswers))
   }
@@ -68,10 +70,11 @@ import Testing
   {
     var run = Self.clean
     change(&run)
-    let command = FailoverCommand(mode: mode, victim: victim, failure: .kill, options: LabOptions())
+    var options = LabOptions()
+    options.mode = mode
     return FailoverReport(
-      command: command, partition: .serve, skein: [Self.clean, run],
-      peers: [PeerReport(name: "keepalived", advertSeconds: 1, runs: [Self.clean])])
+      command: FailoverCommand(victim: victim, failure: .kill, options: options), runs: [Self.clean, run],
+      peers: [PeerReport(.init(make: .keepalived, advertSeconds: 1), members: [Self.clean])])
   }
 
   @Test func failoverReportHasItsFields() throws {

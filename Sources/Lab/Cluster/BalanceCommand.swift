@@ -16,13 +16,11 @@ public enum BalanceRule: String, CaseIterable, Codable, Sendable {
 /// should have, and is a probe lost on the way there?
 public struct BalanceCommand: LabCommand {
   var rules: [BalanceRule]
-  var mode: DeliveryMode
   var options: LabOptions
 
-  /// With nothing said, every rule is measured, with delivery by multicast; `options.members` must be 2 or more.
-  public init(rules: [BalanceRule] = BalanceRule.allCases, mode: DeliveryMode = .multicast, options: LabOptions) {
+  /// With nothing said, every rule is measured; `options.members` must be 2 or more.
+  public init(rules: [BalanceRule] = BalanceRule.allCases, options: LabOptions) {
     self.rules = rules
-    self.mode = mode
     self.options = options
   }
 
@@ -41,12 +39,12 @@ public struct BalanceCommand: LabCommand {
     let startedAt = BootClock.nanoseconds
     var report = BalanceReport(command: self)
     for rule in rules { try measure(rule, &report) }
-    report.seconds = Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000
+    report.seconds = BootClock.seconds(since: startedAt)
     return report
   }
 
   private func measure(_ rule: BalanceRule, _ report: inout BalanceReport) throws {
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    var settings = try options.settings()
     // The last member is twice as strong; by number that counts for nothing, and by traffic all are alike.
     let (strongest, isWeighted) = (options.members, rule != .traffic)
     settings.clusterLines = { _, member in
@@ -67,7 +65,7 @@ public struct BalanceCommand: LabCommand {
   private func count(_ trial: BalanceTrial) throws {
     let cluster = trial.cluster
     try trial.ask(Prober.Settings(flowsPerMember: 24, candidateCount: 240))
-    let member = try cluster.victim(.member, owners: [])
+    let member = try cluster.victim(.member)
     try trial.step("member \(member) leaves", parts: cluster.members.map { $0 == member ? 0 : 1 }) { try cluster.leave(member) }
     try trial.step("member \(member) joins", parts: cluster.members.map { _ in 1 }) { try cluster.startDaemon(member) }
   }
@@ -87,7 +85,7 @@ public struct BalanceCommand: LabCommand {
   /// Many flows of one member's begin to send, at equal numbers of units.
   private func load(_ trial: BalanceTrial) throws {
     let cluster = trial.cluster
-    let member = try cluster.victim(.member, owners: [])
+    let member = try cluster.victim(.member)
     let even = cluster.members.map { _ in 1 }
     try trial.ask(Prober.Settings(flowsPerMember: 30, candidateCount: 240, intervalMicroseconds: 20_000))
     try trial.step("all flows alike", parts: even, isEven: false) { try pause(milliseconds: 3000) }
@@ -132,7 +130,7 @@ private final class BalanceTrial {
       try pause(milliseconds: 50)
       step.units = try unitCounts() ?? step.units
       step.shares = shares()
-      step.seconds = Double((BootClock.nanoseconds - start) / 1_000_000) / 1000
+      step.seconds = BootClock.seconds(since: start)
     } while isEven && !step.isReached && BootClock.nanoseconds < end
     // By weight the flows are where their units are; a second of them is looked at when all units have arrived.
     if rule != .traffic { try pause(milliseconds: 1000) }
@@ -148,7 +146,7 @@ private final class BalanceTrial {
     let ledgers = try probers.map { try $0.finish() }
     books.turnPage()
     for (index, window) in windows.enumerated() {
-      steps[index].lost = ledgers.reduce(0) { $0 + $1.lost(flows: Array($1.flows.indices), sentIn: window) }
+      steps[index].lost = ledgers.reduce(0) { $0 + $1.lost(sentIn: window) }
       steps[index].losses = books.attribute(lostProbes(ledgers, sentIn: window)).causes
     }
     report.steps += steps
@@ -156,14 +154,14 @@ private final class BalanceTrial {
     let losses = known + books.explain(lostProbes(ledgers))
     (report.losses, report.unexplained, report.answersUnseen) = (losses.causes, losses.unexplained, losses.answersUnseen)
     for ledger in ledgers {
-      report.lost += ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+      report.lost += ledger.lost()
       report.answeredTwice += ledger.answeredTwice
       report.probes += ledger.probeCount
     }
   }
 
   private func lostProbes(_ ledgers: [ProbeLedger], sentIn window: Range<UInt64> = 0..<UInt64.max) -> [LostProbe] {
-    ledgers.flatMap { $0.lostProbes(where: { window.contains($1) }, answered: cluster.answersGiven($0)) }
+    ledgers.flatMap { $0.lostProbes(answered: cluster.answersGiven($0)) { window.contains($1) } }
   }
 
   /// The members' parts of the answers to the last second's probes, but for those that may still be on their way.
@@ -179,7 +177,7 @@ private final class BalanceTrial {
 
   /// Each member's number of units, by the master's book; nil while it cannot be asked.
   private func unitCounts() throws -> [Int]? {
-    let expected = cluster.members.filter { (try? cluster.daemon($0).endedWith) == .some(nil) }
+    let expected = cluster.members.filter(cluster.isRunning)
     guard let status = try cluster.masterStatus(of: expected) else { return nil }
     return cluster.members.map { member in status.members.first { $0.member == member }?.units ?? 0 }
   }
@@ -192,12 +190,7 @@ extension SkeinCluster {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       line.hasPrefix("  weight: ") ? "  weight: \(weight)" : String(line)
     }
-    try lines.joined(separator: "\n").write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8)
+    try configure(member, lines.joined(separator: "\n"))
     try tell(member, "reload")
   }
-}
-
-extension [Int] {
-  /// The numbers with commas between.
-  var list: String { map(String.init).joined(separator: ", ") }
 }

@@ -65,7 +65,7 @@ public struct BalanceReport: LabReport, Equatable {
   var seconds = 0.0
 
   init(command: BalanceCommand) {
-    mode = command.mode
+    mode = command.options.mode
     members = command.options.members
     let tolerances = BalanceCommand.tolerancePoints.filter { command.rules.contains($0.key) }
     tolerancePoints = Dictionary(uniqueKeysWithValues: tolerances.map { ($0.key.rawValue, $0.value) })
@@ -80,16 +80,16 @@ public struct BalanceReport: LabReport, Equatable {
   }
 
   /// Writes a line for each step, by rule: units and probes of each member, units moved, seconds and losses.
-  public func render(to output: inout some TextOutputStream) {
-    print("\(members) members, delivery by \(mode.rawValue), \(probes) probes", to: &output)
+  public var lines: [String] {
+    "\(members) members, delivery by \(mode.rawValue), \(probes) probes"
     for rule in BalanceRule.allCases where steps.contains(where: { $0.by == rule }) {
       let tolerance = tolerancePoints[rule.rawValue].map { ", probes within \($0.formatted(digits: 0)) points" } ?? ""
-      print("by \(rule.rawValue)\(rule == .traffic ? "" : ", units to one")\(tolerance):", to: &output)
-      for step in steps where step.by == rule { print(Self.line(step), to: &output) }
+      "by \(rule.rawValue)\(rule == .traffic ? "" : ", units to one")\(tolerance):"
+      for step in steps where step.by == rule { Self.line(step) }
     }
-    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+    verdict(losses.excuse(lost), "lost: \(lost)")
+    losses.lines(of: lost, answersUnseen: answersUnseen)
+    verdict(answeredTwice == 0, "answered twice: \(answeredTwice)")
   }
 
   private static func line(_ step: Step) -> String {

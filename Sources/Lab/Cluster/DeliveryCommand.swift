@@ -1,22 +1,14 @@
 /// `skein lab delivery`: many connections from thirty clients; is each answered once, and does every member do its part?
 public struct DeliveryCommand: LabCommand {
-  var mode: DeliveryMode
-  var family: AddressFamily
   var requests: Int
   var site: ClientSite
-  /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
-  public var withoutMulticast = false
-  /// How long a silent member keeps its work, 20 ms to 60 s.
-  public var detectionMilliseconds = 200
   var options: LabOptions
 
   /// `requests` is the number of connections, 1 to 100,000; as many UDP flows, but at most 1,000, are asked on afterwards. `site` is
   /// where the clients are.
-  public init(mode: DeliveryMode, family: AddressFamily, requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
-    self.mode = mode
-    self.family = family
-    self.site = site
+  public init(requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
     self.requests = requests
+    self.site = site
     self.options = options
   }
 
@@ -24,34 +16,30 @@ public struct DeliveryCommand: LabCommand {
   /// `LabError.observation` if no connection at all is answered.
   public func run() throws -> DeliveryReport {
     guard 1...100_000 ~= requests else { throw LabError.badOption("--requests is 1 to 100,000, not \(requests)") }
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
-    settings.withoutMulticast = withoutMulticast
-    return try options.withCluster(settings) { cluster in
+    return try options.withCluster { cluster in
+      let (plan, family) = (cluster.topology.plan, options.family)
       let paths = try cluster.members.map { try cluster.status($0).packetPath?.running ?? "" }
       let moved = cluster.unitsMoved()
       options.console.say(
         "\(requests) connections from \(Plan.clientAddressCount) \(site.rawValue) client addresses to \(WebServer.url(family))")
-      let web = try WebClients(plan: cluster.topology.plan, family: family, site: site).request(count: requests)
+      let web = try WebClients(plan: plan, family: family, site: site).request(count: requests)
       guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
       options.console.say("and as many flows of datagrams")
       let books = LossBooks(cluster.booked)
-      let datagrams = try probe(cluster.topology.plan)
+      // Some questions on each of up to a thousand UDP flows.
+      let count = min(requests, 1000)
+      let prober = try Prober(
+        plan: plan,
+        settings: .init(
+          family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000,
+          slowness: options.slowness))
+      try pause(milliseconds: 450 * options.slowness)
+      let datagrams = try prober.finish()
       books.turnPage()
       var report = DeliveryReport(command: self, web: web, datagrams: datagrams, losses: books.explain(datagrams))
       (report.packetPaths, report.unitsMoved) = (paths, cluster.unitsMoved() - moved)
       return report
     }
-  }
-
-  /// Some questions on each of up to a thousand UDP flows.
-  private func probe(_ plan: Plan) throws -> ProbeLedger {
-    let count = min(requests, 1000)
-    let settings = Prober.Settings(
-      family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000,
-      slowness: options.slowness)
-    let prober = try Prober(plan: plan, settings: settings)
-    try pause(milliseconds: 450 * options.slowness)
-    return try prober.finish()
   }
 }
 
@@ -91,14 +79,14 @@ public struct DeliveryReport: LabReport, Equatable {
   public var stoodStill: Bool
 
   init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger, losses known: Losses = Losses()) {
-    mode = command.mode
-    family = command.family
+    mode = command.options.mode
+    family = command.options.family
     from = command.site
     members = command.options.members
     requests = command.requests
     answered = web.answered
     datagrams = ledger.probeCount
-    datagramsAnswered = ledger.probeCount - ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    datagramsAnswered = ledger.probeCount - ledger.lost()
     secondAnswers = web.secondAnswers
     answeredTwice = web.answeredTwice + ledger.answeredTwice
     shares = (1...members).map { Double(web.answers[$0] ?? 0) / Double(max(1, web.answered)) }
@@ -106,28 +94,23 @@ public struct DeliveryReport: LabReport, Equatable {
     // For three members 25 % to 42 %; the same three quarters to five quarters of a fair part for any number.
     let fair = 0.75 / Double(members)...1.26 / Double(members)
     let lost = datagrams - datagramsAnswered
-    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
-    let allElse = answered == requests && answeredTwice == 0 && shares.allSatisfy(fair.contains)
-    succeeded = allElse && known.excuse(lost)
-    stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
+    (losses, unexplained, answersUnseen) = known.told(of: lost)
+    (succeeded, stoodStill) = known.judge(lost, besides: answered == requests && answeredTwice == 0 && shares.allSatisfy(fair.contains))
   }
 
   /// Writes what was answered, lost and answered twice, then each member's packet path and part of the answers as a bar.
-  public func render(to output: inout some TextOutputStream) {
+  public var lines: [String] {
     let clients = from == .near ? "in the same network" : "behind a router"
-    print("\(requests) connections to one IPv\(family.rawValue) address from clients \(clients)", to: &output)
-    print("\(members) members, delivery by \(mode.rawValue)", to: &output)
-    print(verdict(answered == requests, "answered: \(answered)"), to: &output)
-    for (reason, count) in failures.sorted(by: { $0.key < $1.key }) { print("          \(count) × \(reason)", to: &output) }
+    "\(requests) connections to one IPv\(family.rawValue) address from clients \(clients)"
+    "\(members) members, delivery by \(mode.rawValue)"
+    verdict(answered == requests, "answered: \(answered)")
+    failures.sorted { $0.key < $1.key }.map { "          \($0.value) × \($0.key)" }
     let lost = datagrams - datagramsAnswered
-    print(verdict(losses.excuse(lost), "datagrams answered: \(datagramsAnswered) of \(datagrams)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered by two machines: \(answeredTwice), counted on the wire"), to: &output)
-    for line in secondAnswers { print("          \(line)", to: &output) }
-    if unitsMoved > 0 { print("        work units moved meanwhile: \(unitsMoved)", to: &output) }
-    for (index, share) in shares.enumerated() {
-      let path = packetPaths.indices.contains(index) ? "  \(packetPaths[index])" : ""
-      print("        member \(index + 1)\(path)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)
-    }
+    verdict(losses.excuse(lost), "datagrams answered: \(datagramsAnswered) of \(datagrams)")
+    losses.lines(of: lost, answersUnseen: answersUnseen)
+    verdict(answeredTwice == 0, "answered by two machines: \(answeredTwice), counted on the wire")
+    secondAnswers.map { "          \($0)" }
+    if unitsMoved > 0 { "        work units moved meanwhile: \(unitsMoved)" }
+    bars(shares) { packetPaths.indices.contains($0) ? "  \(packetPaths[$0])" : "" }
   }
 }

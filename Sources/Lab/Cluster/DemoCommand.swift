@@ -16,11 +16,10 @@ public struct DemoCommand: LabCommand {
   public func run() throws -> DemoReport {
     try requireTools(["curl": "curl"])
     let startedAt = BootClock.nanoseconds
-    let settings = try options.settings(delivery: .multicast, detectionMilliseconds: 200)
     options.console.say(
       "\(options.members) machines, one address. Each is a network namespace with an nginx of its own; a bridge is the switch between.\n")
-    var report = try options.withCluster(settings) { cluster in try tell(cluster) }
-    report.seconds = Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000
+    var report = try options.withCluster(tell)
+    report.seconds = BootClock.seconds(since: startedAt)
     options.console.say("\nEverything is removed: namespaces, bridge, daemons, files. It took \(report.seconds.formatted(digits: 0)) s.")
     return report
   }
@@ -34,44 +33,19 @@ public struct DemoCommand: LabCommand {
     console.say("1. \(Self.requestCount) requests, one connection each, to \(WebServer.url(.four))")
     let whole = try curl(cluster)
 
-    let victim = try cluster.victim(.member, owners: [])
+    let victim = try cluster.victim(.member)
     console.say("\n2. Member \(victim) dies: SIGKILL, and its link goes down at the same moment.")
     console.say("   Meanwhile a client asks every 2 ms on each of many UDP flows, and every answer is counted on the wire.")
-    let prober = try Prober(plan: cluster.topology.plan, settings: Prober.Settings(flowsPerMember: 16))
-    try pause(milliseconds: 500)
-    let books = LossBooks(cluster.booked)
-    books.failed = [victim]
-    let failedAt = BootClock.nanoseconds
-    try cluster.fail(victim, by: .kill)
-    let failedBy = BootClock.nanoseconds
-    try cluster.waitUntilSettled(members: cluster.topology.plan.members.filter { $0 != victim })
-    try pause(milliseconds: 500)
-    let healedAt = BootClock.nanoseconds
-
-    console.say("\n3. The same requests with member \(victim) dead")
-    let without = try curl(cluster)
-
-    console.say("\n4. Member \(victim) comes back, and gets work one unit at a time, while the client still asks.")
-    let returnedAt = BootClock.nanoseconds
-    books.turnPage()
-    books.failed = []
-    try cluster.heal(victim, after: .kill)
-    try cluster.waitUntilSettled()
-    try pause(milliseconds: 300)
-    let ledger = try prober.finish()
-    books.turnPage()
-    var run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
-    let lostOnReturn = ledger.lost(flows: Array(ledger.flows.indices), sentIn: returnedAt..<UInt64.max)
-    let survivors = Set(ledger.flows.indices).subtracting(ledger.flows(ownedBy: victim, before: failedAt))
-    run.losses = books.explain(ledger) { flow, sentAt in
-      sentAt >= returnedAt || survivors.contains(flow) && (failedAt..<healedAt).contains(sentAt)
+    var without: [String: Int] = [:]
+    let run = try cluster.measureFailover(.member, by: .kill) {
+      try cluster.waitUntilSettled(members: cluster.members.filter { $0 != victim })
+      console.say("\n3. The same requests with member \(victim) dead")
+      without = try curl(cluster)
+      console.say("\n4. Member \(victim) comes back, and gets work one unit at a time, while the client still asks.")
     }
-
     console.say("\n5. And again with everybody there")
-    let again = try curl(cluster)
     return DemoReport(
-      requests: Self.requestCount, answersWithAll: whole, answersWithoutOne: without, answersAfterReturn: again, run: run,
-      lostOnReturn: lostOnReturn)
+      requests: Self.requestCount, answersWithAll: whole, answersWithoutOne: without, answersAfterReturn: try curl(cluster), run: run)
   }
 
   /// Asks by curl from thirty addresses in turn, and shows who answered how often.
@@ -119,56 +93,45 @@ public struct DemoReport: LabReport, Equatable {
   public var stoodStill: Bool
 
   init(
-    requests: Int, answersWithAll: [String: Int], answersWithoutOne: [String: Int], answersAfterReturn: [String: Int], run: FailoverRun,
-    lostOnReturn: Int
+    requests: Int, answersWithAll: [String: Int], answersWithoutOne: [String: Int], answersAfterReturn: [String: Int], run: FailoverRun
   ) {
     self.requests = requests
     self.answersWithAll = answersWithAll
     self.answersWithoutOne = answersWithoutOne
     self.answersAfterReturn = answersAfterReturn
-    self.lostOnReturn = lostOnReturn
+    lostOnReturn = run.lostOnReturn
     silenceMilliseconds = run.silenceMilliseconds
     survivorsSilenceMilliseconds = run.survivorsSilenceMilliseconds
     lostOnSurvivors = run.lostOnSurvivors
     answeredTwice = run.answeredTwice
     probes = run.probes
     let rounds = [answersWithAll, answersWithoutOne, answersAfterReturn]
-    let allAnswered = rounds.allSatisfy { round in
-      round.allSatisfy { WebServer.member(named: $0.key) != nil } && round.values.reduce(0, +) == requests
-    }
-    let lost = lostOnSurvivors + lostOnReturn
-    (losses, unexplained, answersUnseen) = (run.losses.causes, run.losses.unexplained(of: lost), run.losses.answersUnseen)
-    let allElse = allAnswered && run.neverRecovered == 0 && answeredTwice == 0
-    succeeded = allElse && run.losses.excuse(lost)
-    stoodStill = allElse && !succeeded && run.losses.excuseOrStandstill(lost)
+    let allAnswered = rounds.allSatisfy { Self.answered($0) == requests && $0.values.reduce(0, +) == requests }
+    let lost = lostOnSurvivors + run.lostAfterRecovery + lostOnReturn
+    (losses, unexplained, answersUnseen) = run.losses.told(of: lost)
+    (succeeded, stoodStill) = run.losses.judge(lost, besides: allAnswered && run.neverRecovered == 0 && answeredTwice == 0)
+  }
+
+  /// How many of these answers are a member's.
+  private static func answered(_ answers: [String: Int]) -> Int {
+    answers.reduce(0) { $0 + (WebServer.member(named: $1.key) == nil ? 0 : $1.value) }
   }
 
   /// Writes what was seen, after the story that the command has told.
-  public func render(to output: inout some TextOutputStream) {
-    func answered(_ answers: [String: Int]) -> Int {
-      answers.filter { WebServer.member(named: $0.key) != nil }.values.reduce(0, +)
-    }
-    print("\nWhat was seen:", to: &output)
+  public var lines: [String] {
+    "\nWhat was seen:"
     for (answers, when) in [
       (answersWithAll, "with everybody"), (answersWithoutOne, "with one dead"), (answersAfterReturn, "after its return"),
     ] {
-      print(verdict(answered(answers) == requests, "\(when): \(answered(answers)) of \(requests) requests answered"), to: &output)
+      let answered = Self.answered(answers)
+      verdict(answered == requests, "\(when): \(answered) of \(requests) requests answered")
     }
-    print("        the dead member's clients heard nothing for \(silenceMilliseconds.formatted(digits: 0)) ms", to: &output)
-    print(
-      verdict(
-        lostOnSurvivors == 0 || losses.excuse(lostOnSurvivors + lostOnReturn),
-        "the others' clients lost \(lostOnSurvivors) probes (longest gap \(survivorsSilenceMilliseconds.formatted(digits: 0)) ms)"),
-      to: &output)
-    print(
-      verdict(lostOnReturn == 0 || losses.excuse(lostOnSurvivors + lostOnReturn), "lost while it came back: \(lostOnReturn)"),
-      to: &output)
-    for line in losses.lines(of: lostOnSurvivors + lostOnReturn, answersUnseen: answersUnseen) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice, of \(probes) probes: \(answeredTwice)"), to: &output)
+    "        the dead member's clients heard nothing for \(silenceMilliseconds.formatted(digits: 0)) ms"
+    verdict(
+      lostOnSurvivors == 0 || losses.excuse(lostOnSurvivors + lostOnReturn),
+      "the others' clients lost \(lostOnSurvivors) probes (longest gap \(survivorsSilenceMilliseconds.formatted(digits: 0)) ms)")
+    verdict(lostOnReturn == 0 || losses.excuse(lostOnSurvivors + lostOnReturn), "lost while it came back: \(lostOnReturn)")
+    losses.lines(of: lostOnSurvivors + lostOnReturn, answersUnseen: answersUnseen)
+    verdict(answeredTwice == 0, "answered twice, of \(probes) probes: \(answeredTwice)")
   }
-}
-
-extension String {
-  /// The text with spaces before it, so that it is this wide.
-  func leftPadded(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }

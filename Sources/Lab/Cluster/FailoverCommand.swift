@@ -1,107 +1,54 @@
 /// `skein lab failover`: a member fails, again and again, in one of five ways. How long do its clients hear nothing, does anybody
 /// answer twice, and do the clients of the others notice? Beside it, the same failure under keepalived.
 public struct FailoverCommand: LabCommand {
-  var mode: DeliveryMode
-  var family: AddressFamily
   var victim: Victim
   var failure: Failure
-  var detectionMilliseconds: Int
   var runs: Int
   /// How many runs keepalived gets at each of its intervals; 0 leaves it out.
   var peerRuns: Int
-  /// The switch carries no multicast, and the members send to each other's addresses (`peers`).
-  public var withoutMulticast = false
   var options: LabOptions
 
-  /// `runs` is 1 to 1,000 and `peerRuns` 0 to 100, which `run()` checks; the detection interval, how long a silent member keeps its
-  /// work, is 20 ms to 60 s.
-  public init(
-    mode: DeliveryMode = .multicast, family: AddressFamily = .four, victim: Victim, failure: Failure, detectionMilliseconds: Int = 200,
-    runs: Int = 10, peerRuns: Int = 3, options: LabOptions
-  ) {
-    self.mode = mode
-    self.family = family
+  /// `runs` is 1 to 1,000 and `peerRuns` 0 to 100, which `run()` checks.
+  public init(victim: Victim, failure: Failure, runs: Int = 10, peerRuns: Int = 3, options: LabOptions) {
     self.victim = victim
     self.failure = failure
-    self.detectionMilliseconds = detectionMilliseconds
     self.runs = runs
     self.peerRuns = peerRuns
     self.options = options
   }
 
-  /// What keepalived is measured at: its default and its fastest.
-  static let peerAdvertSeconds = [1.0, 0.01]
-
   /// Measures all runs on one cluster, which is whole again before each, then as many as asked for under keepalived at its default and
   /// at its fastest interval, 1 s and 10 ms.
   public func run() throws -> FailoverReport {
-    guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000") }
-    let skein = try measureSkein()
-    let peers = try peerRuns == 0 ? [] : Self.peerAdvertSeconds.map(measureKeepalived)
-    return FailoverReport(command: self, partition: partition, skein: skein, peers: peers)
+    try checkRuns(runs, peerRuns)
+    let runs = try options.withCluster(settings(), measure(on:))
+    let peers = try peerRuns == 0 ? [] : VrrpDaemons.Kind.advertSeconds.map { try withPeer($0, measure(on:)) }
+    return FailoverReport(command: self, runs: runs, peers: peers)
   }
 
   /// Both sides of a partition serve what reaches them, so at the moment it heals two may have the same unit. Where that must not be,
   /// the side without a majority serves nothing, and that is what is measured.
   var partition: PartitionPolicy { failure == .partition ? .majority : .serve }
 
-  private func measureSkein() throws -> [FailoverRun] { try options.withCluster(settings(), measure(on:)) }
-
   /// What the members are told.
-  func settings() throws -> SkeinSettings {
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds, partition: partition)
-    settings.withoutMulticast = withoutMulticast
-    return settings
-  }
+  func settings() throws -> SkeinSettings { try options.settings(partition: partition) }
 
-  /// Measures on a cluster that has these settings and is whole; leaves it whole.
-  func measure(on cluster: SkeinCluster) throws -> [FailoverRun] {
-    options.console.say("\(runs) × \(victim.words): \(failure.sentence); detection \(detectionMilliseconds) ms")
-    return try (0..<runs).map { _ in try measure(cluster, detectionMilliseconds: detectionMilliseconds, family: family) }
-  }
-
-  private func measureKeepalived(advertSeconds: Double) throws -> PeerReport {
+  /// Builds the same lab with keepalived, hands it over, and removes it.
+  func withPeer<Result>(_ advertSeconds: Double, _ body: (KeepalivedCluster) throws -> Result) throws -> Result {
     try Topology.with(memberCount: options.members, console: options.console) { topology in
-      try measure(on: KeepalivedCluster(topology: topology, advertSeconds: advertSeconds))
+      try body(KeepalivedCluster(topology: topology, advertSeconds: advertSeconds, slowness: options.slowness))
     }
+  }
+
+  /// Measures on a cluster that has these settings.
+  func measure(on cluster: SkeinCluster) throws -> [FailoverRun] {
+    let title = "\(victim.words): \(failure.sentence); detection \(options.detectionMilliseconds) ms"
+    return try cluster.measure(victim, by: failure, runs: runs, title)
   }
 
   func measure(on peer: KeepalivedCluster) throws -> PeerReport {
-    options.console.say("\(peerRuns) × keepalived, advertising every \(PeerReport.interval(peer.advertSeconds)): \(failure.sentence)")
-    let runs = try (0..<peerRuns).map { _ in
-      try measure(peer, detectionMilliseconds: Int(peer.advertSeconds * 3000) + 30, family: .four)
-    }
-    return PeerReport(name: "keepalived", advertSeconds: peer.advertSeconds, runs: runs)
-  }
-
-  private func measure(_ cluster: some ClusterUnderTest, detectionMilliseconds: Int, family: AddressFamily) throws -> FailoverRun {
-    var settings = Prober.Settings(family: family)
-    settings.silenceCertainAfterMilliseconds = detectionMilliseconds * 2
-    settings.slowness = options.slowness
-    return try cluster.measureFailover(
-      victim, by: failure, settings: settings, patienceSeconds: Double(detectionMilliseconds) / 100 + 5, console: options.console)
-  }
-}
-
-/// A rival in the same lab.
-struct PeerReport: Codable, Equatable, Sendable {
-  var name: String
-  var advertSeconds: Double
-  var silenceMilliseconds: Figures
-  var answeredTwice: Int
-  /// The most live machines that held the address at once. It is one machine's; with two, who gets a packet is chance.
-  var addressHolders: Int
-
-  init(name: String, advertSeconds: Double, runs: [FailoverRun]) {
-    self.name = name
-    self.advertSeconds = advertSeconds
-    silenceMilliseconds = Figures(runs.map(\.silenceMilliseconds))
-    answeredTwice = runs.reduce(0) { $0 + $1.answeredTwice }
-    addressHolders = runs.compactMap(\.addressHolders).max() ?? 1
-  }
-
-  static func interval(_ seconds: Double) -> String {
-    seconds < 1 ? "\((seconds * 1000).formatted(digits: 0)) ms" : "\(seconds.formatted(digits: 0)) s"
+    let kind = peer.vrrp.kind
+    return PeerReport(kind, members: try peer.measure(victim, by: failure, runs: peerRuns, "\(kind.words): \(failure.sentence)"))
   }
 }
 
@@ -159,13 +106,13 @@ public struct FailoverReport: LabReport, Equatable {
   /// Nothing is amiss but lost probes, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
-  init(command: FailoverCommand, partition: PartitionPolicy, skein runs: [FailoverRun], peers: [PeerReport]) {
-    mode = command.mode
-    family = command.family
+  init(command: FailoverCommand, runs: [FailoverRun], peers: [PeerReport]) {
+    mode = command.options.mode
+    family = command.options.family
     victim = command.victim
     how = command.failure
-    detectionMilliseconds = command.detectionMilliseconds
-    self.partition = partition
+    detectionMilliseconds = command.options.detectionMilliseconds
+    partition = command.partition
     self.runs = runs.count
     silenceMilliseconds = Figures(runs.map(\.silenceMilliseconds))
     survivorsSilenceMilliseconds = Figures(runs.map(\.survivorsSilenceMilliseconds))
@@ -173,14 +120,13 @@ public struct FailoverReport: LabReport, Equatable {
     // Everything goes through the master here, so when it fails everybody waits for the next: a figure, not a fault.
     let everybodyWaits = mode == .forwarding && victim == .master
     masterGapMilliseconds = everybodyWaits ? survivorsSilenceMilliseconds : nil
-    func sum(_ figure: KeyPath<FailoverRun, Int>) -> Int { runs.reduce(0) { $0 + $1[keyPath: figure] } }
-    answeredTwice = sum(\.answeredTwice)
-    lostOnSurvivors = sum(\.lostOnSurvivors)
-    lostAfterRecovery = sum(\.lostAfterRecovery)
-    lostOnReturn = sum(\.lostOnReturn)
-    neverRecovered = sum(\.neverRecovered)
-    probes = sum(\.probes)
-    survivorsLapses = sum(\.survivorsLapses)
+    answeredTwice = runs.sum(\.answeredTwice)
+    lostOnSurvivors = runs.sum(\.lostOnSurvivors)
+    lostAfterRecovery = runs.sum(\.lostAfterRecovery)
+    lostOnReturn = runs.sum(\.lostOnReturn)
+    neverRecovered = runs.sum(\.neverRecovered)
+    probes = runs.sum(\.probes)
+    survivorsLapses = runs.sum(\.survivorsLapses)
     stallMilliseconds = runs.map(\.stallMilliseconds).max() ?? 0
     self.peers = peers
     let afterLease = runs.compactMap(\.afterLease)
@@ -190,69 +136,56 @@ public struct FailoverReport: LabReport, Equatable {
     leaseWasKept = takenAfterLease ?? 0 == 0 && (mode == .forwarding || leaseExpired != 0)
     let known = Losses.sum(runs.map(\.losses))
     let lost = lostAfterRecovery + lostOnReturn + (everybodyWaits ? 0 : lostOnSurvivors)
-    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
+    (losses, unexplained, answersUnseen) = known.told(of: lost)
     let allElse =
       leaseWasKept && answeredTwice == 0 && stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds) && neverRecovered == 0
-    succeeded = allElse && known.excuse(lost)
-    stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
+    (succeeded, stoodStill) = known.judge(lost, besides: allElse)
   }
 
   /// Probes lost that should not have been.
   var lost: Int { lostAfterRecovery + lostOnReturn + (masterGapMilliseconds == nil ? lostOnSurvivors : 0) }
 
+  private var answeredTooLong: Bool { stillAnsweredMilliseconds.worst > Double(detectionMilliseconds) }
+
   /// What else went wrong, in words, than a table shows.
-  var faults: [String] {
-    var faults: [String] = []
-    let answered = stillAnsweredMilliseconds.worst
-    if answered > Double(detectionMilliseconds) { faults.append("it still answered after \(answered.formatted(digits: 1)) ms") }
-    if !leaseWasKept { faults.append("taken after its lease: \(takenAfterLease ?? 0), refused: \(leaseExpired ?? 0)") }
+  @Lines var faults: [String] {
+    if answeredTooLong { "it still answered after \(stillAnsweredMilliseconds.worst.formatted(digits: 1)) ms" }
+    if !leaseWasKept { "taken after its lease: \(takenAfterLease ?? 0), refused: \(leaseExpired ?? 0)" }
     if survivorsLapses > 0 {
-      faults.append(
-        "a survivor's lease ran out \(survivorsLapses) times; the prober was stopped for up to \(stallMilliseconds.formatted(digits: 1)) ms"
-      )
+      "a survivor's lease ran out \(survivorsLapses) times; the prober was stopped for up to \(stallMilliseconds.formatted(digits: 1)) ms"
     }
-    if neverRecovered > 0 { faults.append("\(neverRecovered) flows were never taken over") }
-    return faults
+    if neverRecovered > 0 { "\(neverRecovered) flows were never taken over" }
   }
 
-  /// Writes the times without service beside keepalived's, then each check with its verdict.
-  public func render(to output: inout some TextOutputStream) {
-    print("\(runs) × \(victim.words) fails: \(how.sentence)", to: &output)
-    print("delivery by \(mode.rawValue), IPv\(family.rawValue), detection \(detectionMilliseconds) ms", to: &output)
-    print("\(probes) probes, a flow's every 2 ms, answers counted on the wire", to: &output)
-    if partition == .majority { print("partition: majority, so that not even the healing can give a unit two owners", to: &output) }
-    print("", to: &output)
-    print("  silence of its clients  \(silenceMilliseconds.text)", to: &output)
+  /// The times without service beside keepalived's, then each check with its verdict.
+  public var lines: [String] {
+    "\(runs) × \(victim.words) fails: \(how.sentence)"
+    "delivery by \(mode.rawValue), IPv\(family.rawValue), detection \(detectionMilliseconds) ms"
+    "\(probes) probes, a flow's every 2 ms, answers counted on the wire"
+    if partition == .majority { "partition: majority, so that not even the healing can give a unit two owners" }
+    ""
+    "  silence of its clients  \(silenceMilliseconds.text)"
     for peer in peers {
-      let name = "\(peer.name), \(PeerReport.interval(peer.advertSeconds))"
-      print("    \(name.padding(20))  \(peer.silenceMilliseconds.text)", to: &output)
+      peer.line
       if peer.addressHolders > 1 {
-        print("    \("".padding(20))  but \(peer.addressHolders) machines held the address: who answers is chance", to: &output)
+        "    \("".padding(20))  but \(peer.addressHolders) machines held the address: who answers is chance"
       }
     }
-    if let gap = masterGapMilliseconds { print("  silence of everybody    \(gap.text): forwarding needs the master", to: &output) }
-    print("", to: &output)
-    print(verdict(answeredTwice == 0, "answered twice, at any time: \(answeredTwice)"), to: &output)
-    let lease =
-      "it still answered for at most \(stillAnsweredMilliseconds.worst.formatted(digits: 1)) ms of the \(detectionMilliseconds) that its lease may last"
-    print(verdict(stillAnsweredMilliseconds.worst <= Double(detectionMilliseconds), lease), to: &output)
+    if let gap = masterGapMilliseconds { "  silence of everybody    \(gap.text): forwarding needs the master" }
+    ""
+    verdict(answeredTwice == 0, "answered twice, at any time: \(answeredTwice)")
+    let worst = stillAnsweredMilliseconds.worst.formatted(digits: 1)
+    verdict(!answeredTooLong, "it still answered for at most \(worst) ms of the \(detectionMilliseconds) that its lease may last")
     if let takenAfterLease, let leaseExpired {
       let own = "by its own counters, read from the kernel: taken after its lease \(takenAfterLease), refused at least \(leaseExpired)"
-      print(verdict(leaseWasKept, own), to: &output)
+      verdict(leaseWasKept, own)
     }
-    let survivors = "lost on the other members' clients: \(lostOnSurvivors)"
     let excused = losses.excuse(lost)
-    print(verdict(masterGapMilliseconds != nil || lostOnSurvivors == 0 || excused, survivors), to: &output)
-    print(
-      verdict((lostAfterRecovery == 0 || excused) && neverRecovered == 0, "lost once a survivor had taken over: \(lostAfterRecovery)"),
-      to: &output)
-    if neverRecovered > 0 { print("          \(neverRecovered) flows were never taken over", to: &output) }
-    print(verdict(lostOnReturn == 0 || excused, "lost while it came back: \(lostOnReturn)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
+    verdict(
+      masterGapMilliseconds != nil || lostOnSurvivors == 0 || excused, "lost on the other members' clients: \(lostOnSurvivors)")
+    verdict((lostAfterRecovery == 0 || excused) && neverRecovered == 0, "lost once a survivor had taken over: \(lostAfterRecovery)")
+    if neverRecovered > 0 { "          \(neverRecovered) flows were never taken over" }
+    verdict(lostOnReturn == 0 || excused, "lost while it came back: \(lostOnReturn)")
+    losses.lines(of: lost, answersUnseen: answersUnseen)
   }
-}
-
-extension String {
-  /// The text, filled up with spaces to this many characters.
-  func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -6,16 +6,14 @@ public struct FloodCommand: LabCommand {
   var seed: UInt64
   /// How many a second; 0 for as many as the sender can.
   var rate: Int
-  var detectionMilliseconds: Int
   var options: LabOptions
 
-  /// `datagrams` is 1 to 100,000,000 and `rate` 0 to 10,000,000. What is sent follows from the `seed` and from what was
-  /// recorded of the members, whose detection interval is 20 ms to 60 s.
-  public init(datagrams: Int, seed: UInt64 = 1, rate: Int = 0, detectionMilliseconds: Int = 200, options: LabOptions) {
+  /// `datagrams` is 1 to 100,000,000 and `rate` 0 to 10,000,000. What is sent follows from the `seed` and from what was recorded of the
+  /// members.
+  public init(datagrams: Int, seed: UInt64 = 1, rate: Int = 0, options: LabOptions) {
     self.datagrams = datagrams
     self.seed = seed
     self.rate = rate
-    self.detectionMilliseconds = detectionMilliseconds
     self.options = options
   }
 
@@ -24,9 +22,8 @@ public struct FloodCommand: LabCommand {
   public func run() throws -> FloodReport {
     guard 1...100_000_000 ~= datagrams else { throw LabError.badOption("--datagrams is 1 to 100,000,000, not \(datagrams)") }
     guard 0...10_000_000 ~= rate else { throw LabError.badOption("--rate is 0 to 10,000,000, not \(rate)") }
-    let settings = try options.settings(delivery: .multicast, detectionMilliseconds: detectionMilliseconds)
+    let settings = try options.settings()
     return try Topology.with(memberCount: options.members, console: options.console) { topology in
-      options.console.say(topology.plan.drawing)
       // Before the members meet: what they sign, they say then.
       let recorder = try WireRecorder(namespace: topology.plan.clientNamespace(.near), cluster: SkeinCluster.clusterIdentifier)
       defer { try? recorder.stop() }
@@ -59,17 +56,16 @@ public struct FloodCommand: LabCommand {
 
 /// All that is known of one member at one moment.
 struct MemberBooks {
-  var counters: [SkeinCluster.Counter]
+  var counters: [Counter]
   var kernel: KernelBooks
   var members: [Int]
   var owners: [Int]
 
   init(_ cluster: SkeinCluster, _ member: Int) throws {
-    let plan = cluster.topology.plan
     counters = try cluster.counters(member)
     members = try cluster.memberNumbers(member)
     owners = try cluster.owners(member)
-    kernel = try KernelBooks(daemon: cluster.daemon(member).processIdentifier, member: member, plan: plan)
+    kernel = KernelBooks(daemon: try cluster.daemon(member).processIdentifier, member: member, plan: cluster.topology.plan)
   }
 }
 
@@ -88,7 +84,7 @@ final class Flood {
   private(set) var peakResident: [Int] = []
 
   init(plan: Plan, cluster: Int) throws {
-    let addresses = [WireRecorder.group(cluster: cluster)] + plan.members.map { plan.address(ofMember: $0, .four) }
+    let addresses = [WireRecorder.group(cluster: cluster)] + plan.members.map { plan.address(of: $0, .four) }
     targets = try addresses.map { address in
       guard let target = SocketAddress(address, port: WireRecorder.port) else { throw LabError.badOption("\(address) is no address") }
       return target

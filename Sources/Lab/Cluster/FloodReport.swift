@@ -60,7 +60,7 @@ public struct FloodReport: LabReport, Equatable {
     seed = command.seed
     seconds = flood.seconds
     kinds = Dictionary(uniqueKeysWithValues: flood.sentByKind.map { ($0.key.rawValue, $0.value) })
-    let challenges = 10 + Int((flood.seconds + 2) * 16_000) / command.detectionMilliseconds
+    let challenges = 10 + Int((flood.seconds + 2) * 16_000) / command.options.detectionMilliseconds
     members = zip(before, after).enumerated().map { index, pair in
       Member(index: index, sent: flood.sent(toMemberAt: index), peak: flood.peakResident[index], challenges, pair.0, pair.1)
     }
@@ -68,7 +68,7 @@ public struct FloodReport: LabReport, Equatable {
     sameMembers = before.map(\.members) == after.map(\.members)
     sameUnits = before.map(\.owners) == after.map(\.owners)
     probes = ledger.probeCount
-    lost = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    lost = ledger.lost()
     self.losses = losses
     answeredTwice = ledger.answeredTwice
     succeeded =
@@ -77,16 +77,16 @@ public struct FloodReport: LabReport, Equatable {
   }
 
   /// Writes how many datagrams of each kind were sent and whether the cluster noticed, then each member's books of them.
-  public func render(to output: inout some TextOutputStream) {
-    print("\(datagrams) hostile datagrams in \(seconds.formatted(digits: 1)) s (seed \(seed)); \(probes) probes meanwhile", to: &output)
+  public var lines: [String] {
+    "\(datagrams) hostile datagrams in \(seconds.formatted(digits: 1)) s (seed \(seed)); \(probes) probes meanwhile"
     let listed = kinds.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-    print("        \(listed)", to: &output)
-    print(verdict(masterBefore == masterAfter, "the master is member \(masterAfter), as before"), to: &output)
-    print(verdict(sameMembers && sameUnits, "the same members, and every unit is whose it was"), to: &output)
-    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
-    for line in losses.lines(of: lost) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
-    for member in members { member.render(to: &output) }
+    "        \(listed)"
+    verdict(masterBefore == masterAfter, "the master is member \(masterAfter), as before")
+    verdict(sameMembers && sameUnits, "the same members, and every unit is whose it was")
+    verdict(losses.excuse(lost), "lost: \(lost)")
+    losses.lines(of: lost)
+    verdict(answeredTwice == 0, "answered twice: \(answeredTwice)")
+    members.flatMap(\.lines)
   }
 }
 
@@ -95,7 +95,7 @@ extension FloodReport.Member {
   private static let others: Set<String> = ["sendFailures", "receiveOverflow", "signedOpened", "sealedOpened", "signaturesChecked"]
 
   fileprivate init(index: Int, sent: Int, peak: Int, _ challenges: Int, _ before: MemberBooks, _ after: MemberBooks) {
-    func growth(_ group: String, _ name: String) -> Int { Int(after.counters.value(group, name)) - Int(before.counters.value(group, name)) }
+    func growth(_ group: String, _ name: String) -> Int { after.counters.value(group, name) - before.counters.value(group, name) }
     member = index + 1
     self.sent = sent
     self.challenges = challenges
@@ -113,16 +113,13 @@ extension FloodReport.Member {
     signaturesChecked = growth("security", "signaturesChecked")
   }
 
-  fileprivate func render(to output: inout some TextOutputStream) {
-    func mebibytes(_ octets: Int) -> String { (Double(octets) / 1_048_576).formatted(digits: 1) }
+  @Lines fileprivate var lines: [String] {
     let kernel = "\(droppedBySocket) dropped by its socket, \(droppedOnWire) before it"
-    print(
-      verdict(isAccounted, "member \(member): \(sent) sent = \(counted) refused, \(authentic) signed and authentic, \(kernel)"), to: &output
-    )
-    print("          \(reasons.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))", to: &output)
-    let memory = "\(mebibytes(residentBefore)) MiB before, \(mebibytes(residentPeak)) at most, \(mebibytes(residentAfter)) after"
-    print(verdict(isFlat, "  memory: \(memory)"), to: &output)
+    verdict(isAccounted, "member \(member): \(sent) sent = \(counted) refused, \(authentic) signed and authentic, \(kernel)")
+    "          \(reasons.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))"
+    let memory = [residentBefore, residentPeak, residentAfter].map { (Double($0) / 1_048_576).formatted(digits: 1) }
+    verdict(isFlat, "  memory: \(memory[0]) MiB before, \(memory[1]) at most, \(memory[2]) after")
     let work = "\(processorSeconds.formatted(digits: 2)) s on processors, \(signaturesChecked) signatures checked"
-    print(verdict(leasesLapsed == 0, "  \(work), leases lapsed: \(leasesLapsed)"), to: &output)
+    verdict(leasesLapsed == 0, "  \(work), leases lapsed: \(leasesLapsed)")
   }
 }

@@ -18,7 +18,7 @@ struct Gatehouse {
   private let cluster: SkeinCluster
   private var plan: Plan { cluster.topology.plan }
   private var directory: String { plan.directory }
-  private var authority: String { "\(directory)/authority" }
+  private var authority: String { cluster.authority }
 
   init(_ cluster: SkeinCluster) { self.cluster = cluster }
 
@@ -29,7 +29,7 @@ struct Gatehouse {
   /// Makes what a member's configuration names, and the lines that name it.
   static func prepare(_ cluster: SkeinCluster, member: Int) throws -> [String] {
     let house = Gatehouse(cluster)
-    try house.signPersonality(version: member <= cluster.members.count ? 2 : 1, to: cluster.file(member, "personality"))
+    try house.signPersonality(version: member <= cluster.members.count ? 2 : 1, for: member)
     try house.copyRevocations()
     let hook = "[ $SKEIN_MEMBER != \(unwanted) ] || { echo \(hooksWords); exit 1; }\n"
     try hook.write(toFile: "\(house.directory)/join.sh", atomically: false, encoding: .utf8)
@@ -50,21 +50,17 @@ struct Gatehouse {
   /// A guest's good papers, with an older personality.
   func writeGuest(_ machine: Int) throws {
     try issue(machine, to: cluster.file(machine, "pem"))
-    let text = try cluster.configuration(member: machine)
-    try text.write(toFile: cluster.file(machine, "yaml"), atomically: false, encoding: .utf8)
+    try cluster.configure(machine, cluster.configuration(member: machine))
   }
 
   func revoke(_ member: Int) throws {
-    try skein("certificate", "revoke", "--directory", authority, "--member", "\(member)")
+    try cluster.skein("certificate", "revoke", "--directory", authority, "--member", "\(member)")
     try copyRevocations()
   }
 
   /// Forgets what a daemon on the machine has left in the kernel.
   func clean(machine: Int) throws {
-    // In this order: a kernel that has the address and no packet path any more answers like any machine.
-    let namespace = plan.namespace(ofMember: machine).name
-    try cluster.topology.launcher.run(["ip", "-n", namespace, "address", "flush", "dev", "lo", "scope", "global"])
-    Leftovers.removePins { $0.hasPrefix("\(plan.run)-guest\(machine)-") }
+    try cluster.forgetKernelState(of: machine) { $0.hasPrefix("\(plan.run)-guest\(machine)-") }
   }
 
   /// Every kind of machine that must not get in, with its papers made.
@@ -76,7 +72,7 @@ struct Gatehouse {
   private func unknownAuthority(_ machine: Int) throws -> Intruder {
     // The same names as the true one: only the signature tells.
     let other = "\(directory)/other"
-    try skein("certificate", "authority", "--directory", other, "--cluster", "\(SkeinCluster.clusterIdentifier)")
+    try cluster.makeAuthority(other)
     try issue(machine, to: "\(directory)/unknown.pem", authority: other)
     return Intruder(
       name: "a certificate of another authority",
@@ -136,9 +132,9 @@ struct Gatehouse {
   /// A file that says one cluster and papers of another; and papers and file that agree on a cluster of their own, on our address.
   private func wrongClusters(_ machine: Int) throws -> [Intruder] {
     let foreign = "\(directory)/foreign"
-    try skein("certificate", "authority", "--directory", foreign, "--cluster", "78")
+    try cluster.makeAuthority(foreign, cluster: 78)
     try issue(machine, to: "\(directory)/foreign.pem", authority: foreign)
-    let peers = cluster.members.map { plan.address(ofMember: $0, .four) }.joined(separator: ", ")
+    let peers = cluster.members.map { plan.address(of: $0, .four) }.joined(separator: ", ")
     return [
       Intruder(
         name: "a certificate of another cluster", configuration: try papers(machine, "foreign.pem", personality: false),
@@ -173,7 +169,7 @@ struct Gatehouse {
   ) throws -> String {
     var text = try cluster.configuration(member: machine)
     func replace(_ old: String, _ new: String) { text = text.replacingOccurrences(of: old, with: new) }
-    try signPersonality(version: 2, to: cluster.file(machine, "personality"))
+    try signPersonality(version: 2, for: machine)
     replace("name: \(plan.run)\n", "name: \(plan.run)-guest\(machine)\n")
     replace("credentials: \(cluster.file(machine, "pem"))", "credentials: \(directory)/\(credentials)")
     if let member { replace("member: \(machine)\n", "member: \(member)\n") }
@@ -184,11 +180,8 @@ struct Gatehouse {
     return text
   }
 
-  private func signPersonality(version: Int, to path: String) throws {
-    let source = "\(directory)/shared.yaml"
-    try "cluster:\n  weight: 100\n".write(toFile: source, atomically: false, encoding: .utf8)
-    try? FileManager.default.removeItem(atPath: path)
-    try skein("personality", "sign", "--directory", authority, "--version-number", "\(version)", "--out", path, source)
+  private func signPersonality(version: Int, for machine: Int) throws {
+    try cluster.signPersonality(version, "cluster:\n  weight: 100\n", for: machine)
   }
 
   private func copyRevocations() throws {
@@ -200,6 +193,4 @@ struct Gatehouse {
     let words = ["certificate", "issue", "--directory", other ?? authority, "--member", "\(member)", "--out", path]
     try cluster.topology.launcher.run([cluster.program] + words + more)
   }
-
-  private func skein(_ words: String...) throws { try cluster.topology.launcher.run([cluster.program] + words) }
 }

@@ -18,14 +18,12 @@ public struct IntrudersCommand: LabCommand {
     guard options.members >= 2, options.members + 2 <= Plan.memberLimit else {
       throw LabError.badOption("intruders want 2 to \(Plan.memberLimit - 2) members, not \(options.members)")
     }
-    var settings = try options.settings(delivery: .multicast, detectionMilliseconds: 200)
+    var settings = try options.settings()
     settings.guestCount = 2
     settings.clusterLines = { try Gatehouse.prepare($0, member: $1) }
-    return try Topology.with(memberCount: options.members + 2, console: options.console) { topology in
-      options.console.say(topology.plan.drawing)
-      let cluster = try SkeinCluster(topology: topology, settings: settings)
+    return try options.withCluster(settings) { cluster in
       let books = LossBooks(cluster.booked)
-      let prober = try Prober(plan: topology.plan, settings: .init())
+      let prober = try Prober(plan: cluster.topology.plan, settings: .init())
       var siege = Siege(cluster: cluster, gatehouse: Gatehouse(cluster), console: options.console)
       try siege.run(isBrief: isBrief)
       let ledger = try prober.finish()
@@ -123,18 +121,17 @@ struct Siege {
     console.say("member \(guest), expelled, asks again after a minute, and is let in, for its certificate is good")
     inside.insert(guest)
     try cluster.waitUntilSettled(members: inside.sorted())
-    let seconds = Double(BootClock.nanoseconds - expelledAt) / 1e9
+    let seconds = BootClock.seconds(since: expelledAt)
     note(
       "expelled, comes back", isRefused: seconds >= 55, own: "in again \(seconds.formatted(digits: 0)) s after it was expelled",
-      masters: "",
-      since: start)
+      masters: "", since: start)
   }
 
   private mutating func attempt(_ intruder: Intruder) throws {
     let start = BootClock.nanoseconds
     console.say("a machine with \(intruder.name) tries to join")
     let before = try members.map { (try cluster.counters($0), try cluster.events($0).last?.number ?? 0) }
-    try intruder.configuration.write(toFile: cluster.file(stranger, "yaml"), atomically: false, encoding: .utf8)
+    try cluster.configure(stranger, intruder.configuration)
     try? FileManager.default.removeItem(atPath: "\(cluster.topology.plan.directory)/skein-m\(stranger).log")
     try cluster.startDaemon(stranger)
     let daemon = try cluster.daemon(stranger)
@@ -147,7 +144,7 @@ struct Siege {
         try said(cluster.events(member).filter { $0.number > old.1 }, intruder.mastersWord)
       }.first
       counted = try zip(members, before).reduce(0) { sum, pair in
-        sum + Int(try cluster.counters(pair.0).value(intruder.group, intruder.counter) - pair.1.0.value(intruder.group, intruder.counter))
+        sum + (try cluster.counters(pair.0)).value(intruder.group, intruder.counter) - pair.1.0.value(intruder.group, intruder.counter)
       }
     } while !(own != nil && (intruder.mastersWord.isEmpty || masters != nil) && (intruder.counter.isEmpty || counted > 0))
       && BootClock.nanoseconds < end
@@ -176,15 +173,15 @@ struct Siege {
     return master
   }
 
-  private func said(_ events: [SkeinCluster.Event], _ word: String) -> String? {
+  private func said(_ events: [SkeinDaemons.Event], _ word: String) -> String? {
     word.isEmpty ? nil : events.last { $0.text.contains(word) }?.text
   }
 
   private func line(_ log: String, _ word: String) -> String? { log.split(separator: "\n").last { $0.contains(word) }.map(String.init) }
 
   private mutating func note(_ name: String, isRefused: Bool, own: String, masters: String, since start: UInt64) {
-    let seconds = Double(BootClock.nanoseconds - start) / 1e9
-    let attempt = IntrudersReport.Attempt(name: name, asDue: isRefused, own: own, masters: masters, seconds: seconds)
+    let attempt = IntrudersReport.Attempt(
+      name: name, asDue: isRefused, own: own, masters: masters, seconds: BootClock.seconds(since: start))
     findings.append((attempt, start..<BootClock.nanoseconds))
   }
 }
@@ -217,10 +214,9 @@ public struct IntrudersReport: LabReport, Equatable {
   public var succeeded: Bool
 
   init(findings: [Siege.Finding], ledger: ProbeLedger, books: LossBooks) {
-    let everyFlow = Array(ledger.flows.indices)
     attempts = findings.map { attempt, window in
       var attempt = attempt
-      attempt.lost = ledger.lost(flows: everyFlow, sentIn: window)
+      attempt.lost = ledger.lost(sentIn: window)
       attempt.twice = ledger.answeredTwice(sentIn: window)
       return attempt
     }
@@ -234,17 +230,14 @@ public struct IntrudersReport: LabReport, Equatable {
   }
 
   /// Writes each attempt with what the machine itself and the members said of it.
-  public func render(to output: inout some TextOutputStream) {
+  public var lines: [String] {
     for attempt in attempts {
-      print(
-        verdict(attempt.asDue, "\(attempt.name) (\(attempt.seconds.formatted(digits: 1)) s, lost \(attempt.lost), twice \(attempt.twice))"),
-        to: &output)
-      print("          itself:  \(attempt.own)", to: &output)
-      if !attempt.masters.isEmpty { print("          members: \(attempt.masters)", to: &output) }
+      verdict(attempt.asDue, "\(attempt.name) (\(attempt.seconds.formatted(digits: 1)) s, lost \(attempt.lost), twice \(attempt.twice))")
+      "          itself:  \(attempt.own)"
+      if !attempt.masters.isEmpty { "          members: \(attempt.masters)" }
     }
-    print(
-      verdict(losses.excuse(lostToStrangers), "lost to machines that never got in: \(lostToStrangers) of \(probes) probes"), to: &output)
-    for line in losses.lines(of: lostToStrangers) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
+    verdict(losses.excuse(lostToStrangers), "lost to machines that never got in: \(lostToStrangers) of \(probes) probes")
+    losses.lines(of: lostToStrangers)
+    verdict(answeredTwice == 0, "answered twice: \(answeredTwice)")
   }
 }

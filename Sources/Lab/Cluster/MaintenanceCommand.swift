@@ -19,20 +19,11 @@ public enum Maintenance: String, CaseIterable, Codable, Sendable {
 /// `skein lab rejoin | restart | crash | upgrade | drain | leave`: the operation under probes. Is one lost?
 public struct MaintenanceCommand: LabCommand {
   var operation: Maintenance
-  var mode: DeliveryMode
-  var family: AddressFamily
-  var detectionMilliseconds: Int
   var options: LabOptions
 
-  /// `options.members` must be 2 or more; the detection interval is 20 ms to 60 s.
-  public init(
-    _ operation: Maintenance, mode: DeliveryMode = .multicast, family: AddressFamily = .four, detectionMilliseconds: Int = 200,
-    options: LabOptions
-  ) {
+  /// `options.members` must be 2 or more.
+  public init(_ operation: Maintenance, options: LabOptions) {
     self.operation = operation
-    self.mode = mode
-    self.family = family
-    self.detectionMilliseconds = detectionMilliseconds
     self.options = options
   }
 
@@ -51,24 +42,20 @@ public struct MaintenanceCommand: LabCommand {
   /// Does the operation step by step on a cluster whose units are probed all the while; before a rejoin a member is killed first.
   public func run() throws -> MaintenanceReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to hand over to") }
-    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)) { cluster in
-      let member = try cluster.victim(.member, owners: [])
+    return try options.withCluster { cluster in
+      let member = try cluster.victim(.member)
       let steps = try steps(cluster, member)
-      if operation == .rejoin { try killAndWait(cluster, member) }
+      if operation == .rejoin {
+        options.console.say("member \(member) is killed, and the others take over its work")
+        try cluster.fail(member, by: .kill)
+        try cluster.waitUntilSettled(members: cluster.members.filter { $0 != member })
+      }
       return try measure(steps, cluster)
     }
   }
 
-  private func killAndWait(_ cluster: SkeinCluster, _ member: Int) throws {
-    options.console.say("member \(member) is killed, and the others take over its work")
-    try cluster.fail(member, by: .kill)
-    try cluster.waitUntilSettled(members: others(cluster, member))
-  }
-
-  private func others(_ cluster: SkeinCluster, _ member: Int) -> [Int] { cluster.topology.plan.members.filter { $0 != member } }
-
   private func steps(_ cluster: SkeinCluster, _ member: Int) throws -> [Step] {
-    let members = cluster.topology.plan.members
+    let members = cluster.members
     let settle = { try cluster.waitUntilSettled() }
     func step(_ what: String, _ actions: (() throws -> Void)...) -> Step { Step(what: what) { for action in actions { try action() } } }
     // A master's lease is shorter than the time after which the others do without it.
@@ -96,7 +83,7 @@ public struct MaintenanceCommand: LabCommand {
         step("member \(member) is given work again", { try cluster.tell(member, "undrain") }, settle),
       ]
     case .leave:
-      let rest = others(cluster, member)
+      let rest = members.filter { $0 != member }
       return [
         step("member \(member) leaves", { try cluster.leave(member) }, { try cluster.waitUntilSettled(members: rest) }),
         step("member \(member) comes back", { try cluster.startDaemon(member) }, settle),
@@ -105,8 +92,8 @@ public struct MaintenanceCommand: LabCommand {
   }
 
   private func measure(_ steps: [Step], _ cluster: SkeinCluster) throws -> MaintenanceReport {
-    var settings = Prober.Settings(family: family, flowsPerMember: Self.flowsPerMember, candidateCount: 240)
-    settings.slowness = options.slowness
+    let settings = Prober.Settings(
+      family: options.family, flowsPerMember: Self.flowsPerMember, candidateCount: 240, slowness: options.slowness)
     let prober = try Prober(plan: cluster.topology.plan, settings: settings)
     var windows: [MaintenanceReport.Window] = []
     let books = LossBooks(cluster.booked)
@@ -168,7 +155,7 @@ extension SkeinCluster {
   /// Takes a member's units away and waits until it has none.
   func drain(_ member: Int) throws {
     try tell(member, "drain")
-    try waitUntilSettled(members: Array(topology.plan.members), drained: [member])
+    try waitUntilSettled(members: members, drained: [member])
   }
 
   /// Takes a member's units away and lets it go; its daemon is ended if it does not end by itself.
@@ -227,44 +214,41 @@ public struct MaintenanceReport: LabReport, Equatable {
 
   init(command: MaintenanceCommand, ledger: ProbeLedger, windows: [Window], losses known: Losses = Losses()) {
     operation = command.operation
-    mode = command.mode
-    detectionMilliseconds = command.detectionMilliseconds
+    mode = command.options.mode
+    detectionMilliseconds = command.options.detectionMilliseconds
     intervalMilliseconds = 2 * command.options.slowness
     let everyFlow = Array(ledger.flows.indices)
     let bereft = Self.bereft(windows, ledger)
     lost =
-      ledger.lost(flows: everyFlow, sentIn: 0..<UInt64.max)
+      ledger.lost()
       - zip(windows, bereft).reduce(0) { $0 + ledger.lost(flows: $1.1, sentIn: $1.0.times) }
     answeredTwice = ledger.answeredTwice
     flows = ledger.flows.count
     probes = ledger.probeCount
-    stallMilliseconds = Double(ledger.longestPause / 1000) / 1000
+    stallMilliseconds = ledger.longestPause.milliseconds
     steps = zip(windows, bereft).map { window, bereft in
-      let silence = bereft.map { ledger.longestSilence(flow: $0, in: window.times).nanoseconds }.max()
-      return Step(
-        what: window.what, seconds: Double((window.times.upperBound - window.times.lowerBound) / 1_000_000) / 1000,
+      Step(
+        what: window.what, seconds: window.times.seconds,
         lost: ledger.lost(flows: everyFlow.filter { !bereft.contains($0) }, sentIn: window.times),
-        silenceMilliseconds: silence.map { Double($0 / 1000) / 1000 })
+        silenceMilliseconds: bereft.isEmpty ? nil : ledger.longestSilence(bereft, in: window.times))
     }
-    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
-    succeeded = known.excuse(lost) && answeredTwice == 0
-    stoodStill = !succeeded && known.excuseOrStandstill(lost) && answeredTwice == 0
+    (losses, unexplained, answersUnseen) = known.told(of: lost)
+    (succeeded, stoodStill) = known.judge(lost, besides: answeredTwice == 0)
   }
 
   /// Writes each step with its time and losses, then the sum of them with its verdict.
-  public func render(to output: inout some TextOutputStream) {
-    print(
-      "\(operation.rawValue) under load: \(flows) flows, a probe on each every \(intervalMilliseconds) ms, \(probes) in all", to: &output)
+  public var lines: [String] {
+    "\(operation.rawValue) under load: \(flows) flows, a probe on each every \(intervalMilliseconds) ms, \(probes) in all"
     for step in steps {
       let silence = step.silenceMilliseconds.map { "; its own clients heard nothing for \($0.formatted(digits: 0)) ms" } ?? ""
-      print("  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)", to: &output)
+      "  \(step.what.padding(46))  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence)"
     }
-    print(verdict(losses.excuse(lost), "lost: \(lost)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
-    guard lost > 0 || leasesLapsed > 0 else { return }
-    print(
-      "        leases ran out \(leasesLapsed) times; this machine stopped the prober for up to \(stallMilliseconds.formatted(digits: 1)) ms",
-      to: &output)
+    verdict(losses.excuse(lost), "lost: \(lost)")
+    losses.lines(of: lost, answersUnseen: answersUnseen)
+    verdict(answeredTwice == 0, "answered twice: \(answeredTwice)")
+    if lost > 0 || leasesLapsed > 0 {
+      let stopped = stallMilliseconds.formatted(digits: 1)
+      "        leases ran out \(leasesLapsed) times; this machine stopped the prober for up to \(stopped) ms"
+    }
   }
 }

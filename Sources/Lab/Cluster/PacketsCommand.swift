@@ -3,14 +3,10 @@ import Foundation
 /// `skein lab packets`: what is not an ordinary datagram or connection. Datagrams in fragments, downloads through a router whose other
 /// link takes shorter packets, and frames with a VLAN tag.
 public struct PacketsCommand: LabCommand {
-  var mode: DeliveryMode
   var options: LabOptions
 
-  /// `mode` is how packets reach their member. There is no family to choose: all is sent by both, but for the tagged frames, by IPv4.
-  public init(mode: DeliveryMode = .multicast, options: LabOptions) {
-    self.mode = mode
-    self.options = options
-  }
+  /// All is sent by both families, but for the tagged frames, by IPv4.
+  public init(options: LabOptions) { self.options = options }
 
   private static let downloadCount = 60
   private static let taggedCount = 300
@@ -21,9 +17,9 @@ public struct PacketsCommand: LabCommand {
   /// Sends the fragments, fetches the downloads and sends the tagged frames, on one cluster. `LabError.missingTool` without curl.
   public func run() throws -> PacketsReport {
     try requireTools(["curl": "curl"])
-    return try options.withCluster(options.settings(delivery: mode, detectionMilliseconds: 200)) { cluster in
+    return try options.withCluster { cluster in
       PacketsReport(
-        mode: mode, fragments: try AddressFamily.allCases.map { try fragments(cluster, $0) },
+        mode: options.mode, fragments: try AddressFamily.allCases.map { try fragments(cluster, $0) },
         downloads: try AddressFamily.allCases.map { try downloads(cluster, $0) }, tagged: try tagged(cluster))
     }
   }
@@ -36,7 +32,7 @@ public struct PacketsCommand: LabCommand {
     try pause(milliseconds: 1000)
     let ledger = try prober.finish()
     return .init(
-      family: family, datagrams: ledger.probeCount, lost: ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max),
+      family: family, datagrams: ledger.probeCount, lost: ledger.lost(),
       answeredTwice: ledger.answeredTwice, members: Set(ledger.flows.indices.compactMap { ledger.owner(ofFlow: $0) }).count)
   }
 
@@ -60,27 +56,15 @@ public struct PacketsCommand: LabCommand {
       guard words.count == 2, let member = WebServer.member(named: words[0]), let octets = Int(words[1]) else { return nil }
       return octets > WebServer.largeByteCount ? member : nil
     }
-    let errors = try topology.plan.members.reduce(0) { sum, member in
-      sum + (try tooBigReceived(topology, member, family))
-    }
+    let errors = topology.plan.members.map { tooBigReceived(topology.plan.namespace(of: $0), family) }.reduce(0, +)
     return .init(family: family, wanted: Self.downloadCount, complete: complete.count, members: Set(complete).count, errorsHeard: errors)
   }
 
   /// ICMP errors of this kind that the member's own stack has received, by its own count.
-  private func tooBigReceived(_ topology: Topology, _ member: Int, _ family: AddressFamily) throws -> Int {
-    try topology.plan.namespace(ofMember: member).enter {
-      switch family {
-      case .six:
-        let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp6", encoding: .utf8).split(separator: "\n")
-        let words = lines.first { $0.hasPrefix("Icmp6InPktTooBigs") }?.split(whereSeparator: \.isWhitespace)
-        return words?.last.flatMap { Int($0) } ?? 0
-      case .four:
-        let lines = try String(contentsOfFile: "/proc/thread-self/net/snmp", encoding: .utf8).split(separator: "\n")
-        let rows = lines.filter { $0.hasPrefix("Icmp:") }.map { $0.split(separator: " ") }
-        guard rows.count == 2, let column = rows[0].firstIndex(of: "InDestUnreachs") else { return 0 }
-        return Int(rows[1][column]) ?? 0
-      }
-    }
+  private func tooBigReceived(_ namespace: Namespace, _ family: AddressFamily) -> Int {
+    guard family == .six else { return KernelBooks.protocolCounter(KernelBooks.table("snmp", in: namespace), "Icmp", "InDestUnreachs") }
+    let line = KernelBooks.table("snmp6", in: namespace).split(separator: "\n").first { $0.hasPrefix("Icmp6InPktTooBigs") }
+    return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? 0
   }
 
   private func tagged(_ cluster: SkeinCluster) throws -> PacketsReport.Tagged {
@@ -88,25 +72,21 @@ public struct PacketsCommand: LabCommand {
     options.console.say("\(Self.taggedCount) datagrams in VLAN 5, as frames")
     // A tag that a veth carries beside the frame would be hidden from the packet path, as a card hides it that strips tags.
     for port in topology.plan.ports {
-      try topology.launcher.run(["ethtool", "-K", port, "txvlan", "off", "rxvlan", "off"], in: topology.plan.switchNamespace)
+      try topology.launcher.offload(port, "txvlan", "off", "rxvlan", "off", in: topology.plan.switchNamespace)
     }
     let client = topology.plan.clientNamespace(.near)
-    let neighbour = try topology.launcher.run(["ip", "-n", client.name, "neighbour", "show", Plan.clusterAddress(.four)])
-    let words = neighbour.split(whereSeparator: \.isWhitespace)
-    guard let place = words.firstIndex(of: "lladdr"), words.indices.contains(place + 1) else {
-      throw LabError.observation("the client has no Ethernet address for \(Plan.clusterAddress(.four)): \(neighbour)")
+    guard let neighbour = try topology.launcher.neighbour(Plan.clusterAddress(.four), of: Plan.interface, in: client) else {
+      throw LabError.observation("the client has no Ethernet address for \(Plan.clusterAddress(.four))")
     }
-    let before = try topology.plan.members.map { try cluster.counterTable($0) }
+    let before = try cluster.members.flatMap(cluster.counters)
     try client.enter {
       let sender = try FrameSender(interface: Plan.interface)
-      for index in 0..<Self.taggedCount { try sender.send(TaggedDatagram(to: words[place + 1], number: index).octets) }
+      for index in 0..<Self.taggedCount { try sender.send(TaggedDatagram(to: neighbour, number: index).octets) }
     }
     try pause(milliseconds: 300)
-    let after = try topology.plan.members.map { try cluster.counterTable($0) }
+    let after = try cluster.members.flatMap(cluster.counters)
     func growth(_ names: String...) -> Int {
-      zip(before, after).reduce(0) { sum, pair in
-        sum + names.reduce(0) { $0 + (pair.1["packets.\($1)"] ?? 0) - (pair.0["packets.\($1)"] ?? 0) }
-      }
+      names.reduce(0) { $0 + after.table["packets.\($1)", default: 0] - before.table["packets.\($1)", default: 0] }
     }
     return .init(
       sent: Self.taggedCount, taken: growth("taken"), left: growth("notMine", "leftToMember", "forwarded"), refused: growth("taggedFrame"))
@@ -159,17 +139,17 @@ public struct PacketsReport: LabReport, Equatable {
   }
 
   /// Writes a line with its verdict for the fragments and the downloads of each family, and one for the tagged frames.
-  public func render(to output: inout some TextOutputStream) {
-    print("delivery by \(mode.rawValue)", to: &output)
+  public var lines: [String] {
+    "delivery by \(mode.rawValue)"
     for each in fragments {
       let text = "IPv\(each.family.rawValue), \(each.datagrams) datagrams in fragments, to \(each.members) members"
-      print(verdict(each.holds, "\(text): lost \(each.lost), answered twice \(each.answeredTwice)"), to: &output)
+      verdict(each.holds, "\(text): lost \(each.lost), answered twice \(each.answeredTwice)")
     }
     for each in downloads {
       let text = "IPv\(each.family.rawValue), \(each.complete) of \(each.wanted) downloads over a narrow link, from \(each.members) members"
-      print(verdict(each.holds, "\(text); \(each.errorsHeard) ICMP errors reached them"), to: &output)
+      verdict(each.holds, "\(text); \(each.errorsHeard) ICMP errors reached them")
     }
     let text = "\(tagged.sent) frames in a VLAN: taken \(tagged.taken) times, left to the taker \(tagged.left) times"
-    print(verdict(tagged.holds, text + (tagged.refused > 0 ? ", refused \(tagged.refused) times" : "")), to: &output)
+    verdict(tagged.holds, text + (tagged.refused > 0 ? ", refused \(tagged.refused) times" : ""))
   }
 }

@@ -3,16 +3,10 @@ import Foundation
 /// `skein lab personality`: one member gets a newer signed configuration; the others take it from there, one by one, under probes. Then
 /// come an older one and one of somebody else's authority, which everybody refuses.
 public struct PersonalityCommand: LabCommand {
-  var mode: DeliveryMode
-  var family: AddressFamily
   var options: LabOptions
 
-  /// `mode` is how packets reach their member, `family` what the probes are sent by; `options.members` must be 2 or more.
-  public init(mode: DeliveryMode = .multicast, family: AddressFamily = .four, options: LabOptions) {
-    self.mode = mode
-    self.family = family
-    self.options = options
-  }
+  /// `options.members` must be 2 or more.
+  public init(options: LabOptions) { self.options = options }
 
   /// What each version sets, and whether a probe may be lost on the way to it.
   private struct Version {
@@ -34,7 +28,7 @@ public struct PersonalityCommand: LabCommand {
       text: """
         cluster:
           weight: 150
-          addresses: ["\(Plan.clusterAddress(.four))/24", "\(Plan.clusterAddress(.six))/64", 10.77.0.101/24]
+          addresses: [\(Plan.clusterAddresses), 10.77.0.101/24]
         """),
     Version(
       number: 4, what: "wants a fresh daemon: balance, eager",
@@ -43,7 +37,7 @@ public struct PersonalityCommand: LabCommand {
           weight: 150
           balance: units
           eager: false
-          addresses: ["\(Plan.clusterAddress(.four))/24", "\(Plan.clusterAddress(.six))/64", 10.77.0.101/24]
+          addresses: [\(Plan.clusterAddresses), 10.77.0.101/24]
         """),
     Version(
       number: 5, what: "wants a fresh daemon, and all must agree: hash, detection",
@@ -54,10 +48,10 @@ public struct PersonalityCommand: LabCommand {
   /// Gives each of four newer versions to one member, waits until all have it, and asks at the end for the two refusals.
   public func run() throws -> PersonalityReport {
     guard options.members >= 2 else { throw LabError.badOption("with one member there is nobody to fetch from") }
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    var settings = try options.settings()
     settings.personality = Self.first
     return try options.withCluster(settings) { cluster in
-      let settings = Prober.Settings(family: family, flowsPerMember: 24, candidateCount: 240)
+      let settings = Prober.Settings(family: options.family, flowsPerMember: 24, candidateCount: 240)
       let prober = try Prober(plan: cluster.topology.plan, settings: settings)
       let books = LossBooks(cluster.booked)
       let steps = try Self.versions.map { version in
@@ -65,9 +59,9 @@ public struct PersonalityCommand: LabCommand {
         return try change(to: version, cluster)
       }
       options.console.say("  an older one and one of another authority are refused")
-      let refusals = try cluster.refusals(by: cluster.victim(.member, owners: []))
+      let refusals = try cluster.refusals(by: cluster.victim(.member))
       let ledger = try prober.finish()
-      let losses = books.explain(ledger) { _, time in steps.contains { !$0.mayInterrupt && $0.window.contains(time) } }
+      let losses = books.explain(ledger) { _, time in steps.contains { !$0.step.mayInterrupt && $0.window.contains(time) } }
       return PersonalityReport(command: self, ledger: ledger, steps: steps, refusals: refusals, losses: losses)
     }
   }
@@ -75,7 +69,7 @@ public struct PersonalityCommand: LabCommand {
   /// Gives a version to one member and waits until all have it, and their parts of the work.
   private func change(to version: Version, _ cluster: SkeinCluster) throws -> PersonalityReport.Measured {
     options.console.say("  version \(version.number), \(version.what)")
-    let member = try cluster.victim(.member, owners: [])
+    let member = try cluster.victim(.member)
     let before = try cluster.personalities()
     let start = BootClock.nanoseconds
     try cluster.signPersonality(version.number, version.text, for: member)
@@ -85,34 +79,22 @@ public struct PersonalityCommand: LabCommand {
     }
     try cluster.waitUntilSettled()
     try pause(milliseconds: 300)
-    return .init(
-      what: version.what, before: before, after: try cluster.personalities(), mayInterrupt: version.mayInterrupt,
-      window: start..<BootClock.nanoseconds)
+    let step = PersonalityReport.Step(
+      what: version.what, before: before, after: try cluster.personalities(), mayInterrupt: version.mayInterrupt)
+    return (step, start..<BootClock.nanoseconds)
   }
 }
 
 extension SkeinCluster {
-  /// Signs a personality and puts it in a member's file.
-  func signPersonality(_ version: Int, _ text: String, for member: Int, authority: String? = nil) throws {
-    let source = file(member, "personality.yaml")
-    try text.write(toFile: source, atomically: false, encoding: .utf8)
-    try topology.launcher.run([
-      program, "personality", "sign", "--directory", authority ?? self.authority, "--version-number", "\(version)", "--out",
-      file(member, "personality"), source,
-    ])
-  }
-
   /// The version that each member has.
-  fileprivate func personalities() throws -> [Int] { try topology.plan.members.map { try status($0).personalityVersion ?? 0 } }
+  fileprivate func personalities() throws -> [Int] { try members.map { try status($0).personalityVersion ?? 0 } }
 
   /// What a member says to an older bundle and to one that its authority has not signed, each in place of its own.
   fileprivate func refusals(by member: Int) throws -> [String] {
     let path = file(member, "personality")
     let good = try Data(contentsOf: URL(filePath: path))
     let stranger = "\(topology.plan.directory)/stranger"
-    try topology.launcher.run([
-      program, "certificate", "authority", "--directory", stranger, "--cluster", "\(Self.clusterIdentifier)",
-    ])
+    try makeAuthority(stranger)
     try signPersonality(1, "cluster: { weight: 1 }", for: member)
     let older = refusal(by: member)
     try signPersonality(99, "cluster: { weight: 1 }", for: member, authority: stranger)
@@ -138,20 +120,14 @@ public struct PersonalityReport: LabReport, Equatable {
     /// Each member's version.
     var before: [Int]
     var after: [Int]
-    var seconds: Double
-    var lost: Int
+    var seconds = 0.0
+    var lost = 0
     /// The longest that a flow heard nothing.
-    var silenceMilliseconds: Double
+    var silenceMilliseconds = 0.0
     /// What must agree *and* wants a fresh daemon costs a short interruption.
     var mayInterrupt: Bool
   }
-  struct Measured {
-    var what: String
-    var before: [Int]
-    var after: [Int]
-    var mayInterrupt: Bool
-    var window: Range<UInt64>
-  }
+  typealias Measured = (step: Step, window: Range<UInt64>)
 
   var mode: DeliveryMode
   /// Probes that nobody answered, where none may be lost.
@@ -175,25 +151,20 @@ public struct PersonalityReport: LabReport, Equatable {
   public var stoodStill: Bool
 
   init(command: PersonalityCommand, ledger: ProbeLedger, steps measured: [Measured], refusals: [String], losses known: Losses = Losses()) {
-    mode = command.mode
-    let everyFlow = Array(ledger.flows.indices)
-    steps = measured.map { step in
-      Step(
-        what: step.what, before: step.before, after: step.after,
-        seconds: Double((step.window.upperBound - step.window.lowerBound) / 1_000_000) / 1000,
-        lost: ledger.lost(flows: everyFlow, sentIn: step.window),
-        silenceMilliseconds: Double(everyFlow.map { ledger.longestSilence(flow: $0, in: step.window).nanoseconds }.max() ?? 0) / 1e6,
-        mayInterrupt: step.mayInterrupt)
+    mode = command.options.mode
+    steps = measured.map { step, window in
+      var step = step
+      (step.seconds, step.lost) = (window.seconds, ledger.lost(sentIn: window))
+      step.silenceMilliseconds = ledger.longestSilence(in: window)
+      return step
     }
     lost = steps.reduce(0) { $0 + ($1.mayInterrupt ? 0 : $1.lost) }
     answeredTwice = ledger.answeredTwice
     flows = ledger.flows.count
     probes = ledger.probeCount
     self.refusals = refusals
-    (losses, unexplained, answersUnseen) = (known.causes, known.unexplained(of: lost), known.answersUnseen)
-    let allElse = answeredTwice == 0 && Self.areRefusals(refusals)
-    succeeded = allElse && known.excuse(lost)
-    stoodStill = allElse && !succeeded && known.excuseOrStandstill(lost)
+    (losses, unexplained, answersUnseen) = known.told(of: lost)
+    (succeeded, stoodStill) = known.judge(lost, besides: answeredTwice == 0 && Self.areRefusals(refusals))
   }
 
   private static func areRefusals(_ texts: [String]) -> Bool {
@@ -201,17 +172,17 @@ public struct PersonalityReport: LabReport, Equatable {
   }
 
   /// Writes each step with the members' versions before and after, then the checks and the words of the refusals.
-  public func render(to output: inout some TextOutputStream) {
-    print("a newer personality under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all", to: &output)
+  public var lines: [String] {
+    "a newer personality under load: \(flows) flows, a probe on each every 2 ms, \(probes) in all"
     for step in steps {
       let versions = "\(step.before.map(String.init).joined(separator: " ")) → \(step.after.map(String.init).joined(separator: " "))"
       let silence = step.mayInterrupt ? ", at worst \(step.silenceMilliseconds.formatted(digits: 0)) ms of silence" : ""
-      print("        \(versions)  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence): \(step.what)", to: &output)
+      "        \(versions)  \(step.seconds.formatted(digits: 1)) s, lost \(step.lost)\(silence): \(step.what)"
     }
-    print(verdict(losses.excuse(lost), "lost where nothing may be lost: \(lost)"), to: &output)
-    for line in losses.lines(of: lost, answersUnseen: answersUnseen) { print(line, to: &output) }
-    print(verdict(answeredTwice == 0, "answered twice: \(answeredTwice)"), to: &output)
-    print(verdict(Self.areRefusals(refusals), "refused, with these words:"), to: &output)
-    for text in refusals { print("          \(text)", to: &output) }
+    verdict(losses.excuse(lost), "lost where nothing may be lost: \(lost)")
+    losses.lines(of: lost, answersUnseen: answersUnseen)
+    verdict(answeredTwice == 0, "answered twice: \(answeredTwice)")
+    verdict(Self.areRefusals(refusals), "refused, with these words:")
+    refusals.map { "          \($0)" }
   }
 }

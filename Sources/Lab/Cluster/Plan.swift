@@ -2,6 +2,9 @@
 public enum AddressFamily: String, CaseIterable, Codable, Sendable {
   case four = "4"
   case six = "6"
+
+  /// Of the lab's networks.
+  var prefixLength: Int { self == .four ? 24 : 64 }
 }
 
 /// Where a client sits.
@@ -12,15 +15,15 @@ public enum ClientSite: String, CaseIterable, Codable, Sendable {
   case far
 }
 
-/// The lab on paper: who is there, what everything is called and which address it has. Nothing here touches the system.
-struct Plan: Hashable, Sendable {
-  /// Every name of a run begins with it, so that runs beside each other do not meet.
+/// The IP cluster's lab on paper.
+struct Plan: LabPlan, Hashable {
   let run: String
   let memberCount: Int
 
   static let memberLimit = 16
   static let clientAddressCount = 30
   static let prefix = "skn"
+  static let parentDirectory = "/run/skein-lab"
 
   /// - Parameter processIdentifier: the process that the run belongs to; when it is gone the run is a leftover.
   init(processIdentifier: Int32, memberCount: Int) throws {
@@ -38,35 +41,31 @@ struct Plan: Hashable, Sendable {
   }
 
   var members: ClosedRange<Int> { 1...memberCount }
-  var switchNamespace: Namespace { Namespace(name: "\(run)-switch") }
+  var machines: ClosedRange<Int> { members }
+  var word: String { "member" }
+  func interface(of machine: Int) -> String { Self.interface }
   var routerNamespace: Namespace { Namespace(name: "\(run)-router") }
   func clientNamespace(_ site: ClientSite) -> Namespace { Namespace(name: site == .near ? "\(run)-client" : "\(run)-far") }
   /// Where what members send to a client can be seen as they sent it, their own Ethernet addresses included.
   func tapNamespace(_ site: ClientSite) -> Namespace { site == .near ? clientNamespace(.near) : routerNamespace }
-  func namespace(ofMember member: Int) -> Namespace { Namespace(name: "\(run)-m\(member)") }
-  var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(ofMember: $0)) }) }
+  var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(of: $0)) }) }
   var namespaces: [Namespace] {
-    [switchNamespace, routerNamespace] + ClientSite.allCases.map(clientNamespace) + members.map(namespace(ofMember:))
+    [switchNamespace, routerNamespace] + ClientSite.allCases.map(clientNamespace) + members.map(namespace(of:))
   }
 
-  /// The switch's port to a member.
-  func port(ofMember member: Int) -> String { "m\(member)" }
-  var ports: [String] { ["client", "router"] + members.map(port(ofMember:)) }
+  var ports: [String] { ["client", "router"] + members.map(port(of:)) }
   static let bridge = "switch"
   static let interface = "eth0"
   /// The router's other interface, towards the far clients.
   static let farInterface = "eth1"
-
-  /// Where the run keeps its files. Short, because a Unix socket's path is at most 107 octets.
-  var directory: String { "\(Self.parentDirectory)/\(run)" }
-  static let parentDirectory = "/run/skein-lab"
 }
 
 extension Plan {
   static func clusterAddress(_ family: AddressFamily) -> String { family == .four ? "10.77.0.100" : "fd77::100" }
-  static func prefixLength(_ family: AddressFamily) -> Int { family == .four ? 24 : 64 }
+  /// The cluster addresses as `addresses` of a configuration has them.
+  static let clusterAddresses = AddressFamily.allCases.map { "\"\(clusterAddress($0))/\($0.prefixLength)\"" }.joined(separator: ", ")
 
-  func address(ofMember member: Int, _ family: AddressFamily) -> String {
+  func address(of member: Int, _ family: AddressFamily) -> String {
     family == .four ? "10.77.0.\(10 + member)" : "fd77::\(10 + member)"
   }
 
@@ -90,23 +89,17 @@ extension Plan {
 }
 
 extension Plan {
-  /// `ip -batch` lines for the switch's namespace: the switch, a wire from it to everybody, and the one behind the router.
+  /// The switch, a wire from it to everybody, and the one behind the router.
   var wiring: [String] {
-    let ends = [clientNamespace(.near), routerNamespace] + members.map(namespace(ofMember:))
-    return ["link add \(Self.bridge) type bridge stp_state 0 mcast_snooping 0", "link set \(Self.bridge) up"]
-      + zip(ports, ends).flatMap { port, end in
-        [
-          "link add \(port) type veth peer name \(Self.interface) netns \(end.name)",
-          "link set \(port) master \(Self.bridge) up",
-        ]
-      } + [
-        "link add \(Self.farInterface) netns \(routerNamespace.name) type veth peer name \(Self.interface) netns \(clientNamespace(.far).name)"
-      ]
+    let ends = [clientNamespace(.near), routerNamespace] + members.map(namespace(of:))
+    return wiring(Self.bridge, zip(ports, ends).map { ($0, Self.interface, $1) }) + [
+      "link add \(Self.farInterface) netns \(routerNamespace.name) type veth peer name \(Self.interface) netns \(clientNamespace(.far).name)"
+    ]
   }
 
   /// `ip -batch` lines for a member's own namespace.
   func addressing(ofMember member: Int) -> [String] {
-    Self.addressing(Self.interface) { [address(ofMember: member, $0)] } + Self.defaultRoutes(.near)
+    Self.addressing(Self.interface) { [address(of: member, $0)] } + Self.defaultRoutes(.near)
   }
 
   /// `ip -batch` lines for a client's namespace: as many addresses as there are clients to play.
@@ -120,13 +113,6 @@ extension Plan {
     [(Self.interface, ClientSite.near), (Self.farInterface, .far)].flatMap { interface, site in
       Self.addressing(interface) { [Self.routerAddress($0, site)] }
     }
-  }
-
-  private static func addressing(_ interface: String, _ addresses: (AddressFamily) -> [String]) -> [String] {
-    ["link set lo up"]
-      + AddressFamily.allCases.flatMap { family in
-        addresses(family).map { "address add \($0)/\(prefixLength(family)) dev \(interface)\(family == .six ? " nodad" : "")" }
-      } + ["link set \(interface) up"]
   }
 
   private static func defaultRoutes(_ site: ClientSite) -> [String] {
@@ -164,7 +150,7 @@ extension Plan {
   }
 
   private func memberLines(_ member: Int) -> [String] {
-    ["member \(member)", address(ofMember: member, .four), address(ofMember: member, .six), "nginx, UDP echo"]
+    ["member \(member)", address(of: member, .four), address(of: member, .six), "nginx, UDP echo"]
   }
 }
 

@@ -4,15 +4,11 @@ import Foundation
 /// them there too. Pings, datagrams and connections to the far network: is each packet routed once, both ways by the same member, and
 /// does every member do its part?
 public struct RoutingCommand: LabCommand {
-  var mode: DeliveryMode
-  var family: AddressFamily
   var requests: Int
   var options: LabOptions
 
   /// `requests`, 1 to 10,000, is how many pings, datagrams and connections are sent: that many of each.
-  public init(mode: DeliveryMode = .multicast, family: AddressFamily = .four, requests: Int = 300, options: LabOptions) {
-    self.mode = mode
-    self.family = family
+  public init(requests: Int = 300, options: LabOptions) {
     self.requests = requests
     self.options = options
   }
@@ -22,13 +18,13 @@ public struct RoutingCommand: LabCommand {
   public func run() throws -> RoutingReport {
     guard 1...10_000 ~= requests else { throw LabError.badOption("--requests is 1 to 10,000, not \(requests)") }
     try requireTools(["ping": "iputils-ping", "curl": "curl", "nft": "nftables"])
-    var settings = try options.settings(delivery: mode, detectionMilliseconds: 200)
+    var settings = try options.settings()
     settings.routing = true
     return try options.withCluster(settings) { cluster in
       let topology = cluster.topology
       try topology.makeClusterTheGateway(family)
       let far = topology.plan.clientNamespace(.far)
-      try WebServer.start(name: "far", in: far, topology: topology)
+      try WebServer.start(name: "far", in: far, topology)
       let echo = try Responder(
         namespaces: [0: far], addresses: (0..<Plan.clientAddressCount).map { Plan.clientAddress($0, family, .far) })
       return try withExtendedLifetime(echo) { try measure(cluster) }
@@ -36,7 +32,7 @@ public struct RoutingCommand: LabCommand {
   }
 
   private func measure(_ cluster: SkeinCluster) throws -> RoutingReport {
-    let watch = try RoutedWatch(plan: cluster.topology.plan, family: family, members: cluster.hardwareAddresses())
+    let watch = try RoutedWatch(plan: cluster.topology.plan, members: cluster.hardwareAddresses())
     options.console.say("\(requests) pings, datagrams and connections from near clients to far ones, by way of the cluster")
     let pings = try watch.during { try ping(cluster.topology) }
     let datagrams = try watch.during { try sendDatagrams(cluster.topology.plan) }
@@ -51,6 +47,7 @@ public struct RoutingCommand: LabCommand {
     return (Plan.clientAddress(index % count, family), Plan.clientAddress((index / count * 7 + index) % count, family, .far))
   }
 
+  private var family: AddressFamily { options.family }
   private static let pingsOfAPair = 5
 
   private func ping(_ topology: Topology) throws -> [String] {
@@ -66,11 +63,9 @@ public struct RoutingCommand: LabCommand {
     let sockets = try plan.clientNamespace(.near).enter {
       try (0..<requests).map { try openUDP(from: pair($0).near, to: pair($0).far, port: ProbeMessage.port) }
     }
+    var ledger = ProbeLedger(flowCount: sockets.count)
     for (flow, socket) in sockets.enumerated() {
-      withUnsafeTemporaryAllocation(byteCount: ProbeMessage.octetCount, alignment: 8) { buffer in
-        ProbeMessage(run: 1, flow: UInt16(flow), sequence: 0).write(to: buffer)
-        _ = send(socket.number, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
-      }
+      ledger.ask(flow, socket)
       BootClock.sleep(until: BootClock.nanoseconds + 1_000_000)
     }
     try pause(milliseconds: 300)
@@ -91,19 +86,19 @@ extension Topology {
   /// Makes routers of the members, and the cluster the way between near clients and everybody else, in both directions.
   fileprivate func makeClusterTheGateway(_ family: AddressFamily) throws {
     for member in plan.members {
-      try set(
+      try launcher.set(
         [
           ("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1"),
           // All is on one wire here, and a router tells its neighbours of a shorter way.
           ("net/ipv4/conf/all/send_redirects", "0"), ("net/ipv4/conf/\(Plan.interface)/send_redirects", "0"),
-        ], in: plan.namespace(ofMember: member))
+        ], in: plan.namespace(of: member))
     }
     for namespace in [plan.clientNamespace(.near), plan.routerNamespace] {
-      try set([("net/ipv6/conf/\(Plan.interface)/accept_redirects", "0")], in: namespace)
+      try launcher.set([("net/ipv6/conf/\(Plan.interface)/accept_redirects", "0")], in: namespace)
     }
     let gateway = Plan.clusterAddress(family)
-    try batch(["route replace default via \(gateway)"], in: plan.clientNamespace(.near))
-    try batch(["route add \(Plan.nearClients(family)) via \(gateway)"], in: plan.routerNamespace)
+    try launcher.batch(["route replace default via \(gateway)"], in: plan.clientNamespace(.near))
+    try launcher.batch(["route add \(Plan.nearClients(family)) via \(gateway)"], in: plan.routerNamespace)
     // What the router sends to the shared address is flooded to the clients too. A network card passes it over; a veth has no filter.
     let filter = """
       table netdev lab {
@@ -141,7 +136,7 @@ private final class RoutedWatch {
   private var datagrams: [[UInt16: Int]] = [[:], [:]]
   private(set) var packets: [Int: Int] = [:]
 
-  init(plan: Plan, family: AddressFamily, members: [UInt64: Int]) throws {
+  init(plan: Plan, members: [UInt64: Int]) throws {
     self.members = members
     let places = [plan.routerNamespace, plan.clientNamespace(.near)]
     taps = try places.map { try $0.enter { try WireTap(interface: Plan.interface) } }
@@ -166,14 +161,12 @@ private final class RoutedWatch {
   var datagramsTwice: Int { datagrams.reduce(0) { $0 + $1.values.count { $0 > 1 } } }
 
   private func note(_ octets: UnsafeRawBufferPointer, towardsFar: Bool, own: UInt64) {
-    guard octets.count >= 54, octets[0..<6].reduce(0, { $0 << 8 | UInt64($1) }) == own,
-      let member = members[octets[6..<12].reduce(0) { $0 << 8 | UInt64($1) }], let pair = Self.pair(octets, towardsFar: towardsFar)
+    guard octets.count >= 54, octets[0..<6].number == own, let member = members[octets[6..<12].number],
+      let pair = Self.pair(octets, towardsFar: towardsFar)
     else { return }
     routers[pair, default: []].insert(member)
     packets[member, default: 0] += 1
-    guard let frame = AnswerFrame(octets), case .udp(let payload) = frame.transport,
-      let probe = ProbeMessage(UnsafeRawBufferPointer(rebasing: octets[payload]))
-    else { return }
+    guard let probe = ProbeMessage(frame: octets) else { return }
     datagrams[towardsFar ? 0 : 1][probe.flow, default: 0] += 1
   }
 
@@ -216,8 +209,8 @@ public struct RoutingReport: LabReport, Equatable {
   public var succeeded: Bool
 
   fileprivate init(command: RoutingCommand, pings: [String], datagramsSent: Int, connections: Int, watch: RoutedWatch) {
-    mode = command.mode
-    family = command.family
+    mode = command.options.mode
+    family = command.options.family
     members = command.options.members
     self.pings = Tally(
       sent: command.requests, answered: pings.reduce(0) { $0 + (Self.number(before: " received", in: $1) ?? 0) },
@@ -243,17 +236,14 @@ public struct RoutingReport: LabReport, Equatable {
   }
 
   /// Writes the tallies with their verdicts, then each member's part of the packets as a bar.
-  public func render(to output: inout some TextOutputStream) {
-    print("the cluster as a router between near and far clients, IPv\(family.rawValue), delivery by \(mode.rawValue)", to: &output)
+  public var lines: [String] {
+    "the cluster as a router between near and far clients, IPv\(family.rawValue), delivery by \(mode.rawValue)"
     for (what, tally) in [("pings", pings), ("datagrams", datagrams), ("connections", connections)] {
       let holds = tally.answered == tally.sent && tally.twice == 0
-      print(verdict(holds, "\(what) answered: \(tally.answered) of \(tally.sent), twice: \(tally.twice)"), to: &output)
+      verdict(holds, "\(what) answered: \(tally.answered) of \(tally.sent), twice: \(tally.twice)")
     }
-    print(verdict(datagramsRoutedOnce == datagrams.sent, "datagrams routed exactly once: \(datagramsRoutedOnce)"), to: &output)
-    print(
-      verdict(pairsOfSeveralMembers == 0, "pairs of addresses: \(pairs), routed by several members: \(pairsOfSeveralMembers)"), to: &output)
-    for (index, share) in shares.enumerated() {
-      print("        member \(index + 1)  \(share.percent)  \(String(repeating: "█", count: Int(share * 50)))", to: &output)
-    }
+    verdict(datagramsRoutedOnce == datagrams.sent, "datagrams routed exactly once: \(datagramsRoutedOnce)")
+    verdict(pairsOfSeveralMembers == 0, "pairs of addresses: \(pairs), routed by several members: \(pairsOfSeveralMembers)")
+    bars(shares)
   }
 }

@@ -15,19 +15,12 @@ enum PartitionPolicy: String, CaseIterable, Codable, Sendable {
 
 /// What the lab's members are told.
 struct SkeinSettings: Sendable {
-  var delivery = DeliveryMode.multicast
-  var detectionMilliseconds = 200
+  var options: LabOptions
   var partition = PartitionPolicy.serve
-  /// Nil lets the daemon choose.
-  var packetPath: String?
   /// Machines at the end of the plan that are no members; who wants one to join configures and starts its daemon.
   var guestCount = 0
   /// Lines for the `cluster` section of every member's file, and what makes the files that they name.
   var clusterLines: @Sendable (SkeinCluster, Int) throws -> [String] = { _, _ in [] }
-  /// The program under test; nil for the running one.
-  var program: String?
-  /// The switch carries none of the members' multicast; they are told each other's addresses (`peers`).
-  var withoutMulticast = false
   /// Whether router work is the cluster's (`routing`).
   var routing = false
   /// Whether the members are a virtual gateway's routers, and share nothing else.
@@ -36,12 +29,10 @@ struct SkeinSettings: Sendable {
   var personality: String?
 }
 
-/// Members that run Skein, one daemon each, started and spoken to as an operator would: files, commands, signals.
-final class SkeinCluster: ClusterUnderTest {
+/// Members that run Skein.
+final class SkeinCluster: SkeinDaemons {
   let topology: Topology
   let settings: SkeinSettings
-  let program: String
-  private var daemons: [Int: ChildProcess] = [:]
   private var lastMaster: Int?
   private var responder: Responder?
 
@@ -53,11 +44,16 @@ final class SkeinCluster: ClusterUnderTest {
   init(topology: Topology, settings: SkeinSettings) throws {
     self.topology = topology
     self.settings = settings
-    program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    try issueCertificates()
-    for member in members { try configuration(member: member).write(toFile: file(member, "yaml"), atomically: false, encoding: .utf8) }
+    try super.init(topology, program: settings.options.program)
+    try makeAuthority(authority)
+    for member in members {
+      try skein(
+        "certificate", "issue", "--directory", authority, "--member", "\(member)", "--name", WebServer.name(member), "--out",
+        file(member, "pem"))
+    }
+    for member in members { try configure(member, configuration(member: member)) }
     if let text = settings.personality { for member in members { try signPersonality(1, text, for: member) } }
-    if settings.withoutMulticast { try topology.blockMulticast() }
+    if settings.options.withoutMulticast { try topology.blockMulticast() }
     for member in members { try WebServer.start(member: member, topology: topology) }
     responder = try Responder(namespaces: plan.memberNamespaces)
     for member in members { try startDaemon(member) }
@@ -65,92 +61,40 @@ final class SkeinCluster: ClusterUnderTest {
     try waitUntilSettled()
   }
 
-  /// Which of a run's lost questions an application has answered, and which member's it was.
-  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] { responder?.answersGiven(ledger) ?? [:] }
-
   private var plan: Plan { topology.plan }
   var members: [Int] { Array(plan.members.dropLast(settings.guestCount)) }
-
-  /// A member's file; `ending` says which.
-  func file(_ member: Int, _ ending: String) -> String { "\(plan.directory)/m\(member).\(ending)" }
-
-  /// The API's socket of a member.
-  func api(_ member: Int) -> String { file(member, "sock") }
-
   var authority: String { "\(plan.directory)/authority" }
 
-  private func issueCertificates() throws {
-    try topology.launcher.run([program, "certificate", "authority", "--directory", authority, "--cluster", "\(Self.clusterIdentifier)"])
-    for member in members {
-      try topology.launcher.run([
-        program, "certificate", "issue", "--directory", authority, "--member", "\(member)", "--name", WebServer.name(member),
-        "--out", file(member, "pem"),
-      ])
-    }
+  /// Runs a command of the program's that asks no daemon.
+  func skein(_ words: String...) throws { try topology.launcher.run([program] + words) }
+
+  func makeAuthority(_ directory: String, cluster: Int = SkeinCluster.clusterIdentifier) throws {
+    try skein("certificate", "authority", "--directory", directory, "--cluster", "\(cluster)")
+  }
+
+  /// Signs a personality and puts it in a member's file.
+  func signPersonality(_ version: Int, _ text: String, for member: Int, authority other: String? = nil) throws {
+    let (source, path) = (file(member, "personality.yaml"), file(member, "personality"))
+    try text.write(toFile: source, atomically: false, encoding: .utf8)
+    try skein("personality", "sign", "--directory", other ?? authority, "--version-number", "\(version)", "--out", path, source)
   }
 
   /// A member's skein.yaml. The cluster is named after the run, so that what is pinned in the kernel belongs to this run alone.
   func configuration(member: Int) throws -> String {
-    let shared = AddressFamily.allCases.map { "\"\(Plan.clusterAddress($0))/\(Plan.prefixLength($0))\"" }.joined(separator: ", ")
-    let path = settings.packetPath.map { "packetPath: \($0)\n" } ?? ""
-    let extra = try settings.clusterLines(self, member).map { "  \($0)\n" }.joined()
-    return """
-      cluster:
-        name: \(plan.run)
-        id: \(Self.clusterIdentifier)
-        member: \(member)
-        interface: \(Plan.interface)
-        address: \(plan.address(ofMember: member, .four))
-        \(settings.hasGateway ? "" : "addresses: [\(shared)]")
-        delivery: \(settings.delivery.rawValue)
-        detection: \(settings.detectionMilliseconds)ms
-        credentials: \(file(member, "pem"))
-        partition: \(settings.partition.rawValue)
-        members: \(members.count)
-      \(optionalLines(member).map { "  \($0)\n" }.joined())\(extra)\(gatewayLines)\(path)api: \(api(member))
-
-      """
-  }
-
-  private var gatewayLines: String {
-    guard settings.hasGateway else { return "" }
-    return """
-      gateway:
-        group: \(Self.gatewayGroup)
-        address: [\(AddressFamily.allCases.map { "\"\(Self.gatewayAddress($0))\"" }.joined(separator: ", "))]
-        forwarders: \(Self.forwardersOfMember)
-        forwarderPreempt: 1s
-        steering: { method: moves, window: 1s, betweenMoves: 1s }
-
-      """
-  }
-
-  private func optionalLines(_ member: Int) -> [String] {
-    var lines: [String] = []
-    if settings.withoutMulticast { lines.append("peers: [\(members.map { plan.address(ofMember: $0, .four) }.joined(separator: ", "))]") }
+    let options = settings.options
+    var lines = [
+      "name: \(plan.run)", "id: \(Self.clusterIdentifier)", "member: \(member)", "interface: \(Plan.interface)",
+      "address: \(plan.address(of: member, .four))", "delivery: \(options.mode.rawValue)",
+      "detection: \(options.detectionMilliseconds)ms", "credentials: \(file(member, "pem"))", "partition: \(settings.partition.rawValue)",
+      "members: \(members.count)",
+    ]
+    if !settings.hasGateway { lines.append("addresses: [\(Plan.clusterAddresses)]") }
+    if options.withoutMulticast { lines.append("peers: [\(members.map { plan.address(of: $0, .four) }.joined(separator: ", "))]") }
     if settings.routing { lines.append("routing: true") }
     if settings.personality != nil { lines.append("personality: \(file(member, "personality"))") }
-    return lines
-  }
-
-  /// - Parameter other: another program than the one under test.
-  func startDaemon(_ member: Int, _ other: String? = nil) throws {
-    let daemon = try topology.start(
-      "skein-m\(member)", [other ?? program, "run", "--config", file(member, "yaml")], in: plan.namespace(ofMember: member))
-    daemons[member] = daemon
-    // As the service's unit has it: also on a busy machine the next daemon must be there before the last one's lease has run out.
-    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(daemon.processIdentifier), -20)
-  }
-
-  func daemon(_ member: Int) throws -> ChildProcess {
-    guard let daemon = daemons[member] else { throw LabError.badOption("there is no member \(member)") }
-    return daemon
-  }
-
-  /// Runs a command of the operator's against a member's daemon.
-  @discardableResult
-  func tell(_ member: Int, _ words: String...) throws -> String {
-    try topology.launcher.run([program] + words + ["--api", api(member)])
+    lines += try settings.clusterLines(self, member)
+    let cluster = "cluster:\n" + lines.map { "  \($0)\n" }.joined()
+    return cluster + (settings.hasGateway ? Self.gatewaySection : "") + options.packetPathLine + "api: \(api(member))\n"
   }
 }
 
@@ -195,13 +139,7 @@ struct MemberStatus: Codable, Equatable {
 }
 
 extension SkeinCluster {
-  func status(_ member: Int) throws -> MemberStatus {
-    try JSONDecoder().decode(MemberStatus.self, from: Data(statusText(member).utf8))
-  }
-
-  private func statusText(_ member: Int) throws -> String {
-    try topology.launcher.ask([program, "status", "--json", "--api", api(member)])
-  }
+  func status(_ member: Int) throws -> MemberStatus { try ask(member, "status") }
 
   /// The view of the master whose cluster consists of these members; nil while there is no such master.
   func masterStatus(of expected: [Int]) throws -> MemberStatus? {
@@ -219,9 +157,9 @@ extension SkeinCluster {
   /// The master's number. One look is not enough, even at a cluster that has settled: a unit may just be on its way (the balance ends
   /// at a difference of one, "settled" is two), and on a busy machine a daemon's answer may come too late to be looked at.
   func master() throws -> Int {
-    let what = "a master whose members are \(members.map(String.init).joined(separator: ", ")), with all 1,024 work units owned"
+    let what = "a master whose members are \(members.list), with all 1,024 work units owned"
     var found: Int?
-    try wait(for: what, seconds: Self.patienceSeconds, detail: { explain(members) }) {
+    try wait(for: what, seconds: Self.patienceSeconds, detail: { explain(members, ["status", "--json"]) }) {
       found = try masterStatus(of: members)?.member
       return found != nil
     }
@@ -232,8 +170,8 @@ extension SkeinCluster {
   /// Waits until these members are in, and have all units among them in equal parts.
   /// - Parameter drained: members that are in and are to have none.
   func waitUntilSettled(members expected: [Int], drained: Set<Int> = []) throws {
-    let what = "members \(expected.map(String.init).joined(separator: ", ")) in, all 1,024 work units owned and balanced"
-    try wait(for: what, seconds: Self.patienceSeconds, everyMilliseconds: 200, detail: { explain(expected) }) {
+    let what = "members \(expected.list) in, all 1,024 work units owned and balanced"
+    try wait(for: what, seconds: Self.patienceSeconds, everyMilliseconds: 200, detail: { explain(expected, ["status", "--json"]) }) {
       guard let master = try masterStatus(of: expected), master.isBalanced(without: drained) else { return false }
       guard master.members.allSatisfy({ !drained.contains($0.member) || $0.units == 0 }) else { return false }
       // A daemon that was replaced a moment ago may still stand in the master's list as the one that it was.
@@ -241,47 +179,37 @@ extension SkeinCluster {
     }
   }
 
-  /// What a person needs to see when the cluster does not come together.
-  /// What each of them says of itself, and the end of its log.
-  func explain(_ expected: [Int]) -> String {
-    expected.map { member in
-      let view = (try? statusText(member)) ?? "does not answer"
-      let log = daemons[member]?.logTail(lines: 8) ?? ""
-      return "member \(member): \(view.trimmingCharacters(in: .newlines))\n\(indented(log))"
-    }.joined(separator: "\n")
-  }
-
-  // MARK: ClusterUnderTest
-
   func waitUntilSettled() throws { try waitUntilSettled(members: members) }
 
-  func victim(_ wish: Victim, owners: [Int]) throws -> Int {
-    let master = try master()
-    switch wish {
-    case .master: return master
-    case .member:
-      guard let member = members.last(where: { $0 != master }) else { throw LabError.badOption("a lone master has no member to fail") }
-      return member
-    }
-  }
-
-  func fail(_ member: Int, by failure: Failure) throws {
-    try topology.inflict(failure, on: member, daemon: daemon(member))
-  }
-
-  func addressHolders(dead: Set<Int>) throws -> Int? { nil }
-  func lossBooks() -> LossBooks? { LossBooks(booked) }
-  func everybodyWaits(for victim: Victim) -> Bool { settings.delivery == .forwarding && victim == .master }
-
-  /// A daemon's counters by their names.
-  func counterTable(_ member: Int) throws -> [String: Int] {
-    try JSONDecoder().decode(PathReading.self, from: Data(tell(member, "counters", "--json").utf8)).counters.table
-  }
-
   /// How many units have been moved from member to member.
-  func unitsMoved() -> Int { members.reduce(0) { $0 + ((try? counterTable($1)["cluster.unitsMoved"]) ?? 0) } }
+  func unitsMoved() -> Int { (try? sum("cluster", "unitsMoved", of: members)) ?? 0 }
 
-  func leasesLapsed(_ member: Int) throws -> Int { try counterTable(member)["cluster.leasesLapsed"] ?? 0 }
+  /// Which of a run's lost questions an application has answered, and which member's it was.
+  func answersGiven(_ ledger: ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] { responder?.answersGiven(ledger) ?? [:] }
+}
+
+extension SkeinCluster: Scenario {
+  typealias Failure = Lab.Failure
+  typealias Victim = Lab.Victim
+
+  var machines: [Int] { members }
+  func waitUntilReady(_ members: [Int]) throws { try waitUntilSettled(members: members) }
+  func victims(_ wish: Victim) throws -> [Int] { [try victim(wish)] }
+  func lossBooks() -> LossBooks? { LossBooks(booked) }
+  func everybodyWaits(for victim: Victim) -> Bool { settings.options.mode == .forwarding && victim == .master }
+  var silenceCertainAfterMilliseconds: Int { settings.options.detectionMilliseconds * 2 }
+  func leasesLapsed(_ member: Int) throws -> Int { try counters(member).value("cluster", "leasesLapsed") }
+
+  func victim(_ wish: Victim) throws -> Int {
+    let master = try master()
+    guard wish == .member else { return master }
+    guard let member = members.last(where: { $0 != master }) else { throw LabError.badOption("a lone master has no member to fail") }
+    return member
+  }
+
+  func askAround() throws -> FailoverTraffic {
+    .init(prober: try Prober(plan: plan, settings: .init(family: settings.options.family, slowness: settings.options.slowness)))
+  }
 
   func readPath(_ member: Int) throws -> PathReading? {
     // Packet sockets are the daemon's own: when it hangs, so do they, and nothing is pinned.
@@ -290,18 +218,60 @@ extension SkeinCluster {
     return try JSONDecoder().decode(PathReading.self, from: Data(text.utf8))
   }
 
-  func heal(_ member: Int, after failure: Failure) throws {
-    if failure.endsDaemon { try daemon(member).end() }
-    if failure == .kill { try forgetKernelState(of: member) }
-    try topology.repair(failure, on: member, daemon: daemon(member))
-    if failure.endsDaemon { try startDaemon(member) }
+  /// Daemons pin under the cluster's name, its number and the member's. A machine that died comes back with an empty kernel: no packet
+  /// path, no cluster address. While its link is down this makes the member's namespace such a machine.
+  func forgetKernelState(of member: Int, after failure: Failure) throws {
+    if failure == .kill { try forgetKernelState(of: member) { $0.hasPrefix("\(plan.run)-") && $0.hasSuffix("-\(member)") } }
   }
 
-  /// Daemons pin under the cluster's name, its number and the member's. A machine that died comes back with an empty kernel: no packet path, no cluster address. While its link is down this
-  /// makes the member's namespace such a machine.
-  private func forgetKernelState(of member: Int) throws {
-    Leftovers.removePins { $0.hasPrefix("\(plan.run)-") && $0.hasSuffix("-\(member)") }
-    let namespace = plan.namespace(ofMember: member).name
-    try topology.launcher.run(["ip", "-n", namespace, "address", "flush", "dev", "lo", "scope", "global"])
+  /// - Parameter isPinned: whether a directory of pins is this machine's.
+  func forgetKernelState(of machine: Int, _ isPinned: (String) -> Bool) throws {
+    // In this order: a kernel that has the address and no packet path any more answers like any machine.
+    try topology.launcher.run(["ip", "-n", plan.namespace(of: machine).name, "address", "flush", "dev", "lo", "scope", "global"])
+    Leftovers.removePins(isPinned)
+  }
+}
+
+extension Scenario where Failure == Lab.Failure {
+  func summary(_ run: FailoverRun, _ victims: [Int]) -> String {
+    "  member \(victims.list): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
+      + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)"
+  }
+}
+
+extension SkeinCluster {
+  /// What is read of this cluster to explain a loss.
+  var booked: BookedMachines {
+    BookedMachines(
+      console: topology.console, numbers: members, isAnybodys: settings.options.mode == .forwarding, hasGateway: settings.hasGateway,
+      leaseMilliseconds: settings.options.detectionMilliseconds, counters: { self.lastingCounters($0) },
+      hostCounters: { self.hostCounters },
+      eventTimes: { member in ((try? self.events(member)) ?? []).map(\.time) }, answersGiven: { self.answersGiven($0) })
+  }
+
+  /// A daemon's own, or its packet path's alone while it cannot be asked.
+  private func lastingCounters(_ member: Int) -> [String: Int]? {
+    let own = isRunning(member) ? try? counters(member).table : nil
+    return own ?? (try? readPath(member))?.counters.table
+  }
+
+  /// The switch's ports send questions to members, and receive answers.
+  private var hostCounters: [LossCounter: Int] {
+    let plan = topology.plan
+    var result = [LossCounter: Int].interfaces(plan.switchNamespace) { name in plan.members.first { plan.port(of: $0) == name } }
+    for namespace in [plan.clientNamespace(.near), plan.routerNamespace, plan.clientNamespace(.far)] {
+      result.merge(.interfaces(namespace, member: { _ in nil })) { $1 }
+    }
+    for member in plan.members {
+      let namespace = plan.namespace(of: member)
+      result.merge(.interfaces(namespace, member: { _ in member })) { $1 }
+      let drops = ["udp", "udp6"].map { KernelBooks.socketDrops(KernelBooks.table($0, in: namespace), port: ProbeMessage.port) }
+      result[LossCounter(cause: .socket, member: member, place: "member \(member), the application's socket")] = drops.reduce(0, +)
+      for (name, value) in KernelBooks.stackDrops(KernelBooks.table("snmp", in: namespace)) {
+        let isSent = name.hasPrefix("IpOut")
+        result[LossCounter(cause: .stack, member: member, meetsAnswers: isSent, place: "member \(member)'s kernel, \(name)")] = value
+      }
+    }
+    return result.merging(.backlog) { $1 }
   }
 }

@@ -2,14 +2,10 @@ import Foundation
 
 /// `skein lab up`: a cluster to play with, until Ctrl-C.
 public struct UpCommand: LabCommand {
-  var mode: DeliveryMode
-  var detectionMilliseconds: Int
   var options: LabOptions
 
-  /// The detection interval is 20 ms to 60 s. The console narrates: what to try goes to standard output unless it is quiet.
-  public init(mode: DeliveryMode = .multicast, detectionMilliseconds: Int = 200, options: LabOptions) {
-    self.mode = mode
-    self.detectionMilliseconds = detectionMilliseconds
+  /// The console narrates: what to try goes to standard output unless it is quiet.
+  public init(options: LabOptions) {
     self.options = options
     self.options.console.narrates = true
   }
@@ -18,13 +14,12 @@ public struct UpCommand: LabCommand {
   public func run() throws -> UpReport {
     let startedAt = BootClock.nanoseconds
     do {
-      let settings = try options.settings(delivery: mode, detectionMilliseconds: detectionMilliseconds)
-      let _: Never = try options.withCluster(settings) { cluster in
+      let _: Never = try options.withCluster { cluster in
         options.console.say(try Self.instructions(cluster))
         while true { try pause(milliseconds: 1000) }
       }
     } catch LabError.interrupted {
-      return UpReport(seconds: Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000)
+      return UpReport(seconds: BootClock.seconds(since: startedAt))
     }
   }
 
@@ -41,11 +36,11 @@ public struct UpCommand: LabCommand {
       ("whose is what", "\(skein) units --api \(cluster.api(member))"),
       ("what happens", "\(skein) events --follow --api \(cluster.api(member))"),
       ("hand over, take back", "\(skein) drain --api \(cluster.api(member)); \(skein) undrain --api \(cluster.api(member))"),
-      ("will it hurt", "\(inside(plan.namespace(ofMember: member))) \(skein) doctor --config \(cluster.file(member, "yaml"))"),
+      ("will it hurt", "\(inside(plan.namespace(of: member))) \(skein) doctor --config \(cluster.file(member, "yaml"))"),
       ("kill its daemon", "kill -9 \(try cluster.daemon(member).processIdentifier)"),
-      ("start it again", "\(inside(plan.namespace(ofMember: member))) \(skein) run --config \(cluster.file(member, "yaml"))"),
-      ("cut its wire", "ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) down"),
-      ("mend it", "ip -n \(plan.switchNamespace.name) link set \(plan.port(ofMember: member)) up"),
+      ("start it again", "\(inside(plan.namespace(of: member))) \(skein) run --config \(cluster.file(member, "yaml"))"),
+      ("cut its wire", "ip -n \(plan.switchNamespace.name) link set \(plan.port(of: member)) down"),
+      ("mend it", "ip -n \(plan.switchNamespace.name) link set \(plan.port(of: member)) up"),
       ("what they say", "tail -f \(plan.directory)/skein-m*.log"),
     ]
     return """
@@ -70,8 +65,8 @@ public struct UpReport: LabReport, Equatable {
   public var succeeded: Bool { true }
 
   /// Writes how long the lab was up.
-  public func render(to output: inout some TextOutputStream) {
-    print("\nThe lab was up for \(seconds.formatted(digits: 0)) s. Everything is removed.", to: &output)
+  public var lines: [String] {
+    "\nThe lab was up for \(seconds.formatted(digits: 0)) s. Everything is removed."
   }
 }
 
@@ -104,7 +99,7 @@ public struct DownReport: LabReport, Equatable {
   public var succeeded: Bool { true }
 
   /// Writes how many labs were removed, or that there was none.
-  public func render(to output: inout some TextOutputStream) {
-    print(removed + ended == 0 ? "There was no lab." : "Removed: \(removed) left over, \(ended) that ran.", to: &output)
+  public var lines: [String] {
+    removed + ended == 0 ? "There was no lab." : "Removed: \(removed) left over, \(ended) that ran."
   }
 }

@@ -18,119 +18,97 @@ public struct GatewayClusterCommand: LabCommand {
     guard options.members >= 3 else { throw LabError.badOption("three members are the least: one fails, and two share its work") }
     guard 1...100 ~= runs else { throw LabError.badOption("--runs is 1 to 100, not \(runs)") }
     try requireTools(["ping": "iputils-ping"])
-    var settings = try options.settings(delivery: .multicast, detectionMilliseconds: 200)
+    var settings = try options.settings()
     settings.hasGateway = true
     return try options.withCluster(settings) { cluster in
-      try cluster.waitUntilForwarding(members: Array(cluster.topology.plan.members))
-      let all = try cluster.forwarders(of: Array(cluster.topology.plan.members)).keys.sorted()
-      let stream = try GatewayClusterStream(plan: cluster.topology.plan, group: SkeinCluster.gatewayGroup, forwarders: all)
-      let measurement = GatewayClusterMeasurement(cluster: cluster, stream: stream, all: all, console: options.console)
+      try cluster.waitUntilForwarding(members: cluster.members)
+      let measurement = try GatewayClusterMeasurement(cluster, options.console)
       try measurement.operate()
       for _ in 0..<runs {
         try measurement.kill(.member)
         try measurement.kill(.master)
         try measurement.hang()
       }
-      return GatewayClusterReport(command: self, measurement, try stream.finish())
+      return GatewayClusterReport(command: self, measurement, try measurement.stream.finish())
     }
   }
 }
 
 /// What was seen so far.
 final class GatewayClusterMeasurement {
-  let cluster: SkeinCluster
+  private let cluster: SkeinCluster
   let stream: GatewayClusterStream
-  let all: [UInt8]
-  let console: Console
-  var lost: [String: Int] = [:]
-  var silences: [String: [Double]] = [:]
-  var lostOfSurvivors = 0
+  private let all: [UInt8]
+  private let console: Console
+  private(set) var lost: [String: Int] = [:]
+  private(set) var silences: [String: [Double]] = [:]
+  private(set) var lostOfSurvivors = 0
   /// What took those that were lost.
-  var losses = Losses()
-  var standstills: [LossPage.Standstill] = []
-  var forwardedAfterLease = 0
-  var leaseExpired = 0
-  var moves = 0
-  var pings = 0
-  var answered = 0
+  private(set) var losses = Losses()
+  private(set) var standstills: [LossPage.Standstill] = []
+  private(set) var forwardedAfterLease = 0
+  private(set) var leaseExpired = 0
+  private(set) var moves = 0
+  private(set) var pings = 0
+  private(set) var answered = 0
 
-  init(cluster: SkeinCluster, stream: GatewayClusterStream, all: [UInt8], console: Console) {
+  init(_ cluster: SkeinCluster, _ console: Console) throws {
     self.cluster = cluster
-    self.stream = stream
-    self.all = all
     self.console = console
+    all = try cluster.forwarders(of: cluster.members).keys.sorted()
+    stream = try GatewayClusterStream(plan: cluster.topology.plan, group: SkeinCluster.gatewayGroup, forwarders: all)
   }
 
-  private var members: [Int] { Array(cluster.topology.plan.members) }
+  private var members: [Int] { cluster.members }
+  private func others(_ member: Int) -> [Int] { members.filter { $0 != member } }
 
   /// An operator's ordinary day.
   func operate() throws {
-    let member = try cluster.victim(.member, owners: [])
-    let rest = members.filter { $0 != member }
+    let member = try cluster.victim(.member)
     try waitUntilServed()
     try move(to: member)
     try during("drain") { try cluster.tell(member, "drain") }
-    try during("return") {
-      try cluster.tell(member, "undrain")
-      try cluster.waitUntilForwarding(members: members)
-    }
-    try during("leave") {
-      try cluster.leave(member)
-      try cluster.waitUntilForwarding(members: rest)
-    }
-    try during("return") {
-      try cluster.startDaemon(member)
-      try cluster.waitUntilForwarding(members: members)
-    }
+    try during("return", waitingFor: members) { try cluster.tell(member, "undrain") }
+    try during("leave", waitingFor: others(member)) { try cluster.leave(member) }
+    try during("return", waitingFor: members) { try cluster.startDaemon(member) }
     // Packet sockets are the daemon's own and end with it.
-    if cluster.settings.packetPath != "packet-socket" {
-      try during("crash", crashing: member) {
+    if cluster.settings.options.packetPath != "packet-socket" {
+      try during("crash", crashing: member, waitingFor: members) {
         try cluster.crash(member)
         try pause(milliseconds: 1000)
-        try cluster.waitUntilForwarding(members: members)
       }
     }
     let master = try cluster.master()
-    try during("restart") {
-      try cluster.restart(member)
-      try cluster.waitUntilForwarding(members: members)
-    }
-    try during("leave") {
-      try cluster.leave(master)
-      try cluster.waitUntilForwarding(members: members.filter { $0 != master })
-    }
-    try during("return") {
-      try cluster.startDaemon(master)
-      try cluster.waitUntilForwarding(members: members)
-    }
+    try during("restart", waitingFor: members) { try cluster.restart(member) }
+    try during("leave", waitingFor: others(master)) { try cluster.leave(master) }
+    try during("return", waitingFor: members) { try cluster.startDaemon(master) }
   }
 
   /// What must be found out before the first packet gets through, such as the next hop's hardware address, has been.
   private func waitUntilServed() throws {
     try wait(for: "IPv4 and IPv6 to get through by every virtual MAC address", seconds: 10) {
       // 50 ms are enough to arrive.
-      let end = stream.mark - 500
-      return end >= 1000 && stream.datagrams(end - 1000..<end).lost == 0
+      let end = BootClock.nanoseconds - 50_000_000
+      let ledger = stream.ledger(end - 100_000_000..<end)
+      return ledger.probeCount >= 500 && ledger.lost() == 0
     }
   }
 
   /// A host that knows nothing asks who its gateway is, and pings the gateway and a machine behind it.
   private func ask() throws {
-    for family in AddressFamily.allCases { try ask(family) }
-  }
-
-  private func ask(_ family: AddressFamily) throws {
     let host = cluster.topology.plan.clientNamespace(.near)
-    let gateway = SkeinCluster.gatewayAddress(family)
-    for destination in [family == .four ? gateway : "\(gateway)%\(Plan.interface)", Plan.clientAddress(0, family, .far)] {
-      try cluster.topology.batch(
-        ["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway) dev \(Plan.interface)"], in: host)
-      let text = try cluster.topology.launcher.run(
-        ["sh", "-c", "ping -\(family.rawValue) -n -q -c 1 -W 2 \(destination) || true"], in: host)
-      let answers = RoutingReport.number(before: " received", in: text) ?? 0
-      if answers == 0 { console.say("    nobody answers: ping \(destination)") }
-      pings += 1
-      answered += answers
+    for family in AddressFamily.allCases {
+      let gateway = SkeinCluster.gatewayAddress(family)
+      for destination in [family == .four ? gateway : "\(gateway)%\(Plan.interface)", Plan.clientAddress(0, family, .far)] {
+        try cluster.bed.launcher.batch(
+          ["neighbour flush dev \(Plan.interface)", "route replace default via \(gateway) dev \(Plan.interface)"], in: host)
+        let text = try cluster.bed.launcher.run(
+          ["sh", "-c", "ping -\(family.rawValue) -n -q -c 1 -W 2 \(destination) || true"], in: host)
+        let answers = RoutingReport.number(before: " received", in: text) ?? 0
+        if answers == 0 { console.say("    nobody answers: ping \(destination)") }
+        pings += 1
+        answered += answers
+      }
     }
   }
 
@@ -149,112 +127,93 @@ final class GatewayClusterMeasurement {
     moves = try movesPlanned() - before
   }
 
-  private func movesPlanned() throws -> Int { try cluster.counterTable(cluster.master())["gateway.moves"] ?? 0 }
+  private func movesPlanned() throws -> Int { try cluster.counters(cluster.master()).value("gateway", "moves") }
 
   /// - Parameters:
   ///   - failed: the member that does not run as it should.
   ///   - crashed: the member whose daemon is killed and started again at once.
-  private func during(_ operation: String, besides failed: Int? = nil, crashing crashed: Int? = nil, _ body: () throws -> Void) throws {
-    let books = Evidence(cluster, failed)
-    if let crashed { books.counters.noteCrash(of: crashed) }
-    let (start, startedAt) = (stream.mark, BootClock.nanoseconds)
+  ///   - forwarding: who must forward for all virtual MAC addresses at the end; nil when it is not waited for.
+  private func during(
+    _ operation: String, besides failed: Int? = nil, crashing crashed: Int? = nil, waitingFor forwarding: [Int]? = nil,
+    _ body: () throws -> Void
+  ) throws {
+    let evidence = LossEvidence(cluster, besides: failed)
+    if let crashed { evidence.books.noteCrash(of: crashed) }
+    let start = BootClock.nanoseconds
     try body()
-    try pause(milliseconds: 500)
-    try ask()
-    let end = stream.mark
-    try pause(milliseconds: 200)
-    let lost = stream.datagrams(start..<end).filter { $0.count == 0 }
-    console.say("  \(operation): lost \(lost.count) of \(end - start)")
-    self.lost[operation, default: 0] += judge(lost, books, since: startedAt)
+    if let forwarding { try cluster.waitUntilForwarding(members: forwarding) }
+    let ledger = try look(since: start)
+    let lost = ledger.lostProbes()
+    console.say("  \(operation): lost \(lost.count) of \(ledger.probeCount)")
+    self.lost[operation, default: 0] += judge(lost, ledger, evidence)
   }
 
-  /// What is known of the losses of one operation.
-  private struct Evidence {
-    let words: LossEvidence
-    let counters: LossBooks
-
-    init(_ cluster: SkeinCluster, _ failed: Int?) {
-      words = LossEvidence(cluster)
-      counters = LossBooks(cluster.booked)
-      counters.failed = Set([failed].compactMap { $0 })
-    }
+  /// Half a second later, a host asks; then all that was sent until then has arrived.
+  private func look(since start: UInt64) throws -> ProbeLedger {
+    try pause(milliseconds: 500)
+    try ask()
+    let end = BootClock.nanoseconds
+    try pause(milliseconds: 200)
+    return stream.ledger(start..<end)
   }
 
   /// Says what is known of a loss, and notes what took it.
   /// - Returns: how many were lost.
-  private func judge(_ lost: [GatewayClusterStream.Datagram], _ books: Evidence, since time: UInt64) -> Int {
+  private func judge(_ lost: [LostProbe], _ ledger: ProbeLedger, _ evidence: LossEvidence) -> Int {
     guard !lost.isEmpty else { return 0 }
-    for line in books.words.lines(lost, stream.stalls(since: time)) { console.say("    \(line)") }
-    books.counters.turnPage()
-    losses = losses + books.counters.explain(lost.map { LostProbe(sentAt: $0.sentAt) })
-    standstills += books.counters.pages.flatMap(\.standstills)
+    evidence.books.turnPage()
+    for line in evidence.lines(lost, ledger) { console.say("    \(line)") }
+    losses = losses + evidence.books.explain(lost.map { LostProbe(sentAt: $0.sentAt) })
+    standstills += evidence.books.pages.flatMap(\.standstills)
     return lost.count
   }
 
-  /// The moment before a failure.
-  private struct Eve {
-    var victim: Int
-    /// What it sends from.
-    var address: UInt64
-    var books: Evidence
-    /// The first datagram that is looked at: a second's worth before the failure, to see who forwards what.
-    var start: Int
-    var failedAt: UInt64 = 0
-  }
-
-  private func eve(of victim: Int) throws -> Eve {
-    try pause(milliseconds: 200)
-    let address = try cluster.hardwareAddress(of: victim)
-    return Eve(victim: victim, address: address, books: Evidence(cluster, victim), start: max(0, stream.mark - 10_000))
-  }
-
   func kill(_ wish: Victim) throws {
-    var eve = try eve(of: cluster.victim(wish, owners: []))
-    eve.failedAt = BootClock.nanoseconds
-    try cluster.fail(eve.victim, by: .kill)
-    try cluster.waitUntilForwarding(members: members.filter { $0 != eve.victim })
-    try note(eve, wish.rawValue)
-    try during("return", besides: eve.victim) {
-      try cluster.heal(eve.victim, after: .kill)
-      try cluster.waitUntilForwarding(members: members)
-    }
+    let victim = try cluster.victim(wish)
+    try failure(of: victim, by: .kill, wish.rawValue)
+    try during("return", besides: victim, waitingFor: members) { try cluster.heal(victim, after: .kill) }
   }
 
-  /// What a failure has cost. Who is bereft is seen on the wire: virtual MAC addresses may have moved a moment before.
-  private func note(_ eve: Eve, _ what: String) throws {
-    try pause(milliseconds: 500)
-    try ask()
-    let end = stream.mark
+  /// What a failure costs. Who is bereft is seen on the wire: virtual MAC addresses may have moved a moment before.
+  /// - Parameter meanwhile: asked once the member has failed, and once the others serve all.
+  /// - Returns: from which address the member sends, and what was sent from a second before its failure on.
+  @discardableResult
+  private func failure(
+    of victim: Int, by failure: Failure, _ what: String, _ meanwhile: (_ failedAt: UInt64) throws -> () throws -> Void = { _ in {} }
+  ) throws -> (address: Int, ledger: ProbeLedger) {
     try pause(milliseconds: 200)
-    let datagrams = stream.datagrams(eve.start..<end)
-    let bereft = datagrams.forwarders(of: eve.address, before: eve.failedAt)
-    let silence = datagrams.longestSilence(of: bereft)
+    let address = Int(try cluster.hardwareAddress(of: victim))
+    let evidence = LossEvidence(cluster, besides: victim)
+    let failedAt = BootClock.nanoseconds
+    try cluster.fail(victim, by: failure)
+    let whenServed = try meanwhile(failedAt)
+    try cluster.waitUntilForwarding(members: others(victim))
+    try whenServed()
+    let ledger = try look(since: failedAt - 1_000_000_000)
+    let bereft = ledger.flows(ownedBy: address, before: failedAt)
+    let silence = ledger.longestSilence(bereft, in: failedAt..<(ledger.flows.compactMap { $0.last?.sentAt }.max() ?? failedAt))
     silences[what, default: []].append(silence)
-    let lost = datagrams.filter { $0.count == 0 && !bereft.contains($0.forwarder) }
+    let lost = ledger.lostProbes { flow, _ in !bereft.contains(flow) }
     console.say(
-      "  \(what): hosts of its \(bereft.count) virtual MAC addresses without service for \(silence.formatted(digits: 1)) ms, lost on others' \(lost.count)"
-    )
-    lostOfSurvivors += judge(lost, eve.books, since: eve.failedAt)
+      "  \(what): hosts of its \(Set(bereft.map { $0 % 256 }).count) virtual MAC addresses without service for "
+        + "\(silence.formatted(digits: 1)) ms, lost on others' \(lost.count)")
+    lostOfSurvivors += judge(lost, ledger, evidence)
+    return (address, ledger)
   }
 
   /// A daemon hangs: its kernel must forward nothing once its lease has run out, whoever still sends to it.
   func hang() throws {
-    let victim = try cluster.victim(.member, owners: [])
+    let victim = try cluster.victim(.member)
     let expiredBefore = try cluster.readPath(victim)?.leaseExpired ?? 0
-    var eve = try eve(of: victim)
-    eve.failedAt = BootClock.nanoseconds
-    try cluster.fail(victim, by: .stop)
-    let reading = try cluster.readPathAfterLease(victim, withinSeconds: 5)
-    // Where nobody can read it, the lease is over after a detection interval.
-    let endedAt = reading == nil ? eve.failedAt + UInt64(cluster.settings.detectionMilliseconds) * 1_000_000 : BootClock.nanoseconds
-    try cluster.waitUntilForwarding(members: members.filter { $0 != victim })
-    leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore)
-    try note(eve, "hung")
-    let seen = stream.datagrams(eve.start..<stream.mark)
-    forwardedAfterLease += seen.count { $0.router == eve.address && $0.seenAt > endedAt }
-    try during("return", besides: victim) {
-      try cluster.heal(victim, after: .stop)
-      try cluster.waitUntilForwarding(members: members)
+    var endedAt: UInt64 = 0
+    let (address, ledger) = try failure(of: victim, by: .stop, "hung") { failedAt in
+      let reading = try cluster.readPathAfterLease(victim, withinSeconds: 5)
+      // Where nobody can read it, the lease is over after a detection interval.
+      let lease = UInt64(cluster.settings.options.detectionMilliseconds) * 1_000_000
+      endedAt = reading == nil ? failedAt + lease : BootClock.nanoseconds
+      return { [self] in leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore) }
     }
+    forwardedAfterLease += ledger.flows.joined().count { $0.answers > 0 && $0.member == address && $0.answeredAt > endedAt }
+    try during("return", besides: victim, waitingFor: members) { try cluster.heal(victim, after: .stop) }
   }
 }

@@ -32,9 +32,9 @@ public struct GatewayClusterReport: LabReport, Equatable {
   /// Nothing is amiss but lost packets, and a daemon's standstill took all that the host and its virtual wires did not.
   public var stoodStill: Bool
 
-  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ datagrams: [GatewayClusterStream.Datagram]) {
+  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ ledger: ProbeLedger) {
     members = command.options.members
-    packets = datagrams.count
+    packets = ledger.probeCount
     lost = measurement.lost
     moves = measurement.moves
     silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
@@ -43,42 +43,36 @@ public struct GatewayClusterReport: LabReport, Equatable {
     let known = measurement.losses
     (losses, unexplained, lostInStandstills) = (known.causes, known.unexplained(of: allLost), known.inStandstills)
     standstillMilliseconds = measurement.standstills.map(\.milliseconds).max() ?? 0
-    stallMilliseconds = measurement.stream.longestStall
-    forwardedTwice = datagrams.twice
+    stallMilliseconds =
+      ledger.standstills(longerThan: GatewayClusterStream.leastStandstill).map(\.nanoseconds.milliseconds).max() ?? 0
+    forwardedTwice = ledger.answeredTwice
     forwardedAfterLease = measurement.forwardedAfterLease
     leaseExpired = measurement.leaseExpired
     pings = measurement.pings
     pingsAnswered = measurement.answered
     let allElse = pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && moves > 0
-    succeeded = allElse && known.excuse(allLost)
-    stoodStill = allElse && !succeeded && known.excuseOrStandstill(allLost)
+    (succeeded, stoodStill) = known.judge(allLost, besides: allElse)
   }
 
   private var allLost: Int { lost.values.reduce(lostOfSurvivors, +) }
 
   /// Writes the losses of each operation, what took them, and how long hosts of a failed member were without service.
-  public func render(to output: inout some TextOutputStream) {
-    print("a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all", to: &output)
-    print(verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)"), to: &output)
+  public var lines: [String] {
+    "a virtual gateway inside a cluster of \(members), under 10,000 packets a second, \(packets) in all"
+    verdict(forwardedTwice == 0, "forwarded twice: \(forwardedTwice)")
     for (operation, count) in lost.sorted(by: { $0.key < $1.key }) {
-      print(verdict(count == 0 || losses.excuse(allLost), "\(operation): lost \(count)"), to: &output)
+      verdict(count == 0 || losses.excuse(allLost), "\(operation): lost \(count)")
     }
-    print(
-      verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered"), to: &output)
-    print(verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)"), to: &output)
-    print(
-      verdict(lostOfSurvivors == 0 || losses.excuse(allLost), "lost on other members' virtual MAC addresses: \(lostOfSurvivors)"),
-      to: &output)
-    for line in losses.lines(of: allLost) { print(line, to: &output) }
-    print(
-      verdict(
-        forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)"),
-      to: &output)
+    verdict(pingsAnswered == pings, "pings of a host that asks who its gateway is: \(pingsAnswered) of \(pings) answered")
+    verdict(moves > 0, "virtual MAC addresses moved by the plan: \(moves)")
+    verdict(lostOfSurvivors == 0 || losses.excuse(allLost), "lost on other members' virtual MAC addresses: \(lostOfSurvivors)")
+    losses.lines(of: allLost)
+    verdict(forwardedAfterLease == 0, "forwarded after the lease of a daemon that hung: \(forwardedAfterLease), dropped: \(leaseExpired)")
     if stallMilliseconds > 0 {
-      print("        the machine did not let the sender run for up to \(stallMilliseconds.formatted(digits: 0)) ms", to: &output)
+      "        the machine did not let the sender run for up to \(stallMilliseconds.formatted(digits: 0)) ms"
     }
     for (what, figures) in silenceMilliseconds.sorted(by: { $0.key < $1.key }) {
-      print("        without service when a \(what) failed: \(figures.text)", to: &output)
+      "        without service when a \(what) failed: \(figures.text)"
     }
   }
 }

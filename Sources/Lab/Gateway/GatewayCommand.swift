@@ -34,14 +34,11 @@ public struct GatewayCommand: LabCommand {
     let console = options.console
     console.say("\(routers) routers, \(hosts) hosts, one gateway address. Each is a network namespace with a Linux of its own.\n")
     return try GatewayTopology.with(routers: routers, hosts: hosts, console: console) { topology in
-      var settings = GatewaySettings(method: method ?? .hybrid)
+      var settings = GatewaySettings(options: options, method: method ?? .hybrid)
       settings.helloMilliseconds *= options.slowness
       settings.holdMilliseconds *= options.slowness
-      settings.packetPath = options.packetPath
-      settings.program = options.program
-      let group = try GatewayGroup(topology: topology, settings: settings)
-      var report = try tell(group)
-      report.seconds = Double((BootClock.nanoseconds - startedAt) / 1_000_000) / 1000
+      var report = try tell(GatewayGroup(topology: topology, settings: settings))
+      report.seconds = BootClock.seconds(since: startedAt)
       return report
     }
   }
@@ -49,14 +46,12 @@ public struct GatewayCommand: LabCommand {
   private func tell(_ group: GatewayGroup) throws -> GatewayShareReport {
     let topology = group.topology
     let console = options.console
-    let everybody = Array(topology.plan.routers)
-    try topology.startWebServer()
+    try WebServer.start(name: "server", in: topology.plan.serverNamespace, topology)
     _ = try topology.start("iperf3", ["iperf3", "-s"], in: topology.plan.serverNamespace)
     console.say("\n1. The routers find each other.")
-    try group.waitUntilSettled(everybody)
-    let active = try group.active(among: everybody)
+    try group.waitUntilSettled(group.machines)
     console.say(
-      "   Router \(active) is the active virtual gateway (AVG): it alone answers the question “who has \(GatewayPlan.virtualAddress(.four))?”"
+      "   Router \(try group.active()) is the active virtual gateway (AVG): it alone answers the question “who has \(GatewayPlan.virtualAddress(.four))?”"
     )
     console.say("   Every router has \(group.settings.forwarders) virtual MAC addresses, and forwards what is sent to these.")
 
@@ -90,12 +85,10 @@ public struct GatewayCommand: LabCommand {
 
   /// Which hosts each router carries: by what the hosts have in their neighbour tables.
   private func hostsByRouter(_ group: GatewayGroup) throws -> [Int: [Int]] {
-    let holders = try group.status(1).holders
-    var result: [Int: [Int]] = [:]
-    for (host, address) in try group.topology.gatewayAddresses().sorted(by: { $0.key < $1.key }) {
-      if let router = group.plan.router(at: holders[address]) { result[router, default: []].append(host) }
+    let holders = try group.gatewayStatus(1).holders
+    return try group.topology.gatewayAddresses().sorted { $0.key < $1.key }.reduce(into: [:]) { result, entry in
+      if let router = group.plan.router(at: holders[entry.value]) { result[router, default: []].append(entry.key) }
     }
-    return result
   }
 
   private func show(_ title: String, _ shares: [Double]) {
@@ -120,24 +113,29 @@ public struct GatewayCommand: LabCommand {
       return GatewayStream(
         host: host, packetsPerSecond: busyPacketsPerSecond / (isBusy ? 1 : 4), octets: Self.payloadOctets)
     }
-    let movesBefore = try group.sum("moves", of: Array(plan.routers))
+    let movesBefore = try group.sum("gateway", "moves", of: plan.routers)
     let books = LossBooks(group.booked)
-    let traffic = try GatewayTraffic(plan: plan, streams: streams)
-    let target = Array(repeating: 100 / Double(routers), count: routers)
-    let result = try watch(traffic, target)
+    let traffic = try Prober(plan: plan, streams: streams)
+    func shares(since time: UInt64) -> [Double] {
+      // What was sent in the last 50 ms may still be on its way.
+      traffic.shares(streams, of: plan.routers, sentIn: time..<max(time, BootClock.nanoseconds - 50_000_000))
+    }
+    let result = try watch(shares)
     report.sharesBefore = result.before
     report.secondsToTarget = result.seconds
-    let drained = try busyRouter(group, traffic, fastStream: streams.firstIndex { $0.host == busy.value.first } ?? 0)
-    try moveEverything(group, traffic, drained, tcpHost: busy.value.last ?? 1, &report)
+    let fastStream = streams.firstIndex { $0.host == busy.value.first } ?? 0
+    guard let drained = traffic.read({ $0.owner(ofFlow: fastStream) }) else {
+      throw LabError.observation("the fast stream does not get through")
+    }
+    try moveEverything(group, shares, drained, tcpHost: busy.value.last ?? 1, &report)
     // After the move back, whatever steers has to bring it to the target again.
-    let again = try watch(traffic, target)
-    report.sharesAfter = again.after
-    report.moves = try group.sum("moves", of: Array(plan.routers)) - movesBefore
+    report.sharesAfter = try watch(shares).after
+    report.moves = try group.sum("gateway", "moves", of: plan.routers) - movesBefore
     let ledger = try traffic.finish()
     books.turnPage()
     report.losses = books.explain(ledger).causes
     report.packets = ledger.probeCount
-    report.packetsLostByMoves = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    report.packetsLostByMoves = ledger.lost()
     report.forwardedTwice = ledger.answeredTwice
   }
 
@@ -155,65 +153,54 @@ public struct GatewayCommand: LabCommand {
     }
   }
 
-  /// Watches the shares until every router is near its target.
-  private func watch(_ traffic: GatewayTraffic, _ target: [Double]) throws -> (before: [Double], after: [Double], seconds: Double) {
+  /// Watches the shares until every router is near an equal part.
+  private func watch(_ shares: (_ since: UInt64) -> [Double]) throws -> (before: [Double], after: [Double], seconds: Double) {
     let startedAt = BootClock.nanoseconds
-    var readings = [(startedAt, traffic.carried)]
     var before: [Double] = []
-    var shares: [Double] = []
+    var now: [Double] = []
     for beat in 1...60 {
       try pause(milliseconds: 1000)
-      readings.append((BootClock.nanoseconds, traffic.carried))
       // Over the last two seconds, but at the beginning over what there is.
-      shares = (traffic.carried - readings[max(0, readings.count - 3)].1).shares(1...routers)
-      if before.isEmpty { before = shares }
-      if beat % 2 == 1 || isNear(shares, target) { show("\(beat) s", shares) }
-      if beat > 2, isNear(shares, target) {
-        let seconds = Double(BootClock.nanoseconds - startedAt) / 1e9
+      now = shares(max(startedAt, BootClock.nanoseconds - 2_050_000_000))
+      if before.isEmpty { before = now }
+      if beat % 2 == 1 || isNear(now) { show("\(beat) s", now) }
+      if beat > 2, isNear(now) {
         // It has to stay so.
-        let reading = traffic.carried
+        let reachedAt = BootClock.nanoseconds
         try pause(milliseconds: 3000)
-        shares = (traffic.carried - reading).shares(1...routers)
-        if isNear(shares, target) {
-          show("and then", shares)
-          return (before, shares, seconds)
+        now = shares(reachedAt)
+        if isNear(now) {
+          show("and then", now)
+          return (before, now, (startedAt..<reachedAt).seconds)
         }
       }
     }
-    return (before, shares, 60)
+    return (before, now, 60)
   }
 
-  private func isNear(_ shares: [Double], _ target: [Double]) -> Bool { zip(shares, target).allSatisfy { abs($0 - $1) <= Self.tolerance } }
+  private func isNear(_ shares: [Double]) -> Bool { shares.allSatisfy { abs($0 - 100 / Double(routers)) <= Self.tolerance } }
 
   // MARK: moves
 
-  /// The router that the fast stream goes by at the moment.
-  private func busyRouter(_ group: GatewayGroup, _ traffic: GatewayTraffic, fastStream: Int) throws -> Int {
-    guard let router = traffic.read({ $0.owner(ofFlow: fastStream) }) else {
-      throw LabError.observation("the fast stream does not get through")
-    }
-    return router
-  }
-
   /// Moves every virtual MAC address of a router away and back, under the fast stream and a transfer.
   private func moveEverything(
-    _ group: GatewayGroup, _ traffic: GatewayTraffic, _ router: Int, tcpHost: Int, _ report: inout GatewayShareReport
+    _ group: GatewayGroup, _ shares: (_ since: UInt64) -> [Double], _ router: Int, tcpHost: Int, _ report: inout GatewayShareReport
   ) throws {
     let transfer = try TransferCheck(plan: group.plan, host: tcpHost)
     options.console.say("\n4. Router \(router), which carries the fast stream, is drained: all of its virtual MAC addresses move away.")
-    let others = group.plan.routers.filter { $0 != router }
+    let others = group.machines.filter { $0 != router }
     report.movesByDrain = try movesSeen(group) {
       try group.tell(router, "drain")
       try pause(milliseconds: 500 * options.slowness)
     }
-    let reading = traffic.carried
+    let drainedAt = BootClock.nanoseconds
     try pause(milliseconds: 1000)
-    show("drained", (traffic.carried - reading).shares(1...routers))
+    show("drained", shares(drainedAt))
     options.console.say("   It gets them back.")
     report.movesByDrain += try movesSeen(group) {
       try group.tell(router, "undrain")
       try wait(for: "router \(router)'s virtual MAC addresses to come back", seconds: 30, everyMilliseconds: 200) {
-        try group.status(others[0]).forwarders.contains { $0.holder == group.plan.address(ofRouter: router, .four) }
+        try group.gatewayStatus(others[0]).forwarders.contains { $0.holder == group.plan.address(of: router, .four) }
       }
       try pause(milliseconds: 2000 * options.slowness)
     }
@@ -227,33 +214,28 @@ public struct GatewayCommand: LabCommand {
 
   /// How many holders changed while `body` ran.
   private func movesSeen(_ group: GatewayGroup, _ body: () throws -> Void) throws -> Int {
-    let before = try group.status(1).holders
+    let before = try group.gatewayStatus(1).holders
     try body()
-    let after = try group.status(1).holders
+    let after = try group.gatewayStatus(1).holders
     return before.count { after[$0.key] != $0.value }
   }
 
   // MARK: a death
 
   private func loseARouter(_ group: GatewayGroup, _ report: inout GatewayShareReport) throws {
-    let plan = group.plan
-    let victim = try group.active(among: Array(plan.routers))
+    let victim = try group.active()
     options.console.say(
       "\n5. Router \(victim), the AVG, dies: SIGKILL, and its links go down at the same moment. Every host sends a packet every 2 ms.")
-    let run = try group.measureFailover([victim], by: .kill, console: options.console)
-    report.silenceMilliseconds = run.figures.silenceMilliseconds
-    report.lostOnSurvivors = run.figures.lostOnSurvivors
-    report.lostOnReturn = run.figures.lostOnReturn
-    report.forwardedTwice += run.figures.answeredTwice
+    let run = try group.measureFailover(.avg, by: .kill)
+    report.silenceMilliseconds = run.silenceMilliseconds
+    report.lostOnSurvivors = run.lostOnSurvivors
+    report.lostOnReturn = run.lostOnReturn
+    report.forwardedTwice += run.answeredTwice
     report.answersSilenceMilliseconds = run.answersSilenceMilliseconds
     options.console.say(
-      "   The other routers' hosts lost \(run.figures.lostOnSurvivors) packets. Router \(victim) came back, and its virtual MAC addresses with it: \(run.figures.lostOnReturn) lost."
+      "   The other routers' hosts lost \(run.lostOnSurvivors) packets. Router \(victim) came back, and its virtual MAC addresses with it: \(run.lostOnReturn) lost."
     )
-    report.pings += try topologyPings(group)
-  }
-
-  private func topologyPings(_ group: GatewayGroup) throws -> Int {
-    let answered = try AddressFamily.allCases.map(group.topology.pingGateway).reduce(0, +)
-    return answered == hosts * 2 ? 0 : answered - hosts * 2
+    // Whoever is not answered now is missing from those that were.
+    report.pings += try AddressFamily.allCases.map(group.topology.pingGateway).reduce(-hosts * 2, +)
   }
 }

@@ -19,19 +19,17 @@ public struct GatewayExportCommand: LabCommand {
     try requireTools(["nfcapd": "nfdump", "nfdump": "nfdump", "tshark": "tshark"])
     var report = GatewayExportReport()
     try GatewayTopology.with(routers: 3, hosts: 9, console: options.console) { topology in
-      var settings = settings
+      var settings = GatewaySettings.unsteered(options)
       settings.lines = ["export: { collector: \"\(GatewayPlan.serverAddress(.four)):\(Self.port)\", interval: 1s }"]
       try count(topology, settings, &report)
     }
     options.console.say("\n4. A group that has an IPv6 address alone.")
     try GatewayTopology.with(routers: 2, hosts: 1, console: options.console) { topology in
-      var settings = settings
+      var settings = GatewaySettings.unsteered(options)
       settings.families = [.six]
       let group = try GatewayGroup(topology: topology, settings: settings)
-      try wait(for: "an active gateway and its standby by IPv6", seconds: 20) {
-        topology.plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
-      } until: {
-        Set(topology.plan.routers.compactMap { try? group.status($0).state }) == ["active", "standby"]
+      try wait(for: "an active gateway and its standby by IPv6", seconds: 20, detail: group.screens) {
+        Set(group.machines.compactMap { try? group.gatewayStatus($0).state }) == ["active", "standby"]
       }
       report.messagesSix = try readMessages(topology)
       report.pingsSix = try topology.pingGateway(.six)
@@ -40,14 +38,6 @@ public struct GatewayExportCommand: LabCommand {
   }
 
   private static let port = 4739
-
-  private var settings: GatewaySettings {
-    var settings = GatewaySettings()
-    (settings.method, settings.deadBand) = (.moves, 100)
-    settings.packetPath = options.packetPath
-    settings.program = options.program
-    return settings
-  }
 
   private func count(_ topology: GatewayTopology, _ settings: GatewaySettings, _ report: inout GatewayExportReport) throws {
     let plan = topology.plan
@@ -60,17 +50,18 @@ public struct GatewayExportCommand: LabCommand {
     try pause(milliseconds: 500)
     try collector.checkAlive()
     let group = try GatewayGroup(topology: topology, settings: settings)
-    try group.waitUntilSettled(Array(plan.routers))
+    try group.waitUntilSettled(group.machines)
     try topology.letHostsAskSeldom()
     console.say("\n1. Every host sends \(packets) datagrams, each host of a size of its own.")
     let before = try volumes(group)
     let addresses = try topology.gatewayAddresses()
     let streams = plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 1000, octets: 100 * $0, limit: packets) }
-    let traffic = try GatewayTraffic(plan: plan, streams: streams)
-    try traffic.waitUntilSent()
+    let traffic = try Prober(plan: plan, streams: streams)
+    try traffic.waitUntilSent(streams)
     let ledger = try traffic.finish()
     report.arrived = ledger.flows.joined().count { $0.answers == 1 }
-    report.sent = Self.sent(streams, addresses)
+    report.sent = Self.volumes(
+      streams.map { (addresses[$0.host], .init(packets: $0.limit, octets: $0.limit * $0.frameOctets)) })
     try pause(milliseconds: 2500)
     report.counted = try volumes(group).merging(before) { $0 - $1 }.filter { $0.value.packets > 0 }
 
@@ -81,39 +72,30 @@ public struct GatewayExportCommand: LabCommand {
     report.collected = try collected(topology, flows)
   }
 
-  private static func sent(_ streams: [GatewayStream], _ addresses: [Int: String]) -> [String: GatewayExportReport.Volume] {
-    var result: [String: GatewayExportReport.Volume] = [:]
-    for stream in streams {
-      guard let address = addresses[stream.host] else { continue }
-      let octets = stream.limit * GatewayTraffic.frameOctets(payload: stream.octets, stream.family)
-      result[address, default: .init()] = result[address, default: .init()] + .init(packets: stream.limit, octets: octets)
+  private typealias Volume = GatewayExportReport.Volume
+
+  /// Added up by virtual MAC address.
+  private static func volumes(_ all: [(address: String?, volume: Volume)]) -> [String: Volume] {
+    all.reduce(into: [:]) { sums, entry in
+      if let address = entry.address { sums[address] = sums[address, default: .init()] + entry.volume }
     }
-    return result
   }
 
   /// What the routers have counted for each virtual MAC address, together.
-  private func volumes(_ group: GatewayGroup) throws -> [String: GatewayExportReport.Volume] {
-    var result: [String: GatewayExportReport.Volume] = [:]
-    for router in group.plan.routers {
-      for forwarder in try group.status(router).forwarders {
-        let volume = GatewayExportReport.Volume(packets: Int(forwarder.packets), octets: Int(forwarder.octets))
-        result[forwarder.virtualMac] = result[forwarder.virtualMac, default: .init()] + volume
-      }
-    }
-    return result
+  private func volumes(_ group: GatewayGroup) throws -> [String: Volume] {
+    let forwarders = try group.machines.flatMap { try group.gatewayStatus($0).forwarders }
+    return Self.volumes(forwarders.map { ($0.virtualMac, .init(packets: Int($0.packets), octets: Int($0.octets))) })
   }
 
   /// What the collector has for each virtual MAC address.
-  private func collected(_ topology: GatewayTopology, _ flows: String) throws -> [String: GatewayExportReport.Volume] {
+  private func collected(_ topology: GatewayTopology, _ flows: String) throws -> [String: Volume] {
     let text = try topology.launcher.run(["nfdump", "-R", flows, "-N", "-q", "-o", "fmt:%idmc %odmc %pkt %byt"])
-    var result: [String: GatewayExportReport.Volume] = [:]
-    for line in text.split(separator: "\n") {
-      let words = line.split(separator: " ").map(String.init)
-      guard words.count >= 4, let packets = Int(words[2]), let octets = Int(words[3]), packets > 0 else { continue }
-      let address = words[0...1].first { $0.hasPrefix("00:07:b4") } ?? words[0]
-      result[address] = result[address, default: .init()] + .init(packets: packets, octets: octets)
-    }
-    return result
+    return Self.volumes(
+      text.split(separator: "\n").compactMap { line in
+        let words = line.split(separator: " ").map(String.init)
+        guard words.count >= 4, let packets = Int(words[2]), let octets = Int(words[3]), packets > 0 else { return nil }
+        return (words[0...1].first { $0.hasPrefix("00:07:b4") } ?? words[0], .init(packets: packets, octets: octets))
+      })
   }
 
   // MARK: messages
@@ -175,25 +157,21 @@ public struct GatewayExportReport: LabReport, Equatable {
   private func total(_ volumes: [String: Volume]) -> Volume { volumes.values.reduce(Volume()) { $0 + $1 } }
 
   /// Writes a table of packets and octets by virtual MAC address, then each check with its verdict.
-  public func render(to output: inout some TextOutputStream) {
-    print("\n  virtual MAC          hosts sent              routers counted         the collector has    (packets, octets)", to: &output)
-    func words(_ volume: Volume?) -> String { volume.map { "\($0.packets) \($0.octets)" } ?? "nothing" }
+  public var lines: [String] {
+    "\n  virtual MAC          hosts sent              routers counted         the collector has    (packets, octets)"
+    let words = { (volume: Volume?) in volume.map { "\($0.packets) \($0.octets)" } ?? "nothing" }
     for address in Set(sent.keys).union(counted.keys).union(collected.keys).sorted() {
-      print(
-        "  \(address.padding(19))  \(words(sent[address]).padding(22))  \(words(counted[address]).padding(22))  \(words(collected[address]))",
-        to: &output)
+      "  \(address.padding(19))  \(words(sent[address]).padding(22))  \(words(counted[address]).padding(22))  \(words(collected[address]))"
     }
-    print("", to: &output)
-    print(verdict(counted == sent, "the routers counted exactly what the hosts sent: \(words(total(counted)))"), to: &output)
-    print(verdict(collected == sent, "the collector has exactly that: \(words(total(collected)))"), to: &output)
-    print(verdict(arrived == total(sent).packets, "at the server: \(arrived) packets, each once"), to: &output)
+    ""
+    verdict(counted == sent, "the routers counted exactly what the hosts sent: \(words(total(counted)))")
+    verdict(collected == sent, "the collector has exactly that: \(words(total(collected)))")
+    verdict(arrived == total(sent).packets, "at the server: \(arrived) packets, each once")
     for (family, messages) in [("IPv4", messagesFour), ("IPv6", messagesSix)] {
-      print(
-        verdict(
-          messages.read > 0 && messages.withWarnings == 0,
-          "GLBP over \(family): tshark read \(messages.read) messages, warnings: \(messages.withWarnings)"),
-        to: &output)
+      verdict(
+        messages.read > 0 && messages.withWarnings == 0,
+        "GLBP over \(family): tshark read \(messages.read) messages, warnings: \(messages.withWarnings)")
     }
-    print(verdict(pingsSix == 1, "ping to the address of a group that has only IPv6: \(pingsSix) of 1"), to: &output)
+    verdict(pingsSix == 1, "ping to the address of a group that has only IPv6: \(pingsSix) of 1")
   }
 }

@@ -12,11 +12,9 @@ public struct GatewayForeignCommand: LabCommand {
   /// `LabError.timedOut` if they do not follow it within 25 s or take over within 15 s.
   public func run() throws -> GatewayForeignReport {
     try GatewayTopology.with(routers: Self.routers, hosts: 2, console: options.console) { topology in
-      var settings = GatewaySettings()
+      var settings = GatewaySettings(options: options)
       // GLBP's own authentication that both could have is not described; so there is none.
       settings.isAuthenticated = false
-      settings.packetPath = options.packetPath
-      settings.program = options.program
       return try measure(topology, settings)
     }
   }
@@ -33,43 +31,41 @@ public struct GatewayForeignCommand: LabCommand {
     console.say("   and something that nobody knows. Two of ours start beside it.")
     let speaker = try GlbpSpeaker(script, in: stranger)
     let group = try GatewayGroup(topology: topology, settings: settings)
-    try wait(for: "ours to follow the foreign router and to forward beside it", seconds: 25, everyMilliseconds: 200) {
-      plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
-    } until: {
-      try plan.routers.allSatisfy { try follows(group, $0) }
+    let following = "ours to follow the foreign router and to forward beside it"
+    try wait(for: following, seconds: 25, everyMilliseconds: 200, detail: group.screens) {
+      plan.routers.allSatisfy { router in
+        guard let status = try? group.gatewayStatus(router) else { return false }
+        return status.activeGateway == GatewayPlan.strangerAddress && status.forwarders.contains { $0.here == "forwarding" }
+      }
     }
     var report = GatewayForeignReport()
-    let during = try plan.routers.map(group.status)
+    let during = try plan.routers.map(group.gatewayStatus)
     report.followed = during.allSatisfy { $0.activeGateway == GatewayPlan.strangerAddress }
     report.isShownAsForeign = during.allSatisfy { $0.gateways.contains { $0.address == GatewayPlan.strangerAddress && $0.isForeign } }
     report.forwardersBeside = during.map { status in status.forwarders.filter { $0.here == "forwarding" }.map(\.forwarder) }
     report.foreignForwarderWasLeft = !report.forwardersBeside.joined().contains(1)
-    let malformed = try group.sum("malformed", of: Array(plan.routers))
-    report.refused = malformed
-    console.say(try group.tell(1, "gateway", "status").split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
+    report.refused = try group.sum("gateway", "malformed", of: plan.routers)
+    try show(group)
 
     console.say("\n2. It falls silent. Its own hold time, 4 s, is what counts.")
     report.hellos = try speaker.fallSilent()
     let silentAt = BootClock.nanoseconds
-    try wait(for: "ours to elect one of their own and to take forwarder 1 over", seconds: 15) {
-      plan.routers.map { (try? group.tell($0, "gateway", "status")) ?? "router \($0) does not answer" }.joined(separator: "\n")
-    } until: {
-      let states = try plan.routers.map(group.status)
+    try wait(for: "ours to elect one of their own and to take forwarder 1 over", seconds: 15, detail: group.screens) {
+      let states = try plan.routers.map(group.gatewayStatus)
       return states.count { $0.state == "active" } == 1
         && states.count { $0.forwarders.contains { $0.forwarder == 1 && $0.here == "forwarding" } } == 1
     }
-    report.takeoverSeconds = Double((BootClock.nanoseconds - silentAt) / 1_000_000) / 1000
-    console.say(try group.tell(1, "gateway", "status").split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
-    let after = try plan.routers.map(group.status)
+    report.takeoverSeconds = BootClock.seconds(since: silentAt)
+    try show(group)
+    let after = try plan.routers.map(group.gatewayStatus)
     report.holderOfForwarderOne = after[0].forwarders.first { $0.forwarder == 1 }?.holder ?? ""
     report.agree = Set(after.map(\.holders)).count == 1
     report.pings = try topology.pingGateway(.four)
     return report
   }
 
-  private func follows(_ group: GatewayGroup, _ router: Int) throws -> Bool {
-    guard let status = try? group.status(router) else { return false }
-    return status.activeGateway == GatewayPlan.strangerAddress && status.forwarders.contains { $0.here == "forwarding" }
+  private func show(_ group: GatewayGroup) throws {
+    options.console.say(try group.tell(1, "gateway", "status").split(separator: "\n").map { "   \($0)" }.joined(separator: "\n"))
   }
 }
 
@@ -100,20 +96,16 @@ public struct GatewayForeignReport: LabReport, Equatable {
   }
 
   /// Writes each observation with its verdict.
-  public func render(to output: inout some TextOutputStream) {
-    print("\nA foreign speaker of GLBP, \(hellos) hellos:", to: &output)
-    print(verdict(followed && isShownAsForeign, "both of ours took it for the active virtual gateway"), to: &output)
-    print(
-      verdict(
-        foreignForwarderWasLeft && forwardersBeside.allSatisfy { !$0.isEmpty }, "both forwarded beside it: forwarders \(forwardersBeside)"),
-      to: &output)
-    print(verdict(refused == 0, "its messages that ours could not read: \(refused)"), to: &output)
-    print(
-      verdict(
-        takeoverSeconds >= 2.5 && !holderOfForwarderOne.isEmpty,
-        "it fell silent: forwarder 1 is \(holderOfForwarderOne)'s \(takeoverSeconds.formatted(digits: 1)) s after its last word"),
-      to: &output)
-    print(verdict(agree, "both say the same of every forwarder"), to: &output)
-    print(verdict(pings == 2, "pings to the virtual address: \(pings) of 2"), to: &output)
+  public var lines: [String] {
+    "\nA foreign speaker of GLBP, \(hellos) hellos:"
+    verdict(followed && isShownAsForeign, "both of ours took it for the active virtual gateway")
+    verdict(
+      foreignForwarderWasLeft && forwardersBeside.allSatisfy { !$0.isEmpty }, "both forwarded beside it: forwarders \(forwardersBeside)")
+    verdict(refused == 0, "its messages that ours could not read: \(refused)")
+    verdict(
+      takeoverSeconds >= 2.5 && !holderOfForwarderOne.isEmpty,
+      "it fell silent: forwarder 1 is \(holderOfForwarderOne)'s \(takeoverSeconds.formatted(digits: 1)) s after its last word")
+    verdict(agree, "both say the same of every forwarder")
+    verdict(pings == 2, "pings to the virtual address: \(pings) of 2")
   }
 }

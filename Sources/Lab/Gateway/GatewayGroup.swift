@@ -1,7 +1,13 @@
 import Foundation
 
+/// How traffic is steered.
+public enum SteeringMethod: String, CaseIterable, Codable, Sendable {
+  case answers, moves, hybrid
+}
+
 /// What the lab's gateways are told beside what all are.
-struct GatewaySettings: Hashable, Sendable {
+struct GatewaySettings: Sendable {
+  var options: LabOptions
   var helloMilliseconds = 200
   var holdMilliseconds = 650
   var method = SteeringMethod.hybrid
@@ -13,169 +19,119 @@ struct GatewaySettings: Hashable, Sendable {
   var isAuthenticated = true
   /// Further lines of the `gateway` section.
   var lines: [String] = []
-  var packetPath: String?
-  /// The program under test; nil for the running one.
-  var program: String?
+
+  /// Nothing is ever steered: what moves is moved by what is done to the routers.
+  static func unsteered(_ options: LabOptions) -> GatewaySettings { GatewaySettings(options: options, method: .moves, deadBand: 100) }
 }
 
-/// How traffic is steered.
-public enum SteeringMethod: String, CaseIterable, Codable, Sendable {
-  case answers, moves, hybrid
-}
-
-/// Routers that run Skein's virtual gateway, one daemon each, started and spoken to as an operator would.
-final class GatewayGroup {
+/// Routers that run Skein's virtual gateway.
+final class GatewayGroup: SkeinDaemons {
   let topology: GatewayTopology
   let settings: GatewaySettings
-  let program: String
-  private var daemons: [Int: ChildProcess] = [:]
 
-  /// Starts every router's daemon and waits until the group is whole.
+  /// Starts every router's daemon.
   init(topology: GatewayTopology, settings: GatewaySettings) throws {
     self.topology = topology
     self.settings = settings
-    program = try settings.program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    try super.init(topology, program: settings.options.program)
     try "the lab's key: \(UUID().uuidString)\n".write(toFile: keyFile, atomically: false, encoding: .utf8)
     for router in plan.routers {
-      try configuration(router).write(toFile: file(router, "yaml"), atomically: false, encoding: .utf8)
+      try configure(router, configuration(router))
       try startDaemon(router)
     }
   }
 
   var plan: GatewayPlan { topology.plan }
   private var keyFile: String { "\(plan.directory)/key" }
-  private func file(_ router: Int, _ ending: String) -> String { "\(plan.directory)/r\(router).\(ending)" }
-  func api(_ router: Int) -> String { file(router, "sock") }
 
   /// A router's skein.yaml.
-  func configuration(_ router: Int) -> String {
-    let addresses = settings.families.map { "\"\(GatewayPlan.virtualAddress($0))\"" }.joined(separator: ", ")
+  private func configuration(_ router: Int) -> String {
     let isCisco = settings.holdMilliseconds == GatewayTimers.cisco.holdMilliseconds
-    let timers = isCisco ? "timers: cisco" : "hello: \(settings.helloMilliseconds)ms\n  hold: \(settings.holdMilliseconds)ms"
-    let own = settings.families.contains(.four) ? "ownAddress: \(plan.address(ofRouter: router, .four))" : ""
-    let authentication = settings.isAuthenticated ? "authentication: { key: \(keyFile) }" : ""
-    let lines = [own, authentication] + settings.lines
-    return """
-      gateway:
-        group: \(GatewayPlan.group)
-        interface: \(plan.lanInterface(router))
-        address: [\(addresses)]
-        \(timers)
-        forwarders: \(settings.forwarders)
-        forwarderPreempt: 1s
-        steering: { method: \(settings.method.rawValue), window: 2s, betweenMoves: 3s, deadBand: \(settings.deadBand) }
-      \(lines.filter { !$0.isEmpty }.map { "  \($0)\n" }.joined())\(settings.packetPath.map { "packetPath: \($0)\n" } ?? "")api: \(api(router))
-
-      """
-  }
-
-  func startDaemon(_ router: Int) throws {
-    daemons[router] = try topology.start(
-      "skein-r\(router)", [program, "run", "--config", file(router, "yaml")], in: plan.namespace(ofRouter: router))
-  }
-
-  func daemon(_ router: Int) throws -> ChildProcess {
-    guard let daemon = daemons[router] else { throw LabError.badOption("there is no router \(router)") }
-    return daemon
-  }
-
-  /// Runs a command of the operator's against a router's daemon.
-  @discardableResult
-  func tell(_ router: Int, _ words: String...) throws -> String {
-    try topology.launcher.run(["timeout", "90", program] + words + ["--api", api(router)])
-  }
-}
-
-extension GatewayGroup {
-  func status(_ router: Int) throws -> GatewayStatus {
-    try decode(router, "gateway", "status")
-  }
-
-  func counters(_ router: Int) throws -> GatewayCounters { try decode(router, "counters") }
-
-  private func decode<Report: Decodable>(_ router: Int, _ words: String...) throws -> Report {
-    let text = try topology.launcher.ask([program] + words + ["--json", "--api", api(router)])
-    return try JSONDecoder().decode(Report.self, from: Data(text.utf8))
-  }
-
-  /// The sum of a counter of the decision maker's or the messenger's over these routers.
-  func sum(_ name: String, group: String = "gateway", of routers: [Int]) throws -> Int {
-    try routers.reduce(0) { sum, router in sum + Int(clamping: try counters(router)[group, name]) }
+    var lines = [
+      "group: \(GatewayPlan.group)", "interface: \(plan.interface(of: router))",
+      "address: [\(settings.families.map { "\"\(GatewayPlan.virtualAddress($0))\"" }.joined(separator: ", "))]",
+      "forwarders: \(settings.forwarders)", "forwarderPreempt: 1s",
+      "steering: { method: \(settings.method.rawValue), window: 2s, betweenMoves: 3s, deadBand: \(settings.deadBand) }",
+    ]
+    lines += isCisco ? ["timers: cisco"] : ["hello: \(settings.helloMilliseconds)ms", "hold: \(settings.holdMilliseconds)ms"]
+    if settings.families.contains(.four) { lines.append("ownAddress: \(plan.address(of: router, .four))") }
+    if settings.isAuthenticated { lines.append("authentication: { key: \(keyFile) }") }
+    let section = (lines + settings.lines).map { "  \($0)\n" }.joined()
+    return "gateway:\n\(section)\(settings.options.packetPathLine)api: \(api(router))\n"
   }
 
   /// The router that answers the hosts, as these see it.
-  func active(among routers: [Int]) throws -> Int {
-    let states = try routers.map { ($0, try status($0)) }
-    guard let active = states.first(where: { $0.1.state == "active" }) else { throw LabError.observation("no router is active") }
-    return active.0
+  func active() throws -> Int {
+    guard let active = try machines.first(where: { try gatewayStatus($0).state == "active" }) else {
+      throw LabError.observation("no router is active")
+    }
+    return active
   }
+
+  /// What each router shows of the group.
+  func screens() -> String { explain(machines, ["gateway", "status"]) }
 
   /// Waits until these routers, and no others, are a whole group.
   /// - Parameter atHome: whether every forwarder must be where it belongs.
   func waitUntilSettled(_ routers: [Int], atHome: Bool = true) throws {
-    let addresses = Set(routers.map { plan.address(ofRouter: $0, .four) })
+    let addresses = Set(routers.map { plan.address(of: $0, .four) })
     let seconds = Double(settings.holdMilliseconds) / 1000 * 4 + 20
-    try wait(for: "the gateways \(routers) to be one group", seconds: seconds, everyMilliseconds: 100) {
-      (try? self.report(routers)) ?? ""
-    } until: {
+    try wait(for: "the gateways \(routers) to be one group", seconds: seconds, everyMilliseconds: 100, detail: screens) {
       for router in routers { try daemon(router).checkAlive() }
-      let states = routers.compactMap { try? status($0) }
+      let states = routers.compactMap { try? gatewayStatus($0) }
       return states.count == routers.count && states.allSatisfy { $0.isSettled(addresses, atHome: atHome) }
         && states.count { $0.state == "active" } == 1 && Set(states.map(\.holders)).count == 1
     }
   }
-
-  private func report(_ routers: [Int]) throws -> String {
-    try routers.map { router in
-      let log = try daemon(router).logTail()
-      return "router \(router):\n" + ((try? tell(router, "gateway", "status")) ?? "does not answer\n\(log)")
-    }.joined(separator: "\n")
-  }
 }
 
-/// The hosts: Linux as it is.
-extension GatewayTopology {
-  /// What every host has as its gateway's MAC address, by host; hosts without one are left out.
-  func gatewayAddresses(_ family: AddressFamily = .four) throws -> [Int: String] {
-    var result: [Int: String] = [:]
-    for host in plan.hosts {
-      let line = try launcher.run([
-        "ip", "-n", plan.namespace(ofHost: host).name, "neighbour", "show", GatewayPlan.virtualAddress(family), "dev",
-        GatewayPlan.hostInterface,
-      ])
-      let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-      if let place = words.firstIndex(of: "lladdr"), words.indices.contains(place + 1) { result[host] = words[place + 1] }
-    }
-    return result
+extension GatewayGroup: Scenario {
+  typealias Failure = GatewayFailure
+  typealias Victim = GatewayVictim
+
+  var machines: [Int] { Array(plan.routers) }
+  var silenceCertainAfterMilliseconds: Int { settings.holdMilliseconds + 200 }
+  func lossBooks() -> LossBooks? { LossBooks(booked) }
+
+  func victims(_ wish: GatewayVictim) throws -> [Int] {
+    let states = try machines.map { ($0, try gatewayStatus($0).state) }
+    let active = states.first { $0.1 == "active" }?.0
+    let standby = states.first { $0.1 == "standby" }?.0
+    let victims: [Int?] =
+      switch wish {
+      case .avg: [active]
+      case .avf: [machines.first { $0 != active && $0 != standby } ?? standby]
+      case .both: [active, standby]
+      }
+    guard victims.allSatisfy({ $0 != nil }) else { throw LabError.observation("the group has no \(wish.words)") }
+    return victims.compactMap { $0 }
   }
 
-  /// Pings the virtual address from every host.
-  /// - Returns: how many were answered.
-  func pingGateway(_ family: AddressFamily) throws -> Int {
-    let target = family == .four ? GatewayPlan.virtualAddress(.four) : "\(GatewayPlan.virtualAddress(.six))%\(GatewayPlan.hostInterface)"
-    let answers = try plan.hosts.map { host in
-      try launcher.run(
-        [
-          "sh", "-c",
-          "ping -n -q -c 1 -W 1 \(target) >/dev/null 2>&1 && echo yes || ping -n -q -c 1 -W 1 \(target) >/dev/null 2>&1 && echo yes || echo no",
-        ],
-        in: plan.namespace(ofHost: host))
-    }
-    return answers.count { $0.hasPrefix("yes") }
+  /// Whole seconds need no milliseconds.
+  func askAround() throws -> FailoverTraffic {
+    try topology.letHostsAskSeldom(again: false, families: settings.families)
+    return try topology.askAround(packetsPerSecond: settings.holdMilliseconds > 5000 ? 100 : 500)
   }
 
-  /// Fetches a page from the server from every host.
-  /// - Returns: how many were answered.
-  func fetchFromServer(_ family: AddressFamily) throws -> Int {
-    let answers = try plan.hosts.map { host in
-      try launcher.run(
-        ["sh", "-c", "curl -s -g -m 3 http://\(GatewayPlan.serverHost(family))/ || true"], in: plan.namespace(ofHost: host))
-    }
-    return answers.count { $0.hasPrefix("server") }
+  /// With all routers there, every virtual MAC address is at home; without some, it is somewhere.
+  func waitUntilReady(_ routers: [Int]) throws { try waitUntilSettled(routers, atHome: routers.count == plan.routerCount) }
+}
+
+extension GatewayGroup {
+  /// What is read of these routers to explain a loss.
+  var booked: BookedMachines {
+    BookedMachines(
+      console: topology.console, numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true,
+      counters: { (try? self.counters($0))?.table }, hostCounters: { self.hostCounters }, eventTimes: { _ in [] })
   }
 
-  /// Starts nginx at the server.
-  func startWebServer() throws {
-    try WebServer.start(name: "server", beneath: plan.directory) { _ = try start($0, $1, in: plan.serverNamespace) }
+  private var hostCounters: [LossCounter: Int] {
+    let plan = plan
+    func routers(_ port: @escaping (Int) -> String) -> (String) -> Int? { { name in plan.routers.first { port($0) == name } } }
+    var result = [LossCounter: Int].interfaces(plan.switchNamespace, member: routers(plan.port(of:)))
+    result.merge(.interfaces(plan.serverNamespace, member: routers(plan.serverPort(of:)))) { $1 }
+    for router in plan.routers { result.merge(.interfaces(plan.namespace(of: router), member: { _ in router })) { $1 } }
+    for host in plan.hosts { result.merge(.interfaces(plan.namespace(ofHost: host), member: { _ in nil })) { $1 } }
+    return result.merging(.backlog) { $1 }
   }
 }

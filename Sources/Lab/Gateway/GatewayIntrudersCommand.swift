@@ -15,19 +15,14 @@ public struct GatewayIntrudersCommand: LabCommand {
   public func run() throws -> GatewayIntrudersReport {
     guard 1...1_000_000 ~= askers else { throw LabError.badOption("--askers is 1 to 1,000,000") }
     return try GatewayTopology.with(routers: 3, hosts: 6, console: options.console) { topology in
-      var settings = GatewaySettings()
-      (settings.method, settings.deadBand) = (.moves, 100)
-      settings.packetPath = options.packetPath
-      settings.program = options.program
-      let group = try GatewayGroup(topology: topology, settings: settings)
-      return try attack(group)
+      try attack(GatewayGroup(topology: topology, settings: .unsteered(options)))
     }
   }
 
-  /// One thing that an intruder does, and the counter that must show it.
+  /// One thing that an intruder does, and the counter of the group `gateway` that must show it.
   private struct Attack {
     var name: String
-    var counter: (group: String, name: String)
+    var counter: String
     /// How many of them must be counted at least, over all routers.
     var expected: Int
     var perform: (FrameSender) throws -> Void
@@ -35,45 +30,45 @@ public struct GatewayIntrudersCommand: LabCommand {
 
   private func attack(_ group: GatewayGroup) throws -> GatewayIntrudersReport {
     let plan = group.plan
-    let routers = Array(plan.routers)
+    let routers = group.machines
     try group.waitUntilSettled(routers)
     try group.topology.letHostsAskSeldom()
-    let before = try routers.map(group.status)
+    let before = try routers.map(group.gatewayStatus)
     let streams = plan.hosts.map { GatewayStream(host: $0, packetsPerSecond: 500) }
     var report = GatewayIntrudersReport(askers: askers)
     options.console.say("somebody tells all hosts that the virtual addresses are at his own MAC address")
     report.theft = try group.measureTheft()
     let (books, startedAt) = (LossBooks(group.booked), BootClock.nanoseconds)
-    let traffic = try GatewayTraffic(plan: plan, streams: streams)
+    let traffic = try Prober(plan: plan, streams: streams)
     report.residentBytesBefore = before.map(\.residentBytes)
     try pause(milliseconds: 500)
     let routerAddresses = try routers.map { router in
-      try plan.namespace(ofRouter: router).enter { try hardwareAddress(of: plan.lanInterface(router)) }
+      try plan.namespace(of: router).enter { try hardwareAddress(of: plan.interface(of: router)) }
     }
     try plan.strangerNamespace.enter {
       let sender = try FrameSender(interface: GatewayPlan.hostInterface)
       let hardware = try hardwareAddress(of: GatewayPlan.hostInterface)
       for attack in attacks(hardware, plan, routerAddresses) {
-        let counted = try group.sum(attack.counter.name, group: attack.counter.group, of: routers)
+        let counted = try group.sum("gateway", attack.counter, of: routers)
         options.console.say("\(attack.name)")
         options.console.say("   at \((BootClock.nanoseconds - startedAt) / 1_000_000) ms")
         try attack.perform(sender)
         try pause(milliseconds: 700)
-        let seen = try group.sum(attack.counter.name, group: attack.counter.group, of: routers) - counted
-        options.console.say("   \(attack.counter.group).\(attack.counter.name): \(seen) more")
+        let seen = try group.sum("gateway", attack.counter, of: routers) - counted
+        options.console.say("   gateway.\(attack.counter): \(seen) more")
         books.turnPage()
-        report.attacks.append(.init(name: attack.name, counter: attack.counter.name, counted: seen, expected: attack.expected))
+        report.attacks.append(.init(name: attack.name, counter: attack.counter, counted: seen, expected: attack.expected))
       }
     }
     try pause(milliseconds: 1500)
-    let after = try routers.map(group.status)
+    let after = try routers.map(group.gatewayStatus)
     let ledger = try traffic.finish()
     books.turnPage()
     report.residentBytesAfter = after.map(\.residentBytes)
     report.activeChanged = Set(after.map(\.activeGateway)) != Set(before.map(\.activeGateway))
     report.holdersChanged = after.map(\.holders) != before.map(\.holders)
     report.packets = ledger.probeCount
-    report.lost = ledger.lost(flows: Array(ledger.flows.indices), sentIn: 0..<UInt64.max)
+    report.lost = ledger.lost()
     report.forwardedTwice = ledger.answeredTwice
     report.losses = books.explain(ledger).causes
     for line in ledger.lossLines(since: startedAt, name: { "host \(streams[$0].host)" }) { options.console.say("   \(line)") }
@@ -81,62 +76,44 @@ public struct GatewayIntrudersCommand: LabCommand {
   }
 
   private func attacks(_ hardware: UInt64, _ plan: GatewayPlan, _ routerAddresses: [UInt64]) -> [Attack] {
-    let own = LanFrame.octets(hardware)
-    var script = GlbpScript(address: LanFrame.address(GatewayPlan.strangerAddress), hardware: own)
+    var script = GlbpScript(address: LanFrame.address(GatewayPlan.strangerAddress), hardware: LanFrame.octets(hardware))
     script.priority = 255
     let spoofed = script
     var asRouter = script
-    asRouter.address = LanFrame.address(plan.address(ofRouter: 1, .four))
+    asRouter.address = LanFrame.address(plan.address(of: 1, .four))
     let count = 100
-    func times(_ frame: @escaping (Int) -> [UInt8]) -> (FrameSender) throws -> Void {
-      { sender in
-        for index in 0..<count {
+    let everybody = count * plan.routerCount
+    // To the routers alone: what comes of it at the hosts is measured for itself.
+    let claims = routerAddresses.map { LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four), to: $0) }
+    func attack(_ name: String, _ counter: String, expected: Int = everybody, times: Int = count, _ frame: @escaping (Int) -> [UInt8])
+      -> Attack
+    {
+      Attack(name: "\(count) \(name)", counter: counter, expected: expected) { sender in
+        for index in 0..<times {
           try sender.send(frame(index))
           BootClock.sleep(until: BootClock.nanoseconds + 1_000_000)
         }
       }
     }
-    let everybody = count * plan.routerCount
     return [
-      Attack(
-        name: "\(count) messages whose TLVs are cut short or lie about their length", counter: ("gateway", "malformed"), expected: everybody
-      ) {
-        sender in
-        try times { Self.malformed(script, $0).frame() }(sender)
+      attack("messages whose TLVs are cut short or lie about their length", "malformed") { Self.malformed(spoofed, $0).frame() },
+      attack("hellos of an active gateway with priority 255 and no authentication", "missingAuthentication") { _ in spoofed.frame() },
+      attack("hellos with a seal of another key", "wrongAuthentication") { Self.wronglySealed(spoofed, $0).frame() },
+      attack("hellos in the name of router 1, with priority 255", "missingAuthentication", expected: everybody - count) { _ in
+        asRouter.frame()
       },
-      Attack(
-        name: "\(count) hellos of an active gateway with priority 255 and no authentication", counter: ("gateway", "missingAuthentication"),
-        expected: everybody, perform: times { _ in spoofed.frame() }),
-      Attack(
-        name: "\(count) hellos with a seal of another key", counter: ("gateway", "wrongAuthentication"), expected: everybody,
-        perform: times { Self.wronglySealed(script, $0).frame() }),
-      Attack(
-        name: "\(count) hellos in the name of router 1, with priority 255", counter: ("gateway", "missingAuthentication"),
-        expected: count * (plan.routerCount - 1), perform: times { _ in asRouter.frame() }),
-      Attack(
-        name: "\(count) hellos from beyond a router (TTL 254)", counter: ("gateway", "hopLimit"), expected: everybody,
-        perform: times { _ in spoofed.frame(hopLimit: 254) }),
-      Attack(
-        name: "\(count) times somebody tells the routers that the virtual address is at his own MAC address (gratuitous ARP)",
-        counter: ("gateway", "conflicts"), expected: everybody
-      ) { sender in
-        // To the routers alone: what comes of it at the hosts is measured for itself.
-        let claims = routerAddresses.map { LanFrame.gratuitousArp(from: hardware, GatewayPlan.virtualAddress(.four), to: $0) }
-        try times { claims[$0 % claims.count] }(sender)
-        try times { claims[($0 + 1) % claims.count] }(sender)
-        try times { claims[($0 + 2) % claims.count] }(sender)
-      },
-      Attack(
-        name: "\(askers) hosts that nobody has ever seen ask for the gateway", counter: ("gateway", "questions"), expected: 1
-      ) { sender in
+      attack("hellos from beyond a router (TTL 254)", "hopLimit") { _ in spoofed.frame(hopLimit: 254) },
+      attack(
+        "times somebody tells the routers that the virtual address is at his own MAC address (gratuitous ARP)", "conflicts",
+        times: everybody
+      ) { claims[$0 % claims.count] },
+      Attack(name: "\(askers) hosts that nobody has ever seen ask for the gateway", counter: "questions", expected: 1) { sender in
         for index in 0..<askers {
-          let asker: [UInt8] = [
-            0x02, 0xaa, 0, UInt8(truncatingIfNeeded: index >> 16), UInt8(truncatingIfNeeded: index >> 8), UInt8(truncatingIfNeeded: index),
-          ]
-          let address: [UInt8] = [
-            10, UInt8(truncatingIfNeeded: 1 + index >> 16), UInt8(truncatingIfNeeded: index >> 8), UInt8(truncatingIfNeeded: index),
-          ]
-          try? sender.send(LanFrame.arpRequest(from: asker, address, for: GatewayPlan.virtualAddress(.four)))
+          let number = UInt32(index).octets
+          try? sender.send(
+            LanFrame.arpRequest(
+              from: [0x02, 0xaa, 0] + number.dropFirst(), [10, number[1] + 1] + number.dropFirst(2),
+              for: GatewayPlan.virtualAddress(.four)))
         }
       },
     ]
@@ -205,21 +182,16 @@ public struct GatewayIntrudersReport: LabReport, Equatable {
   }
 
   /// Writes each attack with its counter, then what it did to the group: roles, memory, the hosts' packets.
-  public func render(to output: inout some TextOutputStream) {
-    print("\nWhat intruders did:", to: &output)
+  public var lines: [String] {
+    "\nWhat intruders did:"
     for attack in attacks {
-      print(verdict(attack.counted >= attack.expected, "\(attack.name): counted \(attack.counted) (\(attack.counter))"), to: &output)
+      verdict(attack.counted >= attack.expected, "\(attack.name): counted \(attack.counted) (\(attack.counter))")
     }
-    theft.render(to: &output)
-    print(verdict(!activeChanged && !holdersChanged, "the active gateway and every holder are as before"), to: &output)
-    print(
-      verdict(growth <= Self.growthLimit, "memory grew by \(growth >> 10) KiB at most, of \((residentBytesAfter.max() ?? 0) >> 20) MiB"),
-      to: &output)
-    print(
-      verdict(
-        losses.excuse(lost) && forwardedTwice == 0,
-        "of \(packets) packets of the hosts \(lost) were lost, \(forwardedTwice) forwarded twice"),
-      to: &output)
-    for line in losses.lines(of: lost) { print(line, to: &output) }
+    theft.lines
+    verdict(!activeChanged && !holdersChanged, "the active gateway and every holder are as before")
+    verdict(growth <= Self.growthLimit, "memory grew by \(growth >> 10) KiB at most, of \((residentBytesAfter.max() ?? 0) >> 20) MiB")
+    verdict(
+      losses.excuse(lost) && forwardedTwice == 0, "of \(packets) packets of the hosts \(lost) were lost, \(forwardedTwice) forwarded twice")
+    losses.lines(of: lost)
   }
 }

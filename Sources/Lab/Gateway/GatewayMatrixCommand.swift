@@ -30,7 +30,7 @@ public struct GatewayMatrixCommand: LabCommand {
   /// Measures cell by cell. One that breaks off is noted, and the next gets a new group; those at Cisco's timers run side by side, each
   /// in a process of its own.
   public func run() throws -> GatewayMatrixReport {
-    guard 1...1000 ~= runs, 0...100 ~= peerRuns else { throw LabError.badOption("--runs is 1 to 1,000, --peer-runs 0 to 100") }
+    try checkRuns(runs, peerRuns)
     try prepareForLab()
     let begunAt = BootClock.nanoseconds
     var report = GatewayMatrixReport(runs: runs)
@@ -38,7 +38,7 @@ public struct GatewayMatrixCommand: LabCommand {
       let wanted = victims.flatMap { victim in failures.map { cell(victim, $0, profile) } }
       if profile == .cisco { try measureSideBySide(wanted, &report) } else { try measure(wanted, &report) }
     }
-    if peerRuns > 0 { for kind in VrrpGateway.Kind.all { try measurePeer(kind, &report) } }
+    if peerRuns > 0 { for kind in VrrpDaemons.Kind.all { try measurePeer(kind, &report) } }
     report.conclude(since: begunAt)
     return report
   }
@@ -50,46 +50,20 @@ public struct GatewayMatrixCommand: LabCommand {
   }
 
   private func measure(_ wanted: [GatewayFailoverCommand], _ report: inout GatewayMatrixReport) throws {
-    let found = try Self.inTurn(wanted, on: { try $0.withGroup($1) }) { cell, group in
-      GatewayFailoverReport(command: cell, runs: try cell.measure(on: group), peers: [])
-    }
-    for (cell, outcome) in found {
-      switch outcome {
-      case .success(let measured): report.cells.append(measured)
-      case .failure(let error): report.broken.append(.init(cell, "\(error)"))
-      }
+    try inTurn(wanted, on: { try $0.withGroup($1) }) { cell, group in
+      report.cells.append(GatewayFailoverReport(command: cell, runs: try cell.measure(on: group), peers: []))
+    } broken: {
+      report.broken.append(.init(name: $0.name, reason: "\($1)"))
     }
   }
 
-  private func measurePeer(_ kind: VrrpGateway.Kind, _ report: inout GatewayMatrixReport) throws {
+  private func measurePeer(_ kind: VrrpDaemons.Kind, _ report: inout GatewayMatrixReport) throws {
     let wanted = failures.map { cell(.avg, $0, .skein) }
-    let found = try Self.inTurn(wanted, on: { try $0.withPeer(kind, $1) }) { cell, peer in try cell.measure(on: peer) }
-    for (cell, outcome) in found {
-      switch outcome {
-      case .success(let figures): report.peers.append(.init(how: cell.failure, figures: figures))
-      case .failure(let error):
-        report.brokenPeers.append(.init(name: "\(kind.words), \(cell.failure.rawValue)", reason: "\(error)"))
-      }
+    try inTurn(wanted, on: { try $0.withPeer(kind, $1) }) { cell, peer in
+      report.peers.append(.init(how: cell.failure, figures: try cell.measure(on: peer)))
+    } broken: {
+      report.brokenPeers.append(.init(name: "\(kind.words), \($0.failure.rawValue)", reason: "\($1)"))
     }
-  }
-
-  /// Measures one cell after the other on one group. Where a cell breaks it, the next gets a new one.
-  private static func inTurn<Gateway, Found>(
-    _ wanted: [GatewayFailoverCommand], on group: @escaping (GatewayFailoverCommand, (Gateway) throws -> Void) throws -> Void,
-    measure: @escaping (GatewayFailoverCommand, Gateway) throws -> Found
-  ) throws -> [(cell: GatewayFailoverCommand, outcome: Result<Found, any Error>)] {
-    var found: [(cell: GatewayFailoverCommand, outcome: Result<Found, any Error>)] = []
-    while found.count < wanted.count {
-      do {
-        try group(wanted[found.count]) { gateway in
-          while found.count < wanted.count { found.append((wanted[found.count], .success(try measure(wanted[found.count], gateway)))) }
-        }
-      } catch LabError.interrupted { throw LabError.interrupted } catch {
-        // What was measured counts, also if the lab could not be taken down as it should.
-        if found.count < wanted.count { found.append((wanted[found.count], .failure(error))) }
-      }
-    }
-    return found
   }
 }
 
@@ -121,13 +95,16 @@ extension GatewayMatrixCommand {
       if let found = try? JSONDecoder().decode(GatewayFailoverReport.self, from: Data(text.utf8)) {
         report.cells.append(found)
       } else {
-        report.broken.append(.init(cell, process.logTail()))
+        report.broken.append(.init(name: cell.name, reason: process.logTail()))
       }
     }
   }
 }
 
 extension GatewayFailoverCommand {
+  /// What a table calls it.
+  fileprivate var name: String { "hold \(holdMilliseconds) ms, \(victim.rawValue), \(failure.rawValue)" }
+
   /// How this is asked for on the command line.
   fileprivate var words: [String] {
     [

@@ -1,6 +1,5 @@
 /// The virtual gateway's lab on paper: hosts in a LAN, routers, and a server behind them. Nothing here touches the system.
-struct GatewayPlan: Hashable, Sendable {
-  /// Every name of a run begins with it.
+struct GatewayPlan: LabPlan, Hashable {
   let run: String
   let routerCount: Int
   let hostCount: Int
@@ -26,27 +25,23 @@ struct GatewayPlan: Hashable, Sendable {
 
   var routers: ClosedRange<Int> { 1...routerCount }
   var hosts: ClosedRange<Int> { 1...hostCount }
-  var switchNamespace: Namespace { Namespace(name: "\(run)-switch") }
+  var machines: ClosedRange<Int> { routers }
+  var word: String { "router" }
   var serverNamespace: Namespace { Namespace(name: "\(run)-server") }
-  func namespace(ofRouter router: Int) -> Namespace { Namespace(name: "\(run)-r\(router)") }
   func namespace(ofHost host: Int) -> Namespace { Namespace(name: "\(run)-h\(host)") }
   /// Somebody in the LAN who is not one of the hosts: another maker's router, or an intruder.
   var strangerNamespace: Namespace { Namespace(name: "\(run)-stranger") }
   var namespaces: [Namespace] {
-    [switchNamespace, serverNamespace, strangerNamespace] + routers.map(namespace(ofRouter:)) + hosts.map(namespace(ofHost:))
+    [switchNamespace, serverNamespace, strangerNamespace] + routers.map(namespace(of:)) + hosts.map(namespace(ofHost:))
   }
-
-  var directory: String { "\(Plan.parentDirectory)/\(run)" }
 
   static let bridge = "lan"
   static let hostInterface = "eth0"
   static let wanInterface = "wan0"
-  /// A router's interface towards the hosts. What its daemon pins in the kernel is named after it, so it has another name in every run.
-  func lanInterface(_ router: Int) -> String { "lan\(router)-\(process)" }
-  /// The switch's port to a router.
-  func port(ofRouter router: Int) -> String { "r\(router)" }
+  /// Towards the hosts. What a daemon pins in the kernel is named after it, so it has another name in every run.
+  func interface(of router: Int) -> String { "lan\(router)-\(process)" }
   /// The server's end of its wire to a router.
-  func serverPort(ofRouter router: Int) -> String { "to-r\(router)" }
+  func serverPort(of router: Int) -> String { "to-r\(router)" }
 }
 
 extension GatewayPlan {
@@ -59,11 +54,11 @@ extension GatewayPlan {
   static let lanSix = "fd01::/64"
   static let strangerAddress = "10.0.0.200"
 
-  func address(ofRouter router: Int, _ family: AddressFamily) -> String { family == .four ? "10.0.0.\(router)" : "fd01::\(router)" }
+  func address(of router: Int, _ family: AddressFamily) -> String { family == .four ? "10.0.0.\(router)" : "fd01::\(router)" }
   func address(ofHost host: Int, _ family: AddressFamily) -> String {
     family == .four ? "10.0.0.\(100 + host)" : "fd01::1:\(host)"
   }
-  func router(at address: String?) -> Int? { routers.first { self.address(ofRouter: $0, .four) == address } }
+  func router(at address: String?) -> Int? { routers.first { self.address(of: $0, .four) == address } }
 
   private func wan(_ router: Int, _ family: AddressFamily, _ end: Int) -> String {
     family == .four ? "10.9.\(router).\(end)" : "fd09:\(router)::\(end)"
@@ -75,27 +70,21 @@ extension GatewayPlan {
 }
 
 extension GatewayPlan {
-  /// `ip -batch` lines for the switch's namespace: the LAN, and a wire from it to everybody.
-  var lanWiring: [String] {
-    let ends =
-      routers.map { (port(ofRouter: $0), lanInterface($0), namespace(ofRouter: $0)) }
-      + hosts.map { ("h\($0)", Self.hostInterface, namespace(ofHost: $0)) } + [("stranger", Self.hostInterface, strangerNamespace)]
-    return ["link add \(Self.bridge) type bridge stp_state 0 mcast_snooping 0", "link set \(Self.bridge) up"]
-      + ends.flatMap { port, interface, namespace in
-        ["link add \(port) type veth peer name \(interface) netns \(namespace.name)", "link set \(port) master \(Self.bridge) up"]
-      }
+  /// The LAN, and a wire from it to everybody.
+  var wiring: [String] {
+    wiring(
+      Self.bridge,
+      routers.map { (port(of: $0), interface(of: $0), namespace(of: $0)) }
+        + hosts.map { ("h\($0)", Self.hostInterface, namespace(ofHost: $0)) } + [("stranger", Self.hostInterface, strangerNamespace)])
   }
 
   /// `ip -batch` lines for the server's namespace: a wire to every router, and the way back by any of them that has a carrier.
   var serverWiring: [String] {
-    ["link set lo up", "address add \(Self.serverAddress(.four))/32 dev lo", "address add \(Self.serverAddress(.six))/128 dev lo nodad"]
+    ["address add \(Self.serverAddress(.four))/32 dev lo", "address add \(Self.serverAddress(.six))/128 dev lo nodad"]
       + routers.flatMap { router in
-        let port = serverPort(ofRouter: router)
-        return [
-          "link add \(port) type veth peer name \(Self.wanInterface) netns \(namespace(ofRouter: router).name)",
-          "address add \(serverEnd(router, .four))/24 dev \(port)", "address add \(serverEnd(router, .six))/64 dev \(port) nodad",
-          "link set \(port) up",
-        ]
+        let port = serverPort(of: router)
+        return ["link add \(port) type veth peer name \(Self.wanInterface) netns \(namespace(of: router).name)"]
+          + Self.addressing(port) { [serverEnd(router, $0)] }
       }
   }
 
@@ -104,30 +93,22 @@ extension GatewayPlan {
   func serverRoutes(without cut: Set<Int> = []) -> [String] {
     func hops(_ family: AddressFamily) -> String {
       routers.filter { !cut.contains($0) }
-        .map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(ofRouter: $0))" }.joined(separator: " ")
+        .map { "nexthop via \(routerEnd($0, family)) dev \(serverPort(of: $0))" }.joined(separator: " ")
     }
     return ["route replace \(Self.lan) \(hops(.four))", "route replace \(Self.lanSix) \(hops(.six))"]
   }
 
   /// `ip -batch` lines for a router's namespace.
   func addressing(ofRouter router: Int) -> [String] {
-    let lan = lanInterface(router)
-    return [
-      "link set lo up", "address add \(address(ofRouter: router, .four))/24 dev \(lan)",
-      "address add \(address(ofRouter: router, .six))/64 dev \(lan) nodad", "link set \(lan) up",
-      "address add \(routerEnd(router, .four))/24 dev \(Self.wanInterface)",
-      "address add \(routerEnd(router, .six))/64 dev \(Self.wanInterface) nodad", "link set \(Self.wanInterface) up",
-      "route add default via \(serverEnd(router, .four))", "route add default via \(serverEnd(router, .six))",
-    ]
+    Self.addressing(interface(of: router)) { [address(of: router, $0)] } + Self.addressing(Self.wanInterface) { [routerEnd(router, $0)] }
+      + AddressFamily.allCases.map { "route add default via \(serverEnd(router, $0))" }
   }
 
   /// `ip -batch` lines for a host's namespace: it knows the virtual addresses, and no router.
   func addressing(ofHost host: Int) -> [String] {
-    let interface = Self.hostInterface
-    return [
-      "link set lo up", "address add \(address(ofHost: host, .four))/24 dev \(interface)",
-      "address add \(address(ofHost: host, .six))/64 dev \(interface) nodad", "link set \(interface) up",
-      "route add default via \(Self.virtualAddress(.four))", "route add default via \(Self.virtualAddress(.six)) dev \(interface)",
+    Self.addressing(Self.hostInterface) { [address(ofHost: host, $0)] } + [
+      "route add default via \(Self.virtualAddress(.four))",
+      "route add default via \(Self.virtualAddress(.six)) dev \(Self.hostInterface)",
     ]
   }
 
@@ -135,7 +116,7 @@ extension GatewayPlan {
   var drawing: String {
     let columns = routers.prefix(4).map { router -> [String] in
       if router == 4, routerCount > 4 { return ["…", "\(routerCount - 3) more"] }
-      return ["router \(router)", address(ofRouter: router, .four)]
+      return ["router \(router)", address(of: router, .four)]
     }
     let width = 17
     let inside = max(62, width * columns.count)

@@ -51,34 +51,24 @@ public struct GatewayShareReport: LabReport, Equatable {
       && iperfMegabitsPerSecond > 0 && (lostOnSurvivors ?? 0) == 0 && (lostOnReturn ?? 0) == 0
   }
 
-  private enum CodingKeys: String, CodingKey {
-    case routers, hosts, method, sharesBefore, sharesAfter, secondsToTarget, moves, movesByDrain, packets, packetsLostByMoves, losses,
-      forwardedTwice
-    case transferredOctets, transferIsWhole, pings, pages, iperfMegabitsPerSecond, silenceMilliseconds, answersSilenceMilliseconds
-    case lostOnSurvivors, lostOnReturn, seconds
-  }
-
   /// Writes what was seen, after the story that the command has told.
-  public func render(to output: inout some TextOutputStream) {
-    func list(_ shares: [Double]) -> String { shares.map { $0.formatted(digits: 1) }.joined(separator: ", ") }
-    print("\nWhat was seen, steering by \(method.rawValue):", to: &output)
-    print(verdict(pings == hosts * 2, "pings to the virtual addresses answered: \(pings) of \(hosts * 2)"), to: &output)
-    print(verdict(pages == hosts * 2, "pages fetched through the gateway: \(pages) of \(hosts * 2)"), to: &output)
-    print("        the routers' shares in percent: \(list(sharesBefore)) at first", to: &output)
-    print(
-      verdict(isNearTarget, "\(list(sharesAfter)) in the end; within 5 points after \(secondsToTarget.formatted(digits: 1)) s"),
-      to: &output)
-    print(
-      verdict(losses.excuse(packetsLostByMoves), "\(moves) moves, packets lost by them: \(packetsLostByMoves) of \(packets)"), to: &output)
-    for line in losses.lines(of: packetsLostByMoves) { print(line, to: &output) }
-    print(verdict(forwardedTwice == 0, "packets forwarded twice: \(forwardedTwice)"), to: &output)
-    print(verdict(transferIsWhole, "TCP through the moves: \(transferredOctets >> 20) MiB, the same hash at both ends"), to: &output)
+  public var lines: [String] {
+    let list = { (shares: [Double]) in shares.map { $0.formatted(digits: 1) }.joined(separator: ", ") }
+    "\nWhat was seen, steering by \(method.rawValue):"
+    verdict(pings == hosts * 2, "pings to the virtual addresses answered: \(pings) of \(hosts * 2)")
+    verdict(pages == hosts * 2, "pages fetched through the gateway: \(pages) of \(hosts * 2)")
+    "        the routers' shares in percent: \(list(sharesBefore)) at first"
+    verdict(isNearTarget, "\(list(sharesAfter)) in the end; within 5 points after \(secondsToTarget.formatted(digits: 1)) s")
+    verdict(losses.excuse(packetsLostByMoves), "\(moves) moves, packets lost by them: \(packetsLostByMoves) of \(packets)")
+    losses.lines(of: packetsLostByMoves)
+    verdict(forwardedTwice == 0, "packets forwarded twice: \(forwardedTwice)")
+    verdict(transferIsWhole, "TCP through the moves: \(transferredOctets >> 20) MiB, the same hash at both ends")
     if let silenceMilliseconds, let answersSilenceMilliseconds, let lostOnSurvivors, let lostOnReturn {
-      print("        the dead router's hosts got nothing through for \(silenceMilliseconds.formatted(digits: 0)) ms,", to: &output)
-      print("        and no question was answered for \(answersSilenceMilliseconds.formatted(digits: 0)) ms", to: &output)
-      print(verdict(lostOnSurvivors == 0, "lost by the other routers' hosts: \(lostOnSurvivors)"), to: &output)
-      print(verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)"), to: &output)
+      "        the dead router's hosts got nothing through for \(silenceMilliseconds.formatted(digits: 0)) ms,"
+      "        and no question was answered for \(answersSilenceMilliseconds.formatted(digits: 0)) ms"
+      verdict(lostOnSurvivors == 0, "lost by the other routers' hosts: \(lostOnSurvivors)")
+      verdict(lostOnReturn == 0, "lost while it came back: \(lostOnReturn)")
     }
-    print("        everything is removed; it took \(seconds.formatted(digits: 0)) s", to: &output)
+    "        everything is removed; it took \(seconds.formatted(digits: 0)) s"
   }
 }

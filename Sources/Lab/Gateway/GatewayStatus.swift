@@ -41,9 +41,7 @@ struct GatewayStatus: Codable, Equatable {
   }
 }
 
-/// The part of `skein counters --json` that the lab looks at.
-struct GatewayCounters: Codable, Equatable {
-  var counters: [PathReading.Counter]
-
-  subscript(group: String, name: String) -> UInt64 { counters.first { $0.group == group && $0.name == name }?.value ?? 0 }
+extension SkeinDaemons {
+  /// `skein gateway status --json` of a router, or of a member that is one.
+  func gatewayStatus(_ machine: Int) throws -> GatewayStatus { try ask(machine, "gateway", "status") }
 }

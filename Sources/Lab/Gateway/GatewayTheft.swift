@@ -16,13 +16,11 @@ struct GatewayTheft: Codable, Equatable, Sendable {
     stolen > 0 && leftAstray == 0 && max(setRightMilliseconds, setRightAfterSecondMilliseconds) <= Self.limitMilliseconds
   }
 
-  func render(to output: inout some TextOutputStream) {
-    print(
-      verdict(
-        holds,
-        "to all hosts: \(stolen) were sent astray, and set right within \(setRightMilliseconds.formatted(digits: 0)) ms; where another claim "
-          + "followed, within \(setRightAfterSecondMilliseconds.formatted(digits: 0)) ms; \(leftAstray) were left with another MAC address"),
-      to: &output)
+  @Lines var lines: [String] {
+    verdict(
+      holds,
+      "to all hosts: \(stolen) were sent astray, and set right within \(setRightMilliseconds.formatted(digits: 0)) ms; where another claim "
+        + "followed, within \(setRightAfterSecondMilliseconds.formatted(digits: 0)) ms; \(leftAstray) were left with another MAC address")
   }
 }
 
@@ -35,7 +33,7 @@ extension GatewayGroup {
       plan.hosts.map { GatewayStream(host: $0, family: family, packetsPerSecond: 500) }
     }
     let before = try AddressFamily.allCases.map(topology.gatewayAddresses)
-    let traffic = try GatewayTraffic(plan: plan, streams: streams)
+    let traffic = try Prober(plan: plan, streams: streams)
     try pause(milliseconds: 500)
     var single: [Range<UInt64>] = []
     for _ in 0..<Self.rounds { single.append(try claimVirtualAddresses(times: 1)) }

@@ -16,19 +16,14 @@ struct GlbpScript: Sendable {
   /// Octets to put in the place of the TLVs.
   var rawTlvs: [UInt8]?
 
-  private static func four(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32($0))) } }
-
   var hello: [UInt8] {
-    [1, 28, 0, state, 0, priority, 0, 0] + Self.four(helloMilliseconds) + Self.four(holdMilliseconds) + [
-      0x02, 0x58, 0x38, 0x40, 0, 0, 1, 4,
-    ]
-      + virtualAddress
+    [1, 28, 0, state, 0, priority, 0, 0] + helloMilliseconds.octets + holdMilliseconds.octets
+      + [0x02, 0x58, 0x38, 0x40, 0, 0, 1, 4] + virtualAddress
   }
 
   func forwarder(_ number: UInt8) -> [UInt8] {
     let isActive = activeForwarders.contains(number)
-    return [2, 20, number, isActive ? 0x20 : 4, 0, isActive ? 167 : 135, 100, 0, 0, 0, 0, 0, 0, 0]
-      + [0x00, 0x07, 0xb4, 0x00, UInt8(GatewayPlan.group), number]
+    return [2, 20, number, isActive ? 0x20 : 4, 0, isActive ? 167 : 135, 100, 0, 0, 0, 0, 0, 0, 0] + Self.virtualAddress(number)
   }
 
   /// A type that nobody knows, to be skipped.
@@ -42,15 +37,8 @@ struct GlbpScript: Sendable {
   /// The frame: UDP 3222 to 3222, to 224.0.0.102, TTL 255.
   /// - Parameter source: the Ethernet address that it comes from; its own when nil.
   func frame(from source: [UInt8]? = nil, hopLimit: UInt8 = 255) -> [UInt8] {
-    let payload = payload
-    func two(_ value: Int) -> [UInt8] { [UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)] }
-    let udp = two(3222) + two(3222) + two(8 + payload.count) + [0, 0]
-    var ip: [UInt8] = [0x45, 0xc0] + two(28 + payload.count) + [0, 0, 0, 0, hopLimit, 17, 0, 0] + address + [224, 0, 0, 102]
-    var sum = stride(from: 0, to: ip.count, by: 2).reduce(0) { $0 + Int(ip[$1]) << 8 + Int(ip[$1 + 1]) }
-    while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
-    (ip[10], ip[11]) = (UInt8(truncatingIfNeeded: ~sum >> 8), UInt8(truncatingIfNeeded: ~sum))
     let ethernet: [UInt8] = [0x01, 0x00, 0x5e, 0x00, 0x00, 0x66] + (source ?? hardware) + [0x08, 0x00]
-    return ethernet + ip + udp + payload
+    return ethernet + datagram(from: (address, 3222), to: ([224, 0, 0, 102], 3222), payload, service: 0xc0, hopLimit: hopLimit)
   }
 
   /// The virtual MAC address of a forwarder.
@@ -95,7 +83,6 @@ extension GlbpScript {
   /// Skein's own seal, as docs/wire-format.md has it: type 0xf0, incarnation, sequence, 32 octets of a code.
   static func seal(code: [UInt8], sequence: UInt64) -> [UInt8] {
     let incarnation = Array(repeating: UInt8(0x7f), count: 8)
-    let number = (0..<8).map { UInt8(truncatingIfNeeded: sequence >> (56 - 8 * UInt64($0))) }
-    return [0xf0, 52, 0x53, 0x4b] + incarnation + number + code
+    return [0xf0, 52, 0x53, 0x4b] + incarnation + sequence.octets + code
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Removes what runs of the lab have left or would leave: processes, mounts, namespaces (and with them every wire), files.
+/// Removes what runs of the lab have left or would leave: processes, namespaces (and with them every wire), files.
 struct Leftovers {
   let console: Console
 
@@ -47,7 +47,6 @@ struct Leftovers {
     // A gateway's pins are named after its interface, which has the run's process in its name.
     Self.removePins { $0.hasPrefix("\(run)-") || $0.hasPrefix("gateway-") && $0.contains("-\(run.dropFirst(Plan.prefix.count))-") }
     let directory = "\(Plan.parentDirectory)/\(run)"
-    unmount(beneath: directory)
     if !namespaces.isEmpty {
       do {
         let lines = namespaces.map { "netns delete \($0.name)\n" }.joined()
@@ -71,10 +70,4 @@ struct Leftovers {
   static func hasPins(_ instance: String) -> Bool { FileManager.default.fileExists(atPath: "\(pinParent)/\(instance)") }
 
   private static let pinParent = "/sys/fs/bpf/skein"
-
-  private func unmount(beneath directory: String) {
-    let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
-    let points = mounts.split(separator: "\n").compactMap { $0.split(separator: " ").dropFirst().first.map(String.init) }
-    for point in points.reversed() where point.hasPrefix(directory + "/") { umount2(point, Int32(MNT_DETACH)) }
-  }
 }

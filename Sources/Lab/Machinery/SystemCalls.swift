@@ -43,6 +43,9 @@ enum BootClock {
     return Int64(before / 2 + after / 2) - Int64(realTime)
   }
 
+  /// To the millisecond.
+  static func seconds(since start: UInt64) -> Double { Double((nanoseconds - start) / 1_000_000) / 1000 }
+
   /// Sleeps until the boot clock shows `deadline`; a signal may end it early.
   static func sleep(until deadline: UInt64) {
     var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
@@ -56,9 +59,19 @@ enum BootClock {
   }
 }
 
+extension Range<UInt64> {
+  /// The length of a time in nanoseconds, in seconds to the millisecond.
+  var seconds: Double { Double((upperBound - lowerBound) / 1_000_000) / 1000 }
+}
+
+extension UInt64 {
+  /// A time in nanoseconds, in milliseconds to the microsecond.
+  var milliseconds: Double { Double(self / 1000) / 1000 }
+}
+
 /// An Internet address and port in the form that the socket calls take.
 struct SocketAddress: Hashable, Sendable {
-  /// A `sockaddr_in` or `sockaddr_in6`, octet by octet.
+  /// A `sockaddr_in`, `sockaddr_in6` or `sockaddr_ll`, octet by octet.
   let octets: [UInt8]
 
   /// - Parameter address: an address in text, IPv4 or IPv6.
@@ -70,6 +83,12 @@ struct SocketAddress: Hashable, Sendable {
     let head = [UInt8(truncatingIfNeeded: family), UInt8(family >> 8), UInt8(port >> 8), UInt8(truncatingIfNeeded: port)]
     let zero = [UInt8](repeating: 0, count: 4)
     octets = isSix ? head + zero + host + zero : head + host[0..<4] + zero + zero
+  }
+
+  /// A `sockaddr_ll`: an interface of the namespace that the calling thread is in.
+  init(interface: String, everyProtocol: Bool = false) {
+    let head = [UInt16(AF_PACKET), everyProtocol ? UInt16(3).bigEndian : 0].flatMap { withUnsafeBytes(of: $0) { Array($0) } }
+    octets = head + withUnsafeBytes(of: if_nametoindex(interface)) { Array($0) } + [UInt8](repeating: 0, count: 12)
   }
 
   var family: Int32 { Int32(octets[0]) | Int32(octets[1]) << 8 }

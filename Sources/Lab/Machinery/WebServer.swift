@@ -8,31 +8,21 @@ enum WebServer {
 
   /// Starts one in a member's namespace. It needs no word of Skein, and Skein none of it.
   static func start(member: Int, topology: Topology) throws {
-    try start(name(member), configuration(member: member), in: topology.plan.namespace(ofMember: member), topology: topology)
+    try start(name(member), configuration(member: member), in: topology.plan.namespace(of: member), topology)
   }
 
   /// Starts one that answers `name` wherever it is asked.
-  static func start(name: String, in namespace: Namespace, topology: Topology) throws {
-    try start(name: name, beneath: topology.plan.directory) { _ = try topology.start($0, $1, in: namespace) }
+  static func start(name: String, in namespace: Namespace, _ bed: TestBed) throws {
+    try start(name, configuration(listening: ["\(port)", "[::]:\(port)"], answering: name), in: namespace, bed)
   }
 
-  /// The same with a lab's own way of starting programs.
-  static func start(name: String, beneath directory: String, _ starting: (_ name: String, _ arguments: [String]) throws -> Void) throws {
-    try start(name, configuration(listening: ["\(port)", "[::]:\(port)"], answering: name), beneath: directory, starting)
-  }
-
-  private static func start(_ name: String, _ configuration: String, in namespace: Namespace, topology: Topology) throws {
-    try start(name, configuration, beneath: topology.plan.directory) { _ = try topology.start($0, $1, in: namespace) }
-  }
-
-  private static func start(
-    _ name: String, _ configuration: String, beneath parent: String, _ starting: (_ name: String, _ arguments: [String]) throws -> Void
-  ) throws {
+  private static func start(_ name: String, _ configuration: String, in namespace: Namespace, _ bed: TestBed) throws {
     try requireTools(["nginx": "nginx"])
-    let directory = "\(parent)/nginx-\(name)"
+    let directory = "\(bed.layout.directory)/nginx-\(name)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     try configuration.write(toFile: "\(directory)/nginx.conf", atomically: false, encoding: .utf8)
-    try starting("nginx-\(name)", ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"])
+    let words = ["nginx", "-p", directory, "-c", "nginx.conf", "-e", "error.log", "-g", "daemon off;"]
+    _ = try bed.start("nginx-\(name)", words, in: namespace)
   }
 
   static func configuration(member: Int) -> String {

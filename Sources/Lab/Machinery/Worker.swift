@@ -31,3 +31,10 @@ final class Worker<Success: Sendable>: Sendable {
     }
   }
 }
+
+/// Raised once, seen by another thread.
+final class Flag: Sendable {
+  private let raised = Atomic<Bool>(false)
+  var isRaised: Bool { raised.load(ordering: .acquiring) }
+  func raise() { raised.store(true, ordering: .releasing) }
+}

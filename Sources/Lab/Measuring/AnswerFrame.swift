@@ -58,6 +58,6 @@ struct AnswerFrame: Equatable {
     }
     sourcePort = sixteen(transportStart)
     destinationPort = sixteen(transportStart + 2)
-    hardwareSource = frame[6..<12].reduce(0) { $0 << 8 | UInt64($1) }
+    hardwareSource = frame[6..<12].number
   }
 }

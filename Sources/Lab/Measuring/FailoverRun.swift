@@ -1,6 +1,4 @@
-import Foundation
-
-/// One failure, measured from outside.
+/// One failure, measured from outside: a member's and its clients, or routers' and their hosts.
 struct FailoverRun: Sendable {
   /// How long the clients of the failed member heard nothing: the worst of them.
   var silenceMilliseconds: Double
@@ -32,42 +30,40 @@ struct FailoverRun: Sendable {
   var silenceOnReturnMilliseconds = 0.0
   /// What took the probes that were lost and should not have been, where books are kept of it.
   var losses = Losses()
+  /// The longest time without an answer to ARP questions, where somebody asks them as often as a host sends.
+  var answersSilenceMilliseconds = 0.0
+  /// How long the run took, with all waiting.
+  var seconds = 0.0
 }
 
 extension FailoverRun {
   /// Works a run's figures out.
   /// - Parameters:
-  ///   - failedAt: when the member was about to fail.
-  ///   - failedBy: when it certainly had.
-  ///   - healedAt: when its repair began.
-  init(ledger: ProbeLedger, victim: Int, failedAt: UInt64, failedBy: UInt64, healedAt: UInt64) throws {
-    try self.init(ledger: ledger, victims: [victim], failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
-  }
-
-  /// The same for several that fail together.
+  ///   - failedAt: when they were about to fail.
+  ///   - failedBy: when they certainly had.
+  ///   - healedAt: when their repair began.
   init(ledger: ProbeLedger, victims failed: [Int], failedAt: UInt64, failedBy: UInt64, healedAt: UInt64) throws {
     let victims = failed.flatMap { ledger.flows(ownedBy: $0, before: failedAt) }
     guard !victims.isEmpty else { throw LabError.observation("nothing went by \(failed) before the failure") }
     let survivors = ledger.flows.indices.filter { !victims.contains($0) }
     let window = failedAt..<healedAt
     let silences = victims.map { ledger.longestSilence(flow: $0, in: window) }
-    silenceMilliseconds = Self.milliseconds(silences.map(\.nanoseconds).max())
-    survivorsSilenceMilliseconds = Self.milliseconds(survivors.map { ledger.longestSilence(flow: $0, in: window).nanoseconds }.max())
+    silenceMilliseconds = silences.map(\.nanoseconds).max()?.milliseconds ?? 0
+    survivorsSilenceMilliseconds = ledger.longestSilence(survivors, in: window)
     let lastQuestion = failed.compactMap { ledger.lastQuestion(answeredBy: $0, sentIn: window) }.max()
-    stillAnsweredMilliseconds = Self.milliseconds(lastQuestion.map { $0 - min(failedBy, $0) })
+    stillAnsweredMilliseconds = lastQuestion.map { ($0 - min(failedBy, $0)).milliseconds } ?? 0
     answeredTwice = ledger.answeredTwice
     lostOnSurvivors = ledger.lost(flows: survivors, sentIn: window)
     lostAfterRecovery = zip(victims, silences).reduce(0) { sum, flow in
       guard let recoveredAt = flow.1.endedAt, recoveredAt < healedAt else { return sum }
       return sum + ledger.lost(flows: [flow.0], sentIn: recoveredAt..<healedAt)
     }
-    lostOnReturn = ledger.lost(flows: Array(ledger.flows.indices), sentIn: healedAt..<UInt64.max)
+    lostOnReturn = ledger.lost(sentIn: healedAt..<UInt64.max)
     neverRecovered = silences.count { $0.endedAt == nil }
     probes = ledger.probeCount
-    stallMilliseconds = Self.milliseconds(ledger.longestPause)
+    stallMilliseconds = ledger.longestPause.milliseconds
     let end = ledger.flows.compactMap { $0.last?.sentAt }.max() ?? healedAt
-    silenceOnReturnMilliseconds = Self.milliseconds(
-      ledger.flows.indices.map { ledger.longestSilence(flow: $0, in: healedAt..<max(healedAt, end)).nanoseconds }.max())
+    silenceOnReturnMilliseconds = ledger.longestSilence(in: healedAt..<max(healedAt, end))
   }
 
   /// Which flows' probes, sent when, count as lost: the same as above.
@@ -80,64 +76,5 @@ extension FailoverRun {
       countsFrom[flow] = ledger.longestSilence(flow: flow, in: window).endedAt ?? healedAt
     }
     return { flow, sentAt in sentAt >= min(countsFrom[flow] ?? healedAt, healedAt) }
-  }
-
-  private static func milliseconds(_ nanoseconds: UInt64?) -> Double { Double((nanoseconds ?? 0) / 1000) / 1000 }
-}
-
-extension ClusterUnderTest {
-  /// Lets a member fail under probes, waits for the others to take over, repairs it, and waits until all is as before.
-  /// - Parameter patienceSeconds: how long the failed member's clients may have to wait.
-  func measureFailover(
-    _ wish: Victim, by failure: Failure, settings: Prober.Settings, patienceSeconds: Double, console: Console
-  ) throws -> FailoverRun {
-    let prober = try Prober(plan: topology.plan, settings: settings)
-    try pause(milliseconds: 300)
-    let owners = prober.read { ledger in ledger.flows.indices.compactMap { ledger.owner(ofFlow: $0) } }
-    let victim = try victim(wish, owners: owners)
-
-    let survivors = topology.plan.members.filter { $0 != victim }
-    let lapsesBefore = try survivors.map(leasesLapsed)
-    let books = lossBooks()
-    books?.failed = [victim]
-    let failedAt = BootClock.nanoseconds
-    try fail(victim, by: failure)
-    let failedBy = BootClock.nanoseconds
-    let leaseEnded = try failure.cutsWire ? nil : readPathAfterLease(victim, withinSeconds: patienceSeconds)
-    // First its flows must fall silent (a lease may still run), then be answered again, and go on being answered for a while.
-    BootClock.sleep(until: failedAt + UInt64(settings.silenceCertainAfterMilliseconds) * 1_000_000)
-    let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1_000_000_000)
-    while BootClock.nanoseconds < end, !prober.allAnswered(withinMilliseconds: 50) { try pause(milliseconds: 10) }
-    try pause(milliseconds: 500)
-
-    let beforeRepair = try leaseEnded == nil ? nil : readPath(victim)
-    let lapses = try zip(survivors.map(leasesLapsed), lapsesBefore).map { $0 - $1 }
-    let holders = try addressHolders(dead: failure.cutsWire ? [victim] : [])
-    books?.turnPage()
-    books?.failed = []
-    let healedAt = BootClock.nanoseconds
-    try heal(victim, after: failure)
-    try waitUntilSettled()
-    let ledger = try prober.finish()
-    books?.turnPage()
-    var run = try FailoverRun(ledger: ledger, victim: victim, failedAt: failedAt, failedBy: failedBy, healedAt: healedAt)
-    let counts = FailoverRun.countedLosses(
-      ledger, victims: [victim], failedAt: failedAt, healedAt: healedAt, everybodyWaits: everybodyWaits(for: wish))
-    if let books { run.losses = books.explain(ledger, where: counts) }
-    run.addressHolders = holders
-    run.survivorsLapses = lapses.reduce(0, +)
-    if let leaseEnded, let beforeRepair { run.afterLease = AfterLease(leaseEnded, beforeRepair) }
-    console.say(
-      "  member \(victim): its clients heard nothing for \(run.silenceMilliseconds.formatted(digits: 1)) ms, the others' for "
-        + "\(run.survivorsSilenceMilliseconds.formatted(digits: 1)) ms; answered twice: \(run.answeredTwice)")
-    return run
-  }
-}
-
-extension Prober {
-  /// Whether every flow has had an answer in this time.
-  func allAnswered(withinMilliseconds milliseconds: Int) -> Bool {
-    let since = BootClock.nanoseconds - UInt64(milliseconds) * 1_000_000
-    return read { $0.isAnswered(flows: Array($0.flows.indices), since: since) }
   }
 }

@@ -15,15 +15,15 @@ struct KernelBooks {
   /// - Parameters:
   ///   - daemon: the process.
   ///   - member: the machine's number.
-  init(daemon process: pid_t, member: Int, plan: Plan) throws {
+  init(daemon process: pid_t, member: Int, plan: Plan) {
     residentBytes = Self.residentBytes(process)
     let words = Self.text("/proc/\(process)/stat").split(separator: ")").last?.split(separator: " ").compactMap { Int($0) } ?? []
     // Fields 14 and 15 of proc(5), in ticks of 10 ms; what is left here begins with field 4, as field 3 is a letter.
     processorSeconds = words.count > 11 ? Double(words[10] + words[11]) / 100 : 0
     socketDrops = Self.socketDrops(Self.text("/proc/\(process)/net/udp"))
-    let others = Set(plan.members.filter { $0 != member }.map { plan.port(ofMember: $0) })
-    let way = [plan.namespace(ofMember: member), plan.switchNamespace, plan.clientNamespace(.near)]
-    let interfaces = try way.flatMap { try $0.enter { Self.interfaceDrops(Self.text("/proc/thread-self/net/dev")) } }
+    let others = Set(plan.members.filter { $0 != member }.map(plan.port(of:)))
+    let way = [plan.namespace(of: member), plan.switchNamespace, plan.clientNamespace(.near)]
+    let interfaces = way.flatMap { Self.interfaceDrops(Self.table("dev", in: $0)) }
     wireDrops =
       interfaces.reduce(0) { others.contains($1.name) ? $0 : $0 + $1.received + $1.sent }
       + Self.backlogDrops(Self.text("/proc/net/softnet_stat")) + Self.missedFragments(Self.text("/proc/\(process)/net/snmp"))
@@ -77,5 +77,9 @@ struct KernelBooks {
     ].map { ($0.0 + $0.1, protocolCounter(table, $0.0, $0.1)) }
   }
 
-  private static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+  static func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+  /// One of a namespace's tables beneath /proc/net.
+  static func table(_ name: String, in namespace: Namespace) -> String {
+    (try? namespace.enter { text("/proc/thread-self/net/\(name)") }) ?? ""
+  }
 }

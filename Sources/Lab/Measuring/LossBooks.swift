@@ -71,28 +71,23 @@ final class LossBooks {
   /// What took these probes. Of those that nothing explains it is said what is known of them.
   func explain(_ lost: [LostProbe]) -> Losses {
     let losses = attribute(lost)
-    for probe in losses.strays.prefix(Self.strayLines) {
+    for probe in losses.strays.prefix(8) {
       guard let page = pages.first(where: { $0.times.contains(probe.sentAt) }) else { continue }
       machines.console.say("    nothing explains a lost probe: \(probe.text(since: page.times.lowerBound))")
     }
     return losses
   }
 
-  private static let strayLines = 8
-
   /// What took these probes.
   func attribute(_ lost: [LostProbe]) -> Losses {
-    let lost = lost.map { probe in
-      var probe = probe
-      if machines.isAnybodys { probe.members = [] }
-      return probe
-    }
+    var lost = lost
+    if machines.isAnybodys { for index in lost.indices { lost[index].members = [] } }
     return Losses.attribute(lost, pages)
   }
 
   /// The lost ones of this ledger's probes that count, with what the members' applications know of them.
   func explain(_ ledger: ProbeLedger, where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool = { _, _ in true }) -> Losses {
-    explain(ledger.lostProbes(where: counts, answered: machines.answersGiven(ledger)))
+    explain(ledger.lostProbes(answered: machines.answersGiven(ledger), where: counts))
   }
 
   private func noteLapses(_ tables: [Int: [String: Int]]) {
@@ -152,9 +147,8 @@ extension [LossCounter: Int] {
   /// Frames that a namespace's interfaces dropped, towards their peers or from them.
   /// - Parameter member: on whose way an interface lies; nil for one on every way.
   static func interfaces(_ namespace: Namespace, member: (String) -> Int?) -> Self {
-    let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/dev", encoding: .utf8) }) ?? ""
     var result: Self = [:]
-    for (name, received, sent) in KernelBooks.interfaceDrops(table) {
+    for (name, received, sent) in KernelBooks.interfaceDrops(KernelBooks.table("dev", in: namespace)) {
       for (value, words) in [(received, LossCounter.received), (sent, "sent and dropped")] {
         let counter = LossCounter(cause: .wire, member: member(name), meetsAnswers: true, place: "\(namespace.role) \(name), \(words)")
         result[counter] = value
@@ -165,76 +159,8 @@ extension [LossCounter: Int] {
 
   /// Over all processors. The kernel has one such table for all namespaces.
   static var backlog: Self {
-    let drops = KernelBooks.backlogDrops((try? String(contentsOfFile: "/proc/net/softnet_stat", encoding: .utf8)) ?? "")
+    let drops = KernelBooks.backlogDrops(KernelBooks.text("/proc/net/softnet_stat"))
     return [LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues (softnet_stat)"): drops]
-  }
-}
-
-extension SkeinCluster {
-  /// What is read of this cluster to explain a loss.
-  var booked: BookedMachines {
-    BookedMachines(
-      console: topology.console, numbers: members, isAnybodys: settings.delivery == .forwarding, hasGateway: settings.hasGateway,
-      leaseMilliseconds: settings.detectionMilliseconds, counters: { self.lastingCounters($0) }, hostCounters: { self.hostCounters },
-      eventTimes: { member in ((try? self.events(member)) ?? []).map(\.time) }, answersGiven: { self.answersGiven($0) })
-  }
-
-  /// A daemon's own, or its packet path's alone while it cannot be asked.
-  private func lastingCounters(_ member: Int) -> [String: Int]? {
-    guard (try? daemon(member).endedWith) == .some(nil) else { return pinnedCounters(member) }
-    return (try? counterTable(member)) ?? pinnedCounters(member)
-  }
-
-  private func pinnedCounters(_ member: Int) -> [String: Int]? {
-    (try? readPath(member))?.counters.table
-  }
-
-  /// The switch's ports send questions to members, and receive answers.
-  private var hostCounters: [LossCounter: Int] {
-    let plan = topology.plan
-    var result = [LossCounter: Int].interfaces(plan.switchNamespace) { name in plan.members.first { plan.port(ofMember: $0) == name } }
-    for namespace in [plan.clientNamespace(.near), plan.routerNamespace, plan.clientNamespace(.far)] {
-      result.merge(.interfaces(namespace, member: { _ in nil })) { $1 }
-    }
-    for member in plan.members {
-      let namespace = plan.namespace(ofMember: member)
-      result.merge(.interfaces(namespace, member: { _ in member })) { $1 }
-      let place = "member \(member), the application's socket"
-      result[LossCounter(cause: .socket, member: member, place: place)] = applicationDrops(namespace)
-      let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/snmp", encoding: .utf8) }) ?? ""
-      for (name, value) in KernelBooks.stackDrops(table) {
-        let isSent = name.hasPrefix("IpOut")
-        result[LossCounter(cause: .stack, member: member, meetsAnswers: isSent, place: "member \(member)'s kernel, \(name)")] = value
-      }
-    }
-    return result.merging(.backlog) { $1 }
-  }
-
-  private func applicationDrops(_ namespace: Namespace) -> Int {
-    ["udp", "udp6"].reduce(0) { sum, name in
-      let table = (try? namespace.enter { try String(contentsOfFile: "/proc/thread-self/net/\(name)", encoding: .utf8) }) ?? ""
-      return sum + KernelBooks.socketDrops(table, port: ProbeMessage.port)
-    }
-  }
-}
-
-extension GatewayGroup {
-  /// What is read of these routers to explain a loss.
-  var booked: BookedMachines {
-    BookedMachines(
-      console: topology.console, numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true,
-      counters: { (try? self.counters($0))?.counters.table },
-      hostCounters: { self.hostCounters }, eventTimes: { _ in [] })
-  }
-
-  private var hostCounters: [LossCounter: Int] {
-    let plan = plan
-    func routers(_ port: @escaping (Int) -> String) -> (String) -> Int? { { name in plan.routers.first { port($0) == name } } }
-    var result = [LossCounter: Int].interfaces(plan.switchNamespace, member: routers(plan.port(ofRouter:)))
-    result.merge(.interfaces(plan.serverNamespace, member: routers(plan.serverPort(ofRouter:)))) { $1 }
-    for router in plan.routers { result.merge(.interfaces(plan.namespace(ofRouter: router), member: { _ in router })) { $1 } }
-    for host in plan.hosts { result.merge(.interfaces(plan.namespace(ofHost: host), member: { _ in nil })) { $1 } }
-    return result.merging(.backlog) { $1 }
   }
 }
 

@@ -135,10 +135,13 @@ struct Losses: Equatable, Sendable {
   var count: Int { causes.reduce(unexplained) { $0 + $1.count } }
   /// Those that the host or the virtual wire took.
   var excused: Int { causes.reduce(0) { $0 + ($1.fails ? 0 : $1.count) } }
-  /// Whether none of so many that were lost fails the run.
-  func excuse(_ lost: Int) -> Bool { causes.excuse(lost) }
-  /// Whether none does, or a daemon's standstill took those that do.
-  func excuseOrStandstill(_ lost: Int) -> Bool { causes.excuseOrStandstill(lost) }
+  /// What a report says of so many that were lost: what took them, and how many nothing explains.
+  func told(of lost: Int) -> (causes: [Loss], unexplained: Int, answersUnseen: Int) { (causes, unexplained(of: lost), answersUnseen) }
+  /// Whether a run succeeded in which so many were lost, and whether it did not for standstills of daemons alone.
+  /// - Parameter allElse: whether nothing else is amiss.
+  func judge(_ lost: Int, besides allElse: Bool) -> (succeeded: Bool, stoodStill: Bool) {
+    (allElse && causes.excuse(lost), allElse && !causes.excuse(lost) && causes.excuseOrStandstill(lost))
+  }
   /// How many of so many nothing explains.
   func unexplained(of lost: Int) -> Int { lost - causes.reduce(0) { $0 + $1.count } }
 
@@ -188,7 +191,6 @@ struct Losses: Equatable, Sendable {
       causes.append(Loss(cause, count, place))
     }
   }
-
 }
 
 extension [LossCounter: Int] {

@@ -1,10 +1,5 @@
 /// The part of `skein counters --pinned --json` that the lab looks at: a packet path, read while its daemon hangs or is gone.
 struct PathReading: Codable, Equatable, Sendable {
-  struct Counter: Codable, Equatable, Sendable {
-    var group: String
-    var name: String
-    var value: UInt64
-  }
   var leaseMilliseconds: Double
   var counters: [Counter]
 
@@ -13,11 +8,6 @@ struct PathReading: Codable, Equatable, Sendable {
 
   var processed: UInt64 { counters.reduce(0) { Self.underLease.contains($1.name) ? $0 + $1.value : $0 } }
   var leaseExpired: UInt64 { counters.first { $0.name == "leaseExpired" }?.value ?? 0 }
-}
-
-extension [PathReading.Counter] {
-  /// By their groups and names.
-  var table: [String: Int] { Dictionary(map { ("\($0.group).\($0.name)", Int(clamping: $0.value)) }, uniquingKeysWith: +) }
 }
 
 /// What the packet path of a member without a daemon did between the end of its lease and its repair, by its own count.
@@ -30,21 +20,5 @@ struct AfterLease: Equatable, Sendable {
   init(_ first: PathReading, _ last: PathReading) {
     taken = Int(clamping: last.processed - min(first.processed, last.processed))
     leaseExpired = Int(clamping: last.leaseExpired - min(first.leaseExpired, last.leaseExpired))
-  }
-}
-
-extension ClusterUnderTest {
-  /// The member's packet path as soon as its lease has run out; nil where there is none to be read.
-  /// - Throws: `LabError.observation` when the lease does not end: then somebody still renews it.
-  func readPathAfterLease(_ member: Int, withinSeconds seconds: Double) throws -> PathReading? {
-    let end = BootClock.nanoseconds + UInt64(seconds * 1_000_000_000)
-    while let reading = try readPath(member) {
-      if reading.leaseMilliseconds == 0 { return reading }
-      guard BootClock.nanoseconds < end else {
-        throw LabError.observation("member \(member)'s lease still runs, \(reading.leaseMilliseconds) ms, although its daemon does not")
-      }
-      try pause(milliseconds: 5)
-    }
-    return nil
   }
 }

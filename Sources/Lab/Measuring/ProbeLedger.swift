@@ -52,22 +52,38 @@ extension ProbeLedger {
   var longestPause: UInt64 { flows.first.flatMap { zip($0.dropFirst(), $0).map { max($0.sentAt, $1.sentAt) - $1.sentAt }.max() } ?? 0 }
 
   /// Probes with more than one answer.
-  var answeredTwice: Int { flows.reduce(0) { $0 + $1.count { $0.answers > 1 } } }
+  var answeredTwice: Int { answeredTwice(sentIn: 0..<UInt64.max) }
 
   /// Probes sent in this time with more than one answer.
   func answeredTwice(sentIn window: Range<UInt64>) -> Int {
     flows.reduce(0) { $0 + $1.count { $0.answers > 1 && window.contains($0.sentAt) } }
   }
 
-  /// How many probes sent in this time each member answered first. Looks from the end: for a moment just past.
-  func answers(sentIn window: Range<UInt64>) -> [Int: Int] {
+  /// How many probes sent in this time each member answered first, or how much they weigh. Looks from the end: for a moment just past.
+  func answers(sentIn window: Range<UInt64>, weighing weight: (_ flow: Int) -> Int = { _ in 1 }) -> [Int: Int] {
     var answers: [Int: Int] = [:]
-    for probes in flows {
+    for (flow, probes) in flows.enumerated() {
       for probe in probes.reversed().prefix(while: { $0.sentAt >= window.lowerBound }) where probe.answers > 0 {
-        if probe.sentAt < window.upperBound { answers[probe.member, default: 0] += 1 }
+        if probe.sentAt < window.upperBound { answers[probe.member, default: 0] += weight(flow) }
       }
     }
     return answers
+  }
+
+  /// The probes of this time alone; their numbers begin anew.
+  func sent(in window: Range<UInt64>) -> ProbeLedger {
+    var part = ProbeLedger(flowCount: flows.count, run: run)
+    for (flow, probes) in flows.enumerated() {
+      let first = probes.partitioningIndex { $0.sentAt >= window.lowerBound }
+      part.flows[flow] = Array(probes[first...].prefix { $0.sentAt < window.upperBound })
+    }
+    return part
+  }
+
+  /// When nothing was sent on any flow for longer than this, and for how long: the machine did not let the sender run.
+  func standstills(longerThan least: UInt64) -> [(at: UInt64, nanoseconds: UInt64)] {
+    let times = flows.joined().map(\.sentAt).sorted()
+    return zip(times, times.dropFirst()).filter { $1 - $0 > least }.map { ($0, $1 - $0) }
   }
 
   /// Who answered the flow's last answered probe that was sent before this time.
@@ -84,9 +100,9 @@ extension ProbeLedger {
     flows.compactMap { probes in probes.last { $0.answers > 0 && $0.member == member && window.contains($0.sentAt) }?.sentAt }.max()
   }
 
-  /// Probes sent in this time that nobody has answered.
-  func lost(flows which: [Int], sentIn window: Range<UInt64>) -> Int {
-    which.reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }
+  /// Probes that nobody has answered: of all flows or of some, of all times or sent in one.
+  func lost(flows which: [Int]? = nil, sentIn window: Range<UInt64> = 0..<UInt64.max) -> Int {
+    (which ?? Array(flows.indices)).reduce(0) { $0 + flows[$1].count { $0.answers == 0 && window.contains($0.sentAt) } }
   }
 
   /// Where nobody answered: a line for each stretch of a flow, the first of them.
@@ -106,7 +122,7 @@ extension ProbeLedger {
   ///   - counts: which of them are meant.
   ///   - answered: the member whose application says that it answered.
   func lostProbes(
-    where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool, answered: [ProbeKey: GivenAnswer] = [:]
+    answered: [ProbeKey: GivenAnswer] = [:], where counts: (_ flow: Int, _ sentAt: UInt64) -> Bool = { _, _ in true }
   ) -> [LostProbe] {
     flows.indices.flatMap { flow in
       flows[flow].indices.filter { flows[flow][$0].answers == 0 && counts(flow, flows[flow][$0].sentAt) }.map { index in
@@ -129,11 +145,10 @@ extension ProbeLedger {
 
   /// Those without an answer.
   var lostKeys: Set<ProbeKey> {
-    var keys: Set<ProbeKey> = []
-    for flow in flows.indices {
-      for sequence in flows[flow].indices where flows[flow][sequence].answers == 0 { keys.insert(.init(flow: flow, sequence: sequence)) }
-    }
-    return keys
+    Set(
+      flows.enumerated().flatMap { flow, probes in
+        probes.indices.filter { probes[$0].answers == 0 }.map { ProbeKey(flow: flow, sequence: $0) }
+      })
   }
 
   /// The longest time that the flow's client heard nothing, of all such times that touch the window.
@@ -151,8 +166,25 @@ extension ProbeLedger {
     return Silence(nanoseconds: window.upperBound - previous, endedAt: nil)
   }
 
-  /// Whether every one of these flows has been answered since `time`.
-  func isAnswered(flows which: [Int], since time: UInt64) -> Bool {
-    which.allSatisfy { flow in flows[flow].last { $0.answers > 0 }.map { $0.answeredAt >= time } ?? false }
+  /// The same of all flows or of some, in milliseconds.
+  func longestSilence(_ which: [Int]? = nil, in window: Range<UInt64>) -> Double {
+    (which ?? Array(flows.indices)).map { longestSilence(flow: $0, in: window).nanoseconds }.max()?.milliseconds ?? 0
+  }
+
+  /// Whether every flow has been answered since `time`.
+  func isAnswered(since time: UInt64) -> Bool {
+    flows.allSatisfy { probes in probes.last { $0.answers > 0 }.map { $0.answeredAt >= time } ?? false }
+  }
+}
+
+extension Array {
+  /// The first place from which on all elements are so; none before it is.
+  fileprivate func partitioningIndex(where isSo: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if isSo(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }

@@ -30,6 +30,23 @@ struct ProbeMessage: Hashable, Sendable {
     sequence = payload.loadUnaligned(fromByteOffset: 16, as: UInt64.self).bigEndian
   }
 
+  /// The probe that a frame carries as a UDP datagram, which may be cut short behind it.
+  /// - Parameter port: which it must come from.
+  /// - Returns: nil if the frame carries none.
+  init?(frame: UnsafeRawBufferPointer, from port: UInt16? = nil) {
+    let start: Int
+    guard frame.count >= 42 else { return nil }
+    switch frame[12..<14].number {
+    case 0x0800 where frame[14] == 0x45 && frame[23] == 17: start = 42
+    case 0x86dd where frame[20] == 17: start = 62
+    default: return nil
+    }
+    guard frame.count >= start + Self.octetCount, port == nil || frame[start - 8..<start - 6].number == UInt64(port ?? 0) else {
+      return nil
+    }
+    self.init(UnsafeRawBufferPointer(rebasing: frame[start...]))
+  }
+
   /// - Parameter payload: at least `octetCount` octets.
   func write(to payload: UnsafeMutableRawBufferPointer) {
     payload.storeBytes(of: Self.magic.bigEndian, as: UInt32.self)

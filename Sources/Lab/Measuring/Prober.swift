@@ -1,12 +1,99 @@
 import Foundation
 import Synchronization
 
-/// Asks the cluster numbered questions without pause and takes down on the wire who answers which, and when.
-///
-/// A flow is a UDP socket of the client's with its own address and port, so each belongs to one work unit. First many flows ask a few
-/// questions each, to learn whose they are; then some of each member's ask every two milliseconds. The sockets are ordinary ones, so
-/// finding the cluster's Ethernet address is left to the kernel, as for any client. The answers are read from the wire.
+/// Sends numbered datagrams without pause and takes down on the wire what becomes of each, and when. One thread does both, so nothing is
+/// asked that is not at once looked for.
 final class Prober: Sendable {
+  private let state = ProberState()
+  private let worker: Worker<Void>
+
+  /// - Parameter begin: opens what it needs, and returns what then sends until it is told to stop. Both run on a thread of their own.
+  init(_ begin: @escaping @Sendable (ProberState) throws -> () throws -> Void) throws {
+    worker = Worker(isUrgent: true) { [state] in
+      defer { state.ready.signal() }
+      do {
+        let send = try begin(state)
+        state.ready.signal()
+        try send()
+      } catch {
+        state.failed.raise()
+        throw error
+      }
+    }
+    state.ready.wait()
+    if state.failed.isRaised { try worker.value() }
+  }
+
+  deinit { state.stopping.raise() }
+
+  /// What is known so far; answers may still be on their way.
+  func read<Result: Sendable>(_ body: (borrowing ProbeLedger) -> Result) -> Result { state.ledger.withLock { body($0) } }
+
+  /// Asks no more, waits for the last answers and returns everything.
+  /// - Throws: `LabError.observation` when a tap could not keep up.
+  func finish() throws -> ProbeLedger {
+    state.stopping.raise()
+    try worker.value()
+    return state.ledger.withLock { $0 }
+  }
+
+  /// Whether every flow has had an answer in this time.
+  func allAnswered(withinMilliseconds milliseconds: Int) -> Bool {
+    let since = BootClock.nanoseconds - UInt64(milliseconds) * 1_000_000
+    return read { $0.isAnswered(since: since) }
+  }
+}
+
+/// What a prober's thread shares with the one that started it.
+final class ProberState: Sendable {
+  let ledger = Mutex(ProbeLedger(flowCount: 0))
+  fileprivate let ready = DispatchSemaphore(value: 0)
+  fileprivate let failed = Flag()
+  let stopping = Flag()
+
+  /// Begins a new ledger.
+  func begin(flowCount: Int) { ledger.withLock { $0 = ProbeLedger(flowCount: flowCount, run: .random(in: 1...UInt32.max)) } }
+
+  /// Waits for the last answers.
+  func linger(milliseconds: Int, _ hear: (inout ProbeLedger) -> Void) {
+    let end = BootClock.nanoseconds + UInt64(milliseconds) * 1_000_000
+    while BootClock.nanoseconds < end {
+      BootClock.sleep(until: BootClock.nanoseconds + 5_000_000)
+      ledger.withLock { hear(&$0) }
+    }
+  }
+}
+
+extension ProbeLedger {
+  /// Sends a flow's next question, of so many octets.
+  mutating func ask(_ flow: Int, _ socket: Descriptor, octets: Int = ProbeMessage.octetCount) {
+    withUnsafeTemporaryAllocation(byteCount: max(ProbeMessage.octetCount, octets), alignment: 8) { buffer in
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
+      next(flow).write(to: buffer)
+      sent(flow: flow, at: BootClock.nanoseconds)
+      // An error that an earlier probe met is reported by the next send, which then has sent nothing.
+      let isSent = (0..<3).contains { _ in
+        send(socket.number, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) >= 0
+      }
+      if !isSent { refused(flow: flow) }
+    }
+  }
+
+  /// A flow's next question.
+  func next(_ flow: Int) -> ProbeMessage { ProbeMessage(run: run, flow: UInt16(flow), sequence: UInt64(flows[flow].count)) }
+
+  /// Takes down every probe of this run that has come out on a wire since, by whom it came there; nil when it does not count.
+  mutating func hear(_ tap: WireTap, from port: UInt16? = nil, by whom: (ProbeMessage, UnsafeRawBufferPointer) -> Int?) {
+    tap.drain { octets, time in
+      guard let probe = ProbeMessage(frame: octets, from: port), probe.run == run, let member = whom(probe, octets) else { return }
+      answered(flow: Int(probe.flow), sequence: probe.sequence, by: member, at: time)
+    }
+  }
+}
+
+// MARK: questions to a cluster
+
+extension Prober {
   struct Settings: Sendable {
     var family = AddressFamily.four
     var site = ClientSite.near
@@ -19,66 +106,27 @@ final class Prober: Sendable {
     var slowness = 1
     /// A question's length. Longer than a frame, it travels in fragments.
     var questionByteCount = ProbeMessage.octetCount
-    /// How long answers are waited for after the last question.
-    var graceMilliseconds = 300
-    /// The longest that a failed member's flows may still be answered: a lease that its kernel holds. Twice the detection interval.
-    var silenceCertainAfterMilliseconds = 400
   }
 
-  private let state = ProberState()
-  private let worker: Worker<Void>
-
-  /// Learns whose flows are whose and begins to ask.
+  /// Asks the cluster and takes down who answers. A flow is a UDP socket of the client's with its own address and port, so each belongs to
+  /// one work unit. First many flows ask a few questions each, to learn whose they are; then some of each member's ask every two
+  /// milliseconds. The sockets are ordinary ones, so finding the cluster's Ethernet address is left to the kernel, as for any client.
   /// - Throws: `LabError.observation` if nobody answers.
-  init(plan: Plan, settings: Settings) throws {
-    worker = Worker(isUrgent: true) { [state] in
-      defer { state.learned.signal() }
-      do {
-        let tap = try plan.tapNamespace(settings.site).enter { try WireTap(interface: Plan.interface) }
-        let asker = try plan.clientNamespace(settings.site).enter { try Asker(settings: settings, tap: tap) }
-        try asker.learn()
-        state.begin(flowCount: asker.flowCount, run: asker.run)
-        state.learned.signal()
-        try asker.ask(state)
-      } catch {
-        state.failed.raise()
-        throw error
-      }
+  convenience init(plan: Plan, settings: Settings) throws {
+    try self.init { state in
+      let tap = try plan.tapNamespace(settings.site).enter { try WireTap(interface: Plan.interface) }
+      let asker = try plan.clientNamespace(settings.site).enter { try Asker(settings: settings, tap: tap) }
+      try asker.learn(state)
+      return { try asker.ask(state) }
     }
-    state.learned.wait()
-    if state.failed.isRaised { try worker.value() }
-  }
-
-  /// What is known so far; answers may still be on their way.
-  func read<Result: Sendable>(_ body: (borrowing ProbeLedger) -> Result) -> Result { state.ledger.withLock { body($0) } }
-
-  /// Asks no more, waits for the last answers and returns everything.
-  func finish() throws -> ProbeLedger {
-    state.stopping.raise()
-    try worker.value()
-    return state.ledger.withLock { $0 }
   }
 }
 
-/// What the prober's thread shares with the one that started it.
-private final class ProberState: Sendable {
-  let ledger = Mutex(ProbeLedger(flowCount: 0))
-  let learned = DispatchSemaphore(value: 0)
-  let failed = Flag()
-  let stopping = Flag()
-
-  func begin(flowCount: Int, run: UInt32) { ledger.withLock { $0 = ProbeLedger(flowCount: flowCount, run: run) } }
-}
-
-/// The prober's thread.
+/// A client's sockets.
 private final class Asker {
   private let settings: Prober.Settings
   private var sockets: [Descriptor]
   private let tap: WireTap
-  private(set) var run = UInt32.random(in: 1...UInt32.max)
-  private var sequence: UInt64 = 0
-
-  var flowCount: Int { sockets.count }
 
   /// To be called in the client's namespace.
   init(settings: Prober.Settings, tap: WireTap) throws {
@@ -92,22 +140,25 @@ private final class Asker {
   }
 
   /// Keeps so many flows of each member as are wanted, and forgets the others.
-  func learn() throws {
-    var ledger = ProbeLedger(flowCount: sockets.count)
+  func learn(_ state: ProberState) throws {
+    state.begin(flowCount: sockets.count)
     for _ in 0..<8 {
-      askOnce(&ledger)
+      for flows in beats {
+        ask(flows, state)
+        pause(milliseconds: 2)
+      }
       pause(milliseconds: 20)
-      hear(&ledger)
     }
     pause(milliseconds: 100)
-    hear(&ledger)
-    let owners = sockets.indices.map { ledger.owner(ofFlow: $0) }
+    let owners = state.ledger.withLock { ledger in
+      hear(&ledger)
+      return sockets.indices.map { ledger.owner(ofFlow: $0) }
+    }
     guard owners.contains(where: { $0 != nil }) else {
       throw LabError.observation("nobody answers probes to \(Plan.clusterAddress(settings.family))")
     }
     sockets = chooseFlows(owners: owners) { settings.flowsOfMember[$0] ?? settings.flowsPerMember }.map { sockets[$0] }
-    run = UInt32.random(in: 1...UInt32.max)
-    sequence = 0
+    state.begin(flowCount: sockets.count)
   }
 
   /// Asks on every flow in each interval until told to stop; many flows in several beats.
@@ -117,20 +168,12 @@ private final class Asker {
     var beat = BootClock.nanoseconds
     while !state.stopping.isRaised {
       for flows in beats {
-        state.ledger.withLock {
-          ask(flows, &$0)
-          hear(&$0)
-        }
+        ask(flows, state)
         beat = max(beat + interval, BootClock.nanoseconds)
         BootClock.sleep(until: beat)
       }
-      sequence += 1
     }
-    let end = BootClock.nanoseconds + UInt64(settings.graceMilliseconds * settings.slowness) * 1_000_000
-    while BootClock.nanoseconds < end {
-      BootClock.sleep(until: BootClock.nanoseconds + 5_000_000)
-      state.ledger.withLock { hear(&$0) }
-    }
+    state.linger(milliseconds: 300 * settings.slowness, hear)
     try tap.checkComplete()
   }
 
@@ -141,43 +184,18 @@ private final class Asker {
     stride(from: 0, to: sockets.count, by: Self.flowsPerBeat).map { $0..<min($0 + Self.flowsPerBeat, sockets.count) }
   }
 
-  private func askOnce(_ ledger: inout ProbeLedger) {
-    for flows in beats {
-      ask(flows, &ledger)
-      pause(milliseconds: 2)
-      hear(&ledger)
-    }
-    sequence += 1
-  }
-
   private func pause(milliseconds: Int) {
     BootClock.sleep(until: BootClock.nanoseconds + UInt64(milliseconds * settings.slowness) * 1_000_000)
   }
 
-  private func ask(_ flows: Range<Int>, _ ledger: inout ProbeLedger) {
-    withUnsafeTemporaryAllocation(byteCount: settings.questionByteCount, alignment: 8) { buffer in
-      buffer.initializeMemory(as: UInt8.self, repeating: 0)
-      for flow in flows {
-        let socket = sockets[flow]
-        ProbeMessage(run: run, flow: UInt16(flow), sequence: sequence).write(to: buffer)
-        ledger.sent(flow: flow, at: BootClock.nanoseconds)
-        // An error that an earlier probe met is reported by the next send, which then has sent nothing.
-        let isSent = (0..<2).contains { _ in send(socket.number, buffer.baseAddress, buffer.count, Self.flags) >= 0 }
-        if !isSent { ledger.refused(flow: flow) }
-      }
+  private func ask(_ flows: Range<Int>, _ state: ProberState) {
+    state.ledger.withLock { ledger in
+      for flow in flows { ledger.ask(flow, sockets[flow], octets: settings.questionByteCount) }
+      hear(&ledger)
     }
   }
 
-  private static let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
-
-  private func hear(_ ledger: inout ProbeLedger) {
-    tap.drain { octets, time in
-      guard let frame = AnswerFrame(octets), frame.sourcePort == ProbeMessage.port, case .udp(let payload) = frame.transport,
-        let probe = ProbeMessage(UnsafeRawBufferPointer(rebasing: octets[payload])), probe.run == run
-      else { return }
-      ledger.answered(flow: Int(probe.flow), sequence: probe.sequence, by: Int(probe.member), at: time)
-    }
-  }
+  private func hear(_ ledger: inout ProbeLedger) { ledger.hear(tap, from: ProbeMessage.port) { probe, _ in Int(probe.member) } }
 }
 
 /// Up to as many flows of each member as are wanted, in order, and those that nobody owned not at all.

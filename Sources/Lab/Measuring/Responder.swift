@@ -125,10 +125,3 @@ private final class AnswerLog: Sendable {
     }
   }
 }
-
-/// Raised once, seen by another thread.
-final class Flag: Sendable {
-  private let raised = Atomic<Bool>(false)
-  var isRaised: Bool { raised.load(ordering: .acquiring) }
-  func raise() { raised.store(true, ordering: .releasing) }
-}

@@ -26,17 +26,7 @@ final class WireTap {
     guard let memory, memory != MAP_FAILED else { throw LabError.systemCall("map the packet ring", errno: errno) }
     ring = memory
 
-    let index = if_nametoindex(interface)
-    var address = [UInt8](repeating: 0, count: 20)  // sockaddr_ll: family, protocol (every one), interface
-    address.withUnsafeMutableBytes {
-      $0.storeBytes(of: UInt16(AF_PACKET), as: UInt16.self)
-      $0.storeBytes(of: UInt16(3).bigEndian, toByteOffset: 2, as: UInt16.self)
-      $0.storeBytes(of: index, toByteOffset: 4, as: UInt32.self)
-    }
-    try address.withUnsafeBytes { buffer in
-      guard let base = buffer.baseAddress else { preconditionFailure("20 octets have an address") }
-      try checked(bind(socket.number, base.assumingMemoryBound(to: sockaddr.self), 20), "listen on \(interface)")
-    }
+    try socket.bind(to: SocketAddress(interface: interface, everyProtocol: true))
   }
 
   deinit { munmap(ring, Self.blockOctets * Self.blockCount) }
