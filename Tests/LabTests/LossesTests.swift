@@ -168,7 +168,7 @@ import Testing
     let books = LossBooks(
       BookedMachines(
         console: Console(quiet: true), numbers: [1], isAnybodys: false, hasGateway: false,
-        counters: { _ in dropped.map { ["packets.leaseExpired": $0] } }, hostCounters: { [:] }, eventTimes: { _ in [] }))
+        counters: { _ in dropped.map { ["packets.leaseExpired": $0] } }, hostCounters: { [:] }, events: { _ in [] }))
     dropped = nil
     books.turnPage()
     dropped = 3

@@ -32,7 +32,7 @@ public struct RoutingCommand: LabCommand {
   }
 
   private func measure(_ cluster: SkeinCluster) throws -> RoutingReport {
-    let watch = try RoutedWatch(plan: cluster.topology.plan, members: cluster.hardwareAddresses())
+    let watch = try RoutedWatch(plan: cluster.topology.plan, members: cluster.members)
     options.console.say("\(requests) pings, datagrams and connections from near clients to far ones, by way of the cluster")
     let pings = try watch.during { try ping(cluster.topology) }
     let datagrams = try watch.during { try sendDatagrams(cluster.topology.plan) }
@@ -110,18 +110,6 @@ extension Topology {
   }
 }
 
-extension SkeinCluster {
-  /// The members' own Ethernet addresses.
-  fileprivate func hardwareAddresses() throws -> [UInt64: Int] {
-    let peers = try status(master()).members
-    return Dictionary(
-      uniqueKeysWithValues: peers.compactMap { peer in
-        let digits = peer.ethernetAddress?.filter { $0 != ":" } ?? ""
-        return UInt64(digits, radix: 16).map { ($0, peer.member) }
-      })
-  }
-}
-
 /// Sees what members put on the wire for the router and for the near clients: the packets that they have routed.
 private final class RoutedWatch {
   /// Two addresses, the near one first.
@@ -136,8 +124,10 @@ private final class RoutedWatch {
   private var datagrams: [[UInt16: Int]] = [[:], [:]]
   private(set) var packets: [Int: Int] = [:]
 
-  init(plan: Plan, members: [UInt64: Int]) throws {
-    self.members = members
+  init(plan: Plan, members: [Int]) throws {
+    self.members = try members.reduce(into: [:]) { addresses, member in
+      addresses[try plan.namespace(of: member).enter { try hardwareAddress(of: Plan.interface) }] = member
+    }
     let places = [plan.routerNamespace, plan.clientNamespace(.near)]
     taps = try places.map { try $0.enter { try WireTap(interface: Plan.interface) } }
     own = try places.map { place in try place.enter { try hardwareAddress(of: Plan.interface) } }

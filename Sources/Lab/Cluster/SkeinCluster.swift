@@ -44,7 +44,7 @@ final class SkeinCluster: SkeinDaemons {
   init(topology: Topology, settings: SkeinSettings) throws {
     self.topology = topology
     self.settings = settings
-    try super.init(topology, program: settings.options.program)
+    try super.init(topology)
     try makeAuthority(authority)
     for member in members {
       try skein(
@@ -104,7 +104,6 @@ struct MemberStatus: Codable, Equatable {
     var member: Int
     var units: Int
     var weight = 100
-    var ethernetAddress: String?
   }
   struct Units: Codable, Equatable {
     var assigned: Int
@@ -246,7 +245,7 @@ extension SkeinCluster {
       console: topology.console, numbers: members, isAnybodys: settings.options.mode == .forwarding, hasGateway: settings.hasGateway,
       leaseMilliseconds: settings.options.detectionMilliseconds, counters: { self.lastingCounters($0) },
       hostCounters: { self.hostCounters },
-      eventTimes: { member in ((try? self.events(member)) ?? []).map(\.time) }, answersGiven: { self.answersGiven($0) })
+      events: { (try? self.events($0)) ?? [] }, answersGiven: { self.answersGiven($0) })
   }
 
   /// A daemon's own, or its packet path's alone while it cannot be asked.
@@ -258,13 +257,12 @@ extension SkeinCluster {
   /// The switch's ports send questions to members, and receive answers.
   private var hostCounters: [LossCounter: Int] {
     let plan = topology.plan
-    var result = [LossCounter: Int].interfaces(plan.switchNamespace) { name in plan.members.first { plan.port(of: $0) == name } }
-    for namespace in [plan.clientNamespace(.near), plan.routerNamespace, plan.clientNamespace(.far)] {
-      result.merge(.interfaces(namespace, member: { _ in nil })) { $1 }
-    }
+    let others = [plan.clientNamespace(.near), plan.routerNamespace, plan.clientNamespace(.far)]
+    var result = [LossCounter: Int].drops(
+      [(plan.switchNamespace, { name in plan.members.first { plan.port(of: $0) == name } })] + others.map { ($0, { _ in nil }) }
+        + plan.members.map { member in (plan.namespace(of: member), { _ in member }) })
     for member in plan.members {
       let namespace = plan.namespace(of: member)
-      result.merge(.interfaces(namespace, member: { _ in member })) { $1 }
       let drops = ["udp", "udp6"].map { KernelBooks.socketDrops(KernelBooks.table($0, in: namespace), port: ProbeMessage.port) }
       result[LossCounter(cause: .socket, member: member, place: "member \(member), the application's socket")] = drops.reduce(0, +)
       for (name, value) in KernelBooks.stackDrops(KernelBooks.table("snmp", in: namespace)) {
@@ -272,6 +270,6 @@ extension SkeinCluster {
         result[LossCounter(cause: .stack, member: member, meetsAnswers: isSent, place: "member \(member)'s kernel, \(name)")] = value
       }
     }
-    return result.merging(.backlog) { $1 }
+    return result
   }
 }

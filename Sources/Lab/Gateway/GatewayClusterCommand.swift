@@ -29,7 +29,7 @@ public struct GatewayClusterCommand: LabCommand {
         try measurement.kill(.master)
         try measurement.hang()
       }
-      return GatewayClusterReport(command: self, measurement, try measurement.stream.finish())
+      return try measurement.conclude()
     }
   }
 }
@@ -37,26 +37,24 @@ public struct GatewayClusterCommand: LabCommand {
 /// What was seen so far.
 final class GatewayClusterMeasurement {
   private let cluster: SkeinCluster
-  let stream: GatewayClusterStream
+  private let stream: GatewayClusterStream
   private let all: [UInt8]
   private let console: Console
-  private(set) var lost: [String: Int] = [:]
-  private(set) var silences: [String: [Double]] = [:]
-  private(set) var lostOfSurvivors = 0
+  private var report: GatewayClusterReport
   /// What took those that were lost.
-  private(set) var losses = Losses()
-  private(set) var standstills: [LossPage.Standstill] = []
-  private(set) var forwardedAfterLease = 0
-  private(set) var leaseExpired = 0
-  private(set) var moves = 0
-  private(set) var pings = 0
-  private(set) var answered = 0
+  private var losses = Losses()
 
   init(_ cluster: SkeinCluster, _ console: Console) throws {
     self.cluster = cluster
     self.console = console
+    report = GatewayClusterReport(members: cluster.members.count)
     all = try cluster.forwarders(of: cluster.members).keys.sorted()
     stream = try GatewayClusterStream(plan: cluster.topology.plan, group: SkeinCluster.gatewayGroup, forwarders: all)
+  }
+
+  func conclude() throws -> GatewayClusterReport {
+    report.conclude(try stream.finish(), losses)
+    return report
   }
 
   private var members: [Int] { cluster.members }
@@ -106,8 +104,8 @@ final class GatewayClusterMeasurement {
           ["sh", "-c", "ping -\(family.rawValue) -n -q -c 1 -W 2 \(destination) || true"], in: host)
         let answers = RoutingReport.number(before: " received", in: text) ?? 0
         if answers == 0 { console.say("    nobody answers: ping \(destination)") }
-        pings += 1
-        answered += answers
+        report.pings += 1
+        report.pingsAnswered += answers
       }
     }
   }
@@ -124,7 +122,7 @@ final class GatewayClusterMeasurement {
       try pause(milliseconds: 6000)
       try cluster.waitUntilForwarding(members: members)
     }
-    moves = try movesPlanned() - before
+    report.moves = try movesPlanned() - before
   }
 
   private func movesPlanned() throws -> Int { try cluster.counters(cluster.master()).value("gateway", "moves") }
@@ -137,15 +135,16 @@ final class GatewayClusterMeasurement {
     _ operation: String, besides failed: Int? = nil, crashing crashed: Int? = nil, waitingFor forwarding: [Int]? = nil,
     _ body: () throws -> Void
   ) throws {
-    let evidence = LossEvidence(cluster, besides: failed)
-    if let crashed { evidence.books.noteCrash(of: crashed) }
+    let books = LossBooks(cluster.booked)
+    books.failed = Set([failed].compactMap { $0 })
+    if let crashed { books.noteCrash(of: crashed) }
     let start = BootClock.nanoseconds
     try body()
     if let forwarding { try cluster.waitUntilForwarding(members: forwarding) }
     let ledger = try look(since: start)
     let lost = ledger.lostProbes()
     console.say("  \(operation): lost \(lost.count) of \(ledger.probeCount)")
-    self.lost[operation, default: 0] += judge(lost, ledger, evidence)
+    report.lost[operation, default: 0] += judge(lost, ledger, books)
   }
 
   /// Half a second later, a host asks; then all that was sent until then has arrived.
@@ -159,12 +158,13 @@ final class GatewayClusterMeasurement {
 
   /// Says what is known of a loss, and notes what took it.
   /// - Returns: how many were lost.
-  private func judge(_ lost: [LostProbe], _ ledger: ProbeLedger, _ evidence: LossEvidence) -> Int {
+  private func judge(_ lost: [LostProbe], _ ledger: ProbeLedger, _ books: LossBooks) -> Int {
     guard !lost.isEmpty else { return 0 }
-    evidence.books.turnPage()
-    for line in evidence.lines(lost, ledger) { console.say("    \(line)") }
-    losses = losses + evidence.books.explain(lost.map { LostProbe(sentAt: $0.sentAt) })
-    standstills += evidence.books.pages.flatMap(\.standstills)
+    books.turnPage()
+    for line in books.evidence(lost, ledger) { console.say("    \(line)") }
+    losses = losses + books.explain(lost.map { LostProbe(sentAt: $0.sentAt) })
+    let standstills = books.pages.flatMap(\.standstills).map(\.milliseconds)
+    report.standstillMilliseconds = max(report.standstillMilliseconds, standstills.max() ?? 0)
     return lost.count
   }
 
@@ -183,7 +183,8 @@ final class GatewayClusterMeasurement {
   ) throws -> (address: Int, ledger: ProbeLedger) {
     try pause(milliseconds: 200)
     let address = Int(try cluster.hardwareAddress(of: victim))
-    let evidence = LossEvidence(cluster, besides: victim)
+    let books = LossBooks(cluster.booked)
+    books.failed = [victim]
     let failedAt = BootClock.nanoseconds
     try cluster.fail(victim, by: failure)
     let whenServed = try meanwhile(failedAt)
@@ -192,12 +193,12 @@ final class GatewayClusterMeasurement {
     let ledger = try look(since: failedAt - 1_000_000_000)
     let bereft = ledger.flows(ownedBy: address, before: failedAt)
     let silence = ledger.longestSilence(bereft, in: failedAt..<(ledger.flows.compactMap { $0.last?.sentAt }.max() ?? failedAt))
-    silences[what, default: []].append(silence)
+    report.silenceMilliseconds[what] = Figures((report.silenceMilliseconds[what]?.all ?? []) + [silence])
     let lost = ledger.lostProbes { flow, _ in !bereft.contains(flow) }
     console.say(
       "  \(what): hosts of its \(Set(bereft.map { $0 % 256 }).count) virtual MAC addresses without service for "
         + "\(silence.formatted(digits: 1)) ms, lost on others' \(lost.count)")
-    lostOfSurvivors += judge(lost, ledger, evidence)
+    report.lostOfSurvivors += judge(lost, ledger, books)
     return (address, ledger)
   }
 
@@ -211,9 +212,9 @@ final class GatewayClusterMeasurement {
       // Where nobody can read it, the lease is over after a detection interval.
       let lease = UInt64(cluster.settings.options.detectionMilliseconds) * 1_000_000
       endedAt = reading == nil ? failedAt + lease : BootClock.nanoseconds
-      return { [self] in leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore) }
+      return { [self] in report.leaseExpired += Int(clamping: (try cluster.readPath(victim)?.leaseExpired ?? 0) - expiredBefore) }
     }
-    forwardedAfterLease += ledger.flows.joined().count { $0.answers > 0 && $0.member == address && $0.answeredAt > endedAt }
+    report.forwardedAfterLease += ledger.flows.joined().count { $0.answers > 0 && $0.member == address && $0.answeredAt > endedAt }
     try during("return", besides: victim, waitingFor: members) { try cluster.heal(victim, after: .stop) }
   }
 }

@@ -1,55 +1,46 @@
 /// What `skein lab gateway-cluster` found.
 public struct GatewayClusterReport: LabReport, Equatable {
   var members: Int
-  var packets: Int
+  var packets = 0
   /// Packets that came out nowhere, by operation: move, drain, leave, return, crash (of a daemon that is started again at once), restart.
-  var lost: [String: Int]
+  var lost: [String: Int] = [:]
   /// Moves that the plan made.
-  var moves: Int
+  var moves = 0
   /// For how long hosts of a failed member were without service: member and master killed, a member's daemon hung.
-  var silenceMilliseconds: [String: Figures]
+  var silenceMilliseconds: [String: Figures] = [:]
   /// Packets to the other members' virtual MAC addresses that were lost meanwhile.
-  var lostOfSurvivors: Int
+  var lostOfSurvivors = 0
   /// What took those that were lost, and how many nothing explains.
-  var losses: [Loss]
-  var unexplained: Int
+  var losses: [Loss] = []
+  var unexplained = 0
   /// Of those, in whichever operation, those that were lost while a member's lease had run out because the machine did not let its daemon
   /// run: no hand-over could have held them. And the longest such time, by the daemon's own clock.
-  var lostInStandstills: Int
-  var standstillMilliseconds: Int
+  var lostInStandstills = 0
+  var standstillMilliseconds = 0
   /// The longest that this machine stopped the sender, a thread of real-time priority that runs every millisecond.
-  var stallMilliseconds: Double
-  var forwardedTwice: Int
+  var stallMilliseconds = 0.0
+  var forwardedTwice = 0
   /// Packets that a member whose daemon hung put on the wire after its lease had run out, and those that it dropped for that.
-  var forwardedAfterLease: Int
-  var leaseExpired: Int
+  var forwardedAfterLease = 0
+  var leaseExpired = 0
   /// Pings of a host that had to ask for its gateway each time, of the gateway itself and of a machine behind it.
-  var pings: Int
-  var pingsAnswered: Int
+  var pings = 0
+  var pingsAnswered = 0
   /// All pings were answered, nothing was forwarded twice or after a lease, the plan moved a virtual MAC address at least once, and each
   /// lost packet, but for those of a failed member's hosts, is the host's or its virtual wires' doing.
-  public var succeeded: Bool
+  public var succeeded = false
   /// Nothing is amiss but lost packets, and a daemon's standstill took all that the host and its virtual wires did not.
-  public var stoodStill: Bool
+  public var stoodStill = false
 
-  init(command: GatewayClusterCommand, _ measurement: GatewayClusterMeasurement, _ ledger: ProbeLedger) {
-    members = command.options.members
+  init(members: Int) { self.members = members }
+
+  /// Enters what is known when all is over.
+  mutating func conclude(_ ledger: ProbeLedger, _ known: Losses) {
     packets = ledger.probeCount
-    lost = measurement.lost
-    moves = measurement.moves
-    silenceMilliseconds = measurement.silences.mapValues { Figures($0) }
-    lostOfSurvivors = measurement.lostOfSurvivors
-    let allLost = lost.values.reduce(measurement.lostOfSurvivors, +)
-    let known = measurement.losses
-    (losses, unexplained, lostInStandstills) = (known.causes, known.unexplained(of: allLost), known.inStandstills)
-    standstillMilliseconds = measurement.standstills.map(\.milliseconds).max() ?? 0
-    stallMilliseconds =
-      ledger.standstills(longerThan: GatewayClusterStream.leastStandstill).map(\.nanoseconds.milliseconds).max() ?? 0
+    (losses, unexplained, _) = known.told(of: allLost)
+    lostInStandstills = known.inStandstills
+    stallMilliseconds = ledger.standstills(longerThan: GatewayClusterStream.leastStandstill).map(\.nanoseconds.milliseconds).max() ?? 0
     forwardedTwice = ledger.answeredTwice
-    forwardedAfterLease = measurement.forwardedAfterLease
-    leaseExpired = measurement.leaseExpired
-    pings = measurement.pings
-    pingsAnswered = measurement.answered
     let allElse = pingsAnswered == pings && forwardedTwice == 0 && forwardedAfterLease == 0 && moves > 0
     (succeeded, stoodStill) = known.judge(allLost, besides: allElse)
   }

@@ -33,7 +33,7 @@ final class GatewayGroup: SkeinDaemons {
   init(topology: GatewayTopology, settings: GatewaySettings) throws {
     self.topology = topology
     self.settings = settings
-    try super.init(topology, program: settings.options.program)
+    try super.init(topology)
     try "the lab's key: \(UUID().uuidString)\n".write(toFile: keyFile, atomically: false, encoding: .utf8)
     for router in plan.routers {
       try configure(router, configuration(router))
@@ -122,16 +122,15 @@ extension GatewayGroup {
   var booked: BookedMachines {
     BookedMachines(
       console: topology.console, numbers: Array(plan.routers), word: "router", isAnybodys: false, hasGateway: true,
-      counters: { (try? self.counters($0))?.table }, hostCounters: { self.hostCounters }, eventTimes: { _ in [] })
+      counters: { (try? self.counters($0))?.table }, hostCounters: { self.hostCounters }, events: { _ in [] })
   }
 
   private var hostCounters: [LossCounter: Int] {
     let plan = plan
     func routers(_ port: @escaping (Int) -> String) -> (String) -> Int? { { name in plan.routers.first { port($0) == name } } }
-    var result = [LossCounter: Int].interfaces(plan.switchNamespace, member: routers(plan.port(of:)))
-    result.merge(.interfaces(plan.serverNamespace, member: routers(plan.serverPort(of:)))) { $1 }
-    for router in plan.routers { result.merge(.interfaces(plan.namespace(of: router), member: { _ in router })) { $1 } }
-    for host in plan.hosts { result.merge(.interfaces(plan.namespace(ofHost: host), member: { _ in nil })) { $1 } }
-    return result.merging(.backlog) { $1 }
+    return .drops(
+      [(plan.switchNamespace, routers(plan.port(of:))), (plan.serverNamespace, routers(plan.serverPort(of:)))]
+        + plan.routers.map { router in (plan.namespace(of: router), { _ in router }) }
+        + plan.hosts.map { (plan.namespace(ofHost: $0), { _ in nil }) })
   }
 }

@@ -3,14 +3,13 @@ import Foundation
 /// Machines of a lab that run Skein, one daemon each, started and spoken to as an operator would: files, commands, signals.
 class SkeinDaemons {
   let bed: TestBed
-  /// The program under test.
+  /// The program under test: the running one.
   let program: String
   private var daemons: [Int: ChildProcess] = [:]
 
-  /// - Parameter program: nil for the running one.
-  init(_ bed: TestBed, program: String?) throws {
+  init(_ bed: TestBed) throws {
     self.bed = bed
-    self.program = try program ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
   }
 
   /// A machine's file; `ending` says which.
@@ -43,9 +42,11 @@ class SkeinDaemons {
   func processes(of machine: Int) throws -> [ChildProcess] { [try daemon(machine)] }
   func startProcesses(of machine: Int) throws { try startDaemon(machine) }
 
-  /// Runs a command of the operator's against a machine's daemon.
+  /// Runs a command of the operator's against a machine's daemon. One that hangs must not hang the lab.
   @discardableResult
-  func tell(_ machine: Int, _ words: String...) throws -> String { try bed.launcher.run([program] + words + ["--api", api(machine)]) }
+  func tell(_ machine: Int, _ words: String...) throws -> String {
+    try bed.launcher.run(["timeout", "300", program] + words + ["--api", api(machine)])
+  }
 
   /// Asks a machine's daemon for a report.
   func ask<Answer: Decodable>(_ machine: Int, _ words: String...) throws -> Answer {

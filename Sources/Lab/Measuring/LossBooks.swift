@@ -16,23 +16,25 @@ struct BookedMachines {
   var counters: (Int) -> [String: Int]?
   /// What interfaces, sockets and processors dropped.
   var hostCounters: () -> [LossCounter: Int]
-  /// When a machine's daemon reported something, in seconds since 1970.
-  var eventTimes: (Int) -> [Double]
+  /// What a machine's daemon reported.
+  var events: (Int) -> [SkeinDaemons.Event]
   /// Which member's application answered which of a ledger's probes.
   var answersGiven: (ProbeLedger) -> [ProbeLedger.ProbeKey: GivenAnswer] = { _ in [:] }
 }
 
 /// Every counter that may take a probe of one cluster's, read again and again: a page for each stretch of a run.
 final class LossBooks {
-  private let machines: BookedMachines
+  let machines: BookedMachines
   /// Members that are made to fail: what they count explains nothing.
   var failed: Set<Int> = []
   private(set) var pages: [LossPage] = []
+  let opened = (boot: BootClock.nanoseconds, clock: Date().timeIntervalSince1970)
   private var begun = BootClock.nanoseconds
+  /// The daemons' counters when the books were opened, and when they could be asked last.
+  private(set) var tables: (first: [Int: [String: Int]], last: [Int: [String: Int]]) = ([:], [:])
   private var last: [LossCounter: Int] = [:]
-  private var lastStandstills: [Int: (count: Int, milliseconds: Int)] = [:]
-  private var lapses = 0
-  private var lastLapses: [Int: Int] = [:]
+  /// How often any member's lease has run out since.
+  private(set) var leasesLapsed = 0
   /// The daemon that was killed in this stretch, and when, in seconds since 1970.
   private var crash: (member: Int, at: Double)?
 
@@ -40,19 +42,17 @@ final class LossBooks {
   init(_ machines: BookedMachines) {
     self.machines = machines
     turnPage()
-    pages = []
-    lapses = 0
+    (pages, leasesLapsed, tables.first) = ([], 0, tables.last)
   }
-
-  /// How often any member's lease has run out since.
-  var leasesLapsed: Int { lapses }
 
   /// A daemon is killed now, and its next one started.
   func noteCrash(of member: Int) { crash = (member, Date().timeIntervalSince1970) }
 
   /// Ends a stretch. To be called before a daemon that may have counted ends: what it counted goes with it.
   func turnPage() {
-    let tables = Dictionary(uniqueKeysWithValues: machines.numbers.compactMap { member in machines.counters(member).map { (member, $0) } })
+    let tables = machines.numbers.reduce(into: [Int: [String: Int]]()) { $0[$1] = machines.counters($1) }
+    let before = self.tables.last
+    self.tables.last.merge(tables) { $1 }
     // A daemon that is not there begins anew.
     var now = last.filter { counter, _ in !counter.cause.fails || counter.member.map { tables[$0] != nil || failed.contains($0) } ?? true }
     for (member, table) in tables where !failed.contains(member) {
@@ -61,8 +61,8 @@ final class LossBooks {
     // A reverse ARP request, which a gateway sends, is dropped by every machine that hears it.
     now.merge(machines.hostCounters().filter { !machines.hasGateway || !$0.key.isReceiver }) { $1 }
     let rises = [LossCounter: Int].rise(from: last, to: now)
-    let standstills = standstills(tables) + (lateStart(rises).map { [$0] } ?? [])
-    noteLapses(tables)
+    let standstills = standstills(before, tables) + (lateStart(rises).map { [$0] } ?? [])
+    leasesLapsed += tables.reduce(0) { $0 + rise("cluster.leasesLapsed", before[$1.key], $1.value) }
     let end = BootClock.nanoseconds
     pages.append(LossPage(times: begun..<end, rises: rises, standstills: standstills))
     (begun, last, crash) = (end, now, nil)
@@ -90,29 +90,23 @@ final class LossBooks {
     explain(ledger.lostProbes(answered: machines.answersGiven(ledger), where: counts))
   }
 
-  private func noteLapses(_ tables: [Int: [String: Int]]) {
-    for (member, table) in tables {
-      guard let value = table["cluster.leasesLapsed"] else { continue }
-      let before = lastLapses[member] ?? 0
-      lapses += value >= before ? value - before : value
-      lastLapses[member] = value
-    }
+  /// A daemon that was started meanwhile counts from nothing.
+  func rise(_ name: String, _ before: [String: Int]?, _ after: [String: Int]) -> Int {
+    let (earlier, value) = (before?[name] ?? 0, after[name] ?? 0)
+    return value < earlier ? value : value - earlier
   }
 
-  private func standstills(_ tables: [Int: [String: Int]]) -> [LossPage.Standstill] {
+  private func standstills(_ before: [Int: [String: Int]], _ tables: [Int: [String: Int]]) -> [LossPage.Standstill] {
     tables.compactMap { member, table in
-      guard let count = table["cluster.standstills"], let milliseconds = table["cluster.standstillMilliseconds"] else { return nil }
-      let before = lastStandstills[member] ?? (0, 0)
-      lastStandstills[member] = (count, milliseconds)
-      guard count != before.count, count > 0, !failed.contains(member) else { return nil }
-      return .init(member: member, milliseconds: milliseconds < before.milliseconds ? milliseconds : milliseconds - before.milliseconds)
+      guard !failed.contains(member), rise("cluster.standstills", before[member], table) > 0 else { return nil }
+      return .init(member: member, milliseconds: rise("cluster.standstillMilliseconds", before[member], table))
     }
   }
 
   /// A daemon that was killed, and whose next one took longer to begin than the lease that the last one left: longer than a whole one, or
   /// the packet path, which goes on under it, says that it ran out.
   private func lateStart(_ rises: [LossCounter: Int]) -> LossPage.Standstill? {
-    guard let crash, let first = machines.eventTimes(crash.member).first(where: { $0 >= crash.at }) else { return nil }
+    guard let crash, let first = machines.events(crash.member).map(\.time).first(where: { $0 >= crash.at }) else { return nil }
     let milliseconds = Int((first - crash.at) * 1000)
     let ranOut = rises.contains { $0.key.member == crash.member && $0.key.place.hasSuffix(Self.leaseExpired) }
     guard ranOut || milliseconds >= machines.leaseMilliseconds ?? .max else { return nil }
@@ -144,21 +138,21 @@ final class LossBooks {
 }
 
 extension [LossCounter: Int] {
-  /// Frames that a namespace's interfaces dropped, towards their peers or from them.
-  /// - Parameter member: on whose way an interface lies; nil for one on every way.
-  static func interfaces(_ namespace: Namespace, member: (String) -> Int?) -> Self {
-    var result: Self = [:]
-    for (name, received, sent) in KernelBooks.interfaceDrops(KernelBooks.table("dev", in: namespace)) {
-      for (value, words) in [(received, LossCounter.received), (sent, "sent and dropped")] {
-        let counter = LossCounter(cause: .wire, member: member(name), meetsAnswers: true, place: "\(namespace.role) \(name), \(words)")
-        result[counter] = value
+  /// Frames that these namespaces' interfaces dropped, towards their peers or from them, and what waited for a processor in vain.
+  /// - Parameter wires: where they are, and on which member's way an interface there lies; nil for one on every way.
+  static func drops(_ wires: [(namespace: Namespace, member: (String) -> Int?)]) -> Self {
+    wires.reduce(into: backlog) { result, place in
+      for (name, received, sent) in KernelBooks.interfaceDrops(KernelBooks.table("dev", in: place.namespace)) {
+        for (value, words) in [(received, LossCounter.received), (sent, "sent and dropped")] {
+          let (member, words) = (place.member(name), "\(place.namespace.role) \(name), \(words)")
+          result[LossCounter(cause: .wire, member: member, meetsAnswers: true, place: words)] = value
+        }
       }
     }
-    return result
   }
 
   /// Over all processors. The kernel has one such table for all namespaces.
-  static var backlog: Self {
+  private static var backlog: Self {
     let drops = KernelBooks.backlogDrops(KernelBooks.text("/proc/net/softnet_stat"))
     return [LossCounter(cause: .backlog, meetsAnswers: true, place: "the processors' queues (softnet_stat)"): drops]
   }

@@ -132,9 +132,6 @@ struct Losses: Equatable, Sendable {
   /// The probes that nothing explains.
   var strays: [LostProbe] = []
 
-  var count: Int { causes.reduce(unexplained) { $0 + $1.count } }
-  /// Those that the host or the virtual wire took.
-  var excused: Int { causes.reduce(0) { $0 + ($1.fails ? 0 : $1.count) } }
   /// What a report says of so many that were lost: what took them, and how many nothing explains.
   func told(of lost: Int) -> (causes: [Loss], unexplained: Int, answersUnseen: Int) { (causes, unexplained(of: lost), answersUnseen) }
   /// Whether a run succeeded in which so many were lost, and whether it did not for standstills of daemons alone.

@@ -56,8 +56,6 @@ public struct LabOptions: Sendable {
   var members: Int
   /// `packetPath` of the members' configuration; nil lets each choose.
   var packetPath: String?
-  /// The skein program under test; nil for the running one.
-  var program: String?
   /// How packets reach their member. The labs of a cluster heed it, but for those of floods and intruders.
   public var mode = DeliveryMode.multicast
   /// What clients ask by. Heeded by `lab delivery`, `failover`, `matrix`, `personality`, `routing` and the maintenance labs.
@@ -72,11 +70,10 @@ public struct LabOptions: Sendable {
 
   /// `members` is 1 to 16, which is checked when the lab is built; the labs of a gateway outside of a cluster have a number of routers
   /// of their own instead.
-  public init(console: Console = Console(), members: Int = 3, packetPath: String? = nil, program: String? = nil) {
+  public init(console: Console = Console(), members: Int = 3, packetPath: String? = nil) {
     self.console = console
     self.members = members
     self.packetPath = packetPath
-    self.program = program
   }
 
   /// As a configuration has it.
