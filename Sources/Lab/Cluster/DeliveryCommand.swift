@@ -1,14 +1,11 @@
 /// `skein lab delivery`: many connections from thirty clients; is each answered once, and does every member do its part?
 public struct DeliveryCommand: LabCommand {
   var requests: Int
-  var site: ClientSite
   var options: LabOptions
 
-  /// `requests` is the number of connections, 1 to 100,000; as many UDP flows, but at most 1,000, are asked on afterwards. `site` is
-  /// where the clients are.
-  public init(requests: Int = 900, site: ClientSite = .near, options: LabOptions) {
+  /// `requests` is the number of connections, 1 to 100,000; as many UDP flows, but at most 1,000, are asked on afterwards.
+  public init(requests: Int = 900, options: LabOptions) {
     self.requests = requests
-    self.site = site
     self.options = options
   }
 
@@ -21,8 +18,8 @@ public struct DeliveryCommand: LabCommand {
       let paths = try cluster.members.map { try cluster.status($0).packetPath?.running ?? "" }
       let moved = cluster.unitsMoved()
       options.console.say(
-        "\(requests) connections from \(Plan.clientAddressCount) \(site.rawValue) client addresses to \(WebServer.url(family))")
-      let web = try WebClients(plan: plan, family: family, site: site).request(count: requests)
+        "\(requests) connections from \(Plan.clientAddressCount) near client addresses to \(WebServer.url(family))")
+      let web = try WebClients(plan: plan, family: family).request(count: requests)
       guard web.answered > 0 else { throw LabError.observation("nobody answers at \(WebServer.url(family)): \(web.failures)") }
       options.console.say("and as many flows of datagrams")
       let books = LossBooks(cluster.booked)
@@ -31,7 +28,7 @@ public struct DeliveryCommand: LabCommand {
       let prober = try Prober(
         plan: plan,
         settings: .init(
-          family: family, site: site, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000,
+          family: family, flowsPerMember: count, candidateCount: count, intervalMicroseconds: 100_000,
           slowness: options.slowness))
       try pause(milliseconds: 450 * options.slowness)
       let datagrams = try prober.finish()
@@ -47,8 +44,8 @@ public struct DeliveryCommand: LabCommand {
 public struct DeliveryReport: LabReport, Equatable {
   var mode: DeliveryMode
   var family: AddressFamily
-  /// Where the clients are: in the cluster's network, or behind a router.
-  var from: ClientSite
+  /// Where the clients are.
+  var from = ClientSite.near
   var members: Int
   var requests: Int
   /// Connections with one complete answer.
@@ -81,7 +78,6 @@ public struct DeliveryReport: LabReport, Equatable {
   init(command: DeliveryCommand, web: WebClients.Result, datagrams ledger: ProbeLedger, losses known: Losses = Losses()) {
     mode = command.options.mode
     family = command.options.family
-    from = command.site
     members = command.options.members
     requests = command.requests
     answered = web.answered
@@ -100,8 +96,7 @@ public struct DeliveryReport: LabReport, Equatable {
 
   /// Writes what was answered, lost and answered twice, then each member's packet path and part of the answers as a bar.
   public var lines: [String] {
-    let clients = from == .near ? "in the same network" : "behind a router"
-    "\(requests) connections to one IPv\(family.rawValue) address from clients \(clients)"
+    "\(requests) connections to one IPv\(family.rawValue) address from clients in the same network"
     "\(members) members, delivery by \(mode.rawValue)"
     verdict(answered == requests, "answered: \(answered)")
     failures.sorted { $0.key < $1.key }.map { "          \($0.value) × \($0.key)" }

@@ -46,8 +46,6 @@ struct Plan: LabPlan, Hashable {
   func interface(of machine: Int) -> String { Self.interface }
   var routerNamespace: Namespace { Namespace(name: "\(run)-router") }
   func clientNamespace(_ site: ClientSite) -> Namespace { Namespace(name: site == .near ? "\(run)-client" : "\(run)-far") }
-  /// Where what members send to a client can be seen as they sent it, their own Ethernet addresses included.
-  func tapNamespace(_ site: ClientSite) -> Namespace { site == .near ? clientNamespace(.near) : routerNamespace }
   var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(of: $0)) }) }
   var namespaces: [Namespace] {
     [switchNamespace, routerNamespace] + ClientSite.allCases.map(clientNamespace) + members.map(namespace(of:))

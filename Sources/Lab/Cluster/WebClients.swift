@@ -1,7 +1,7 @@
 import Foundation
 
-/// Thirty clients, each with an address of its own, that ask the web server once per connection from a fresh port; and the same with
-/// datagrams. What they get is taken down twice: by their sockets, and on the wire.
+/// Thirty clients, each with an address of its own, that ask the web server once per connection from a fresh port. What they get is taken
+/// down twice: by their sockets, and on the wire.
 struct WebClients {
   struct Result: Equatable, Sendable {
     /// Answers by member.
@@ -12,114 +12,73 @@ struct WebClients {
     var answeredTwice: Int { secondAnswers.count }
     /// Each of those, and what was seen of it.
     var secondAnswers: [String] = []
+
+    var answered: Int { answers.values.reduce(0, +) }
   }
 
   let plan: Plan
   let family: AddressFamily
-  let site: ClientSite
-  private static let concurrency = 30
-  private static let patienceNanoseconds: UInt64 = 5_000_000_000
 
-  /// Makes the connections, thirty at a time.
+  /// Makes the connections, one of each client's at a time.
   func request(count: Int) throws -> Result {
-    let tap = try plan.tapNamespace(site).enter { try WireTap(interface: Plan.interface) }
-    return try plan.clientNamespace(site).enter { try request(count: count, tap) }
-  }
-
-  private func request(count: Int, _ tap: WireTap) throws -> Result {
-    var result = Result()
+    let tap = try plan.clientNamespace(.near).enter { try WireTap(interface: Plan.interface) }
+    let clients = (0..<Plan.clientAddressCount).map { client in
+      Worker {
+        try plan.clientNamespace(.near).enter {
+          try stride(from: client, to: count, by: Plan.clientAddressCount).map { _ in
+            try Interruption.check()
+            return try ask(from: Plan.clientAddress(client, family))
+          }
+        }
+      }
+    }
     var wire = WireAnswers()
-    var waiting = Array(0..<count)[...]
-    var open: [WebRequest] = []
-    while !waiting.isEmpty || !open.isEmpty {
-      try Interruption.check()
-      while open.count < Self.concurrency, let index = waiting.popFirst() {
-        open.append(try WebRequest(from: Plan.clientAddress(index % Plan.clientAddressCount, family, site), family: family))
-      }
-      var polled = open.map { pollfd(fd: $0.socket.number, events: $0.events, revents: 0) }
-      poll(&polled, nfds_t(polled.count), 50)
-      for (request, entry) in zip(open, polled) {
-        request.advance(ready: entry.revents != 0, deadline: Self.patienceNanoseconds)
-        request.outcome.map { result.count($0) }
-      }
-      open.removeAll { $0.outcome != nil }
+    while !clients.allSatisfy(\.isFinished) {
+      BootClock.sleep(until: BootClock.nanoseconds + 20_000_000)
       tap.drain { wire.note($0, at: $1) }
     }
     // What a second machine has to say may come a little later.
     try pause(milliseconds: 200)
     tap.drain { wire.note($0, at: $1) }
     try tap.checkComplete()
-    result.secondAnswers = wire.secondAnswers
+    var result = Result(secondAnswers: wire.secondAnswers)
+    for answer in try clients.flatMap({ try $0.value() }) {
+      switch answer {
+      case .success(let member): result.answers[member, default: 0] += 1
+      case .failure(let failure): result.failures[failure.reason, default: 0] += 1
+      }
+    }
     return result
   }
-}
 
-extension WebClients.Result {
-  var answered: Int { answers.values.reduce(0, +) }
+  private struct Failure: Error { let reason: String }
 
-  fileprivate mutating func count(_ outcome: Result<Int, WebRequest.Failure>) {
-    switch outcome {
-    case .success(let member): answers[member, default: 0] += 1
-    case .failure(let failure): failures[failure.reason, default: 0] += 1
-    }
-  }
-}
-
-/// One connection: connect, ask, read to the end.
-private final class WebRequest {
-  struct Failure: Error { let reason: String }
-
-  let socket: Descriptor
-  private(set) var outcome: Result<Int, Failure>?
-  private let startedAt = BootClock.nanoseconds
-  private var hasAsked = false
-  private var answer: [UInt8] = []
-
-  init(from address: String, family: AddressFamily) throws {
+  /// One connection: connect, ask, read to the end. Nothing is waited for longer than five seconds.
+  private func ask(from address: String) throws -> Swift.Result<Int, Failure> {
     guard let local = SocketAddress(address, port: 0), let remote = SocketAddress(Plan.clusterAddress(family), port: WebServer.port) else {
       preconditionFailure("the plan's addresses can be read")
     }
-    socket = try Descriptor.socket(local.family, SOCK_STREAM, nonBlocking: true)
+    func failure(_ late: String) -> Swift.Result<Int, Failure> {
+      .failure(Failure(reason: [EAGAIN, EINPROGRESS, ETIMEDOUT].contains(errno) ? late : errorText(errno)))
+    }
+    let socket = try Descriptor.socket(local.family, SOCK_STREAM)
     try socket.set(Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT)
+    try socket.setPatience(milliseconds: 5000)
     try socket.bind(to: local)
-    try socket.connect(to: remote)
-  }
-
-  var events: Int16 { Int16(hasAsked ? POLLIN : POLLOUT) }
-
-  /// Does what can be done now.
-  func advance(ready: Bool, deadline: UInt64) {
-    if ready {
-      if hasAsked { read() } else { ask() }
-    }
-    if outcome == nil && BootClock.nanoseconds > startedAt + deadline {
-      outcome = .failure(Failure(reason: hasAsked ? "no complete answer" : "no connection"))
-    }
-  }
-
-  private func ask() {
+    guard remote.withPointer({ Glibc.connect(socket.number, $0, $1) }) == 0 else { return failure("no connection") }
     let question = "GET / HTTP/1.0\r\n\r\n"
-    if send(socket.number, question, question.utf8.count, Int32(MSG_NOSIGNAL)) < 0 {
-      outcome = .failure(Failure(reason: errorText(errno)))
-    }
-    hasAsked = true
-  }
-
-  private func read() {
+    guard send(socket.number, question, question.utf8.count, Int32(MSG_NOSIGNAL)) >= 0 else { return failure("no connection") }
+    var answer: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 4096)
-    let count = recv(socket.number, &piece, piece.count, 0)
-    if count > 0 {
+    while true {
+      let count = recv(socket.number, &piece, piece.count, 0)
+      guard count >= 0 else { return failure("no complete answer") }
+      guard count > 0 else { break }
       answer += piece[0..<count]
-    } else if count == 0 {
-      outcome = answeredMember.map { .success($0) } ?? .failure(Failure(reason: "an answer that names no member"))
-    } else if errno != EAGAIN {
-      outcome = .failure(Failure(reason: errorText(errno)))
     }
-  }
-
-  private var answeredMember: Int? {
-    let lines = String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline)
-    return lines.last.flatMap { WebServer.member(named: $0) }
+    let last = String(decoding: answer, as: UTF8.self).split(whereSeparator: \.isNewline).last
+    return last.flatMap { WebServer.member(named: $0) }.map { .success($0) }
+      ?? .failure(Failure(reason: "an answer that names no member"))
   }
 }
 
@@ -150,10 +109,9 @@ struct WireAnswers {
   private var connections: [Port: [Connection]] = [:]
 
   mutating func note(_ octets: UnsafeRawBufferPointer, at time: UInt64 = 0) {
-    guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port,
-      case .tcp(let flags, let sequence, let acknowledged) = frame.transport
-    else { return }
-    let answer = Answer(time: time, hardware: frame.hardwareSource, flags: flags, sequence: sequence)
+    guard let frame = AnswerFrame(octets), frame.sourcePort == WebServer.port else { return }
+    let acknowledged = frame.acknowledged
+    let answer = Answer(time: time, hardware: frame.hardwareSource, flags: frame.flags, sequence: frame.sequence)
     var all = connections[Port(client: frame.destination, port: frame.destinationPort)] ?? [Connection()]
     var index = all.endIndex - 1
     if answer.isAcceptance {
@@ -198,9 +156,6 @@ extension WireAnswers.Answer {
     return all.joined(separator: "+")
   }
   fileprivate var hardwareText: String {
-    (0..<6).map { index in
-      let octet = String(hardware >> (40 - UInt64(index) * 8) & 0xff, radix: 16)
-      return octet.count == 1 ? "0" + octet : octet
-    }.joined(separator: ":")
+    LanFrame.octets(hardware).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
   }
 }

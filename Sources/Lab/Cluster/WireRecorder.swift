@@ -42,8 +42,7 @@ final class WireRecorder: Sendable {
     // struct ip_mreq: the group, and the interface by its address.
     let request = Array(group.octets[4..<8] + own.octets[4..<8])
     try checked(setsockopt(socket.number, Int32(IPPROTO_IP), IP_ADD_MEMBERSHIP, request, 8), "join the cluster's group")
-    var patience = timeval(tv_sec: 0, tv_usec: 100_000)
-    try checked(setsockopt(socket.number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)), "set a timeout")
+    try socket.setPatience(milliseconds: 100)
     return socket
   }
 
@@ -58,13 +57,9 @@ final class WireRecorder: Sendable {
   }
 
   private static func keep(_ datagram: [UInt8], in recording: inout Recording) {
-    if datagram[ForgedHeader.protection] == ForgedHeader.signed {
-      if recording.signed.count == capacity { recording.signed.removeFirst() }
-      recording.signed.append(datagram)
-    } else {
-      if recording.sealed.count == capacity { recording.sealed.removeFirst() }
-      recording.sealed.append(datagram)
-    }
+    let kind: WritableKeyPath<Recording, [[UInt8]]> = datagram[ForgedHeader.protection] == ForgedHeader.signed ? \.signed : \.sealed
+    if recording[keyPath: kind].count == capacity { recording[keyPath: kind].removeFirst() }
+    recording[keyPath: kind].append(datagram)
   }
 }
 

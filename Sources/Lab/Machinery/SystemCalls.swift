@@ -103,15 +103,19 @@ struct SocketAddress: Hashable, Sendable {
 }
 
 extension Descriptor {
+  /// How long a call that waits may wait: then it fails.
+  func setPatience(milliseconds: Int) throws {
+    var patience = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      try checked(setsockopt(number, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size)), "set a timeout")
+    }
+  }
+
   func bind(to address: SocketAddress) throws {
     try address.withPointer { pointer, length in _ = try checked(Glibc.bind(number, pointer, length), "bind") }
   }
 
-  /// Connects; on a non-blocking socket the connection is usually still under way when this returns.
   func connect(to address: SocketAddress) throws {
-    try address.withPointer { pointer, length in
-      guard Glibc.connect(number, pointer, length) != 0, errno != EINPROGRESS else { return }
-      throw LabError.systemCall("connect", errno: errno)
-    }
+    try address.withPointer { pointer, length in _ = try checked(Glibc.connect(number, pointer, length), "connect") }
   }
 }

@@ -21,6 +21,8 @@ final class Worker<Success: Sendable>: Sendable {
     }
   }
 
+  var isFinished: Bool { outcome.withLock { $0 != nil } }
+
   /// Waits for the thread to end.
   func value() throws -> Success {
     finished.wait()

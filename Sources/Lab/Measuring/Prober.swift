@@ -96,7 +96,6 @@ extension ProbeLedger {
 extension Prober {
   struct Settings: Sendable {
     var family = AddressFamily.four
-    var site = ClientSite.near
     var flowsPerMember = 8
     /// Other numbers of flows, for members of one's choice.
     var flowsOfMember: [Int: Int] = [:]
@@ -114,8 +113,7 @@ extension Prober {
   /// - Throws: `LabError.observation` if nobody answers.
   convenience init(plan: Plan, settings: Settings) throws {
     try self.init { state in
-      let tap = try plan.tapNamespace(settings.site).enter { try WireTap(interface: Plan.interface) }
-      let asker = try plan.clientNamespace(settings.site).enter { try Asker(settings: settings, tap: tap) }
+      let asker = try plan.clientNamespace(.near).enter { try Asker(settings: settings, tap: WireTap(interface: Plan.interface)) }
       try asker.learn(state)
       return { try asker.ask(state) }
     }
@@ -134,7 +132,7 @@ private final class Asker {
     self.tap = tap
     sockets = try (0..<settings.candidateCount).map { index in
       try openUDP(
-        from: Plan.clientAddress(index % Plan.clientAddressCount, settings.family, settings.site), to: Plan.clusterAddress(settings.family),
+        from: Plan.clientAddress(index % Plan.clientAddressCount, settings.family), to: Plan.clusterAddress(settings.family),
         port: ProbeMessage.port)
     }
   }
