@@ -11,6 +11,14 @@ struct Intruder {
   /// What the members must count, in which group; empty where nothing reaches them.
   var counter = ""
   var group = "security"
+
+  /// One that each side names with the same words.
+  static func refused(_ name: String, _ configuration: String, _ words: String, _ counter: String, _ group: String = "security") -> Intruder
+  {
+    Intruder(
+      name: name, configuration: configuration, ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)",
+      counter: counter, group: group)
+  }
 }
 
 /// What the members' gate consists of, as files: a signed personality, the revocation list, hooks; and false papers of all kinds.
@@ -84,21 +92,17 @@ struct Gatehouse {
     try issue(machine, to: "\(directory)/expired.pem", more: ["--from", "2001-01-01", "--days", "30"])
     try issue(machine, to: "\(directory)/early.pem", more: ["--from", "2036-01-01"])
     let words = "its certificate has expired or is not valid yet"
-    return try [("an expired certificate", "expired"), ("a certificate that is not valid yet", "early")].map { name, file in
-      Intruder(
-        name: name, configuration: try papers(machine, "\(file).pem"), ownWord: "refuses this machine: \(words)",
-        mastersWord: "may not join: \(words)", counter: file == "early" ? "notYetValid" : "expired")
-    }
+    return [
+      .refused("an expired certificate", try papers(machine, "expired.pem"), words, "expired"),
+      .refused("a certificate that is not valid yet", try papers(machine, "early.pem"), words, "notYetValid"),
+    ]
   }
 
   private func revoked(_ machine: Int) throws -> Intruder {
     try issue(66, to: "\(directory)/revoked.pem")
     try revoke(66)
     for member in cluster.members { try cluster.tell(member, "reload") }
-    let words = "its certificate is revoked"
-    return Intruder(
-      name: "a revoked certificate", configuration: try papers(machine, "revoked.pem", member: 66),
-      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "revoked")
+    return .refused("a revoked certificate", try papers(machine, "revoked.pem", member: 66), "its certificate is revoked", "revoked")
   }
 
   /// A member's certificate, which is no secret, beside a key that is not its own.
@@ -123,10 +127,9 @@ struct Gatehouse {
 
   private func outdated(_ machine: Int) throws -> Intruder {
     try issue(machine, to: "\(directory)/outdated.pem")
-    let words = "its configuration is older"
-    return Intruder(
-      name: "an older configuration and nowhere to put a newer", configuration: try papers(machine, "outdated.pem", personality: false),
-      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+    return .refused(
+      "an older configuration and nowhere to put a newer", try papers(machine, "outdated.pem", personality: false),
+      "its configuration is older", "joinsRefused", "cluster")
   }
 
   /// A file that says one cluster and papers of another; and papers and file that agree on a cluster of their own, on our address.
@@ -149,18 +152,16 @@ struct Gatehouse {
 
   private func double(_ machine: Int) throws -> Intruder {
     try issue(1, to: "\(directory)/double.pem")
-    let words = "another machine has this member number"
-    return Intruder(
-      name: "a member's number", configuration: try papers(machine, "double.pem", member: 1), ownWord: "refuses this machine: \(words)",
-      mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+    return .refused(
+      "a member's number", try papers(machine, "double.pem", member: 1), "another machine has this member number", "joinsRefused", "cluster"
+    )
   }
 
   private func unwanted(_ machine: Int) throws -> Intruder {
     try issue(Self.unwanted, to: "\(directory)/unwanted.pem")
-    let words = "an application objects (\(Self.hooksWords))"
-    return Intruder(
-      name: "a number that the join hook does not want", configuration: try papers(machine, "unwanted.pem", member: Self.unwanted),
-      ownWord: "refuses this machine: \(words)", mastersWord: "may not join: \(words)", counter: "joinsRefused", group: "cluster")
+    return .refused(
+      "a number that the join hook does not want", try papers(machine, "unwanted.pem", member: Self.unwanted),
+      "an application objects (\(Self.hooksWords))", "joinsRefused", "cluster")
   }
 
   /// The configuration of a machine with the members' settings and these papers. Its name differs, so that what it pins is its own.

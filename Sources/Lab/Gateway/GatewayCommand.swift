@@ -206,7 +206,7 @@ public struct GatewayCommand: LabCommand {
     }
     let (sent, received) = try transfer.finish()
     report.transferredOctets = sent.octets
-    report.transferIsWhole = sent.octets == received.octets && sent.hash == received.hash
+    report.transferIsWhole = sent == received
     options.console.say(
       "   \(report.movesByDrain) moves; the TCP connection carried \(sent.octets >> 20) MiB: \(report.transferIsWhole ? "the same hash at both ends" : "DIFFERENT at the ends")."
     )

@@ -4,24 +4,18 @@ import Foundation
 /// with the routers' return. The failures at one profile of timers share a group.
 public struct GatewayMatrixCommand: LabCommand {
   /// The profiles of hello and hold time to measure at, in this order.
-  public var timers: [GatewayTimers]
+  public var timers = GatewayTimers.allCases
   /// The routers to hit at each profile.
-  public var victims: [GatewayVictim]
+  public var victims = GatewayVictim.allCases
   /// The ways to fail, for each victim and for the rivals; the return is a part of every run.
-  public var failures: [GatewayFailure]
+  public var failures: [GatewayFailure] = [.kill, .stop, .link]
   var runs: Int
   /// How many runs keepalived and FRR's vrrpd get at each of their intervals, for each way to fail; 0 leaves them out.
   var peerRuns: Int
   var options: LabOptions
 
   /// With nothing said, all timers and all victims, killed, hung and cut off. `runs` is 1 to 1,000 and `peerRuns` 0 to 100.
-  public init(
-    timers: [GatewayTimers] = GatewayTimers.allCases, victims: [GatewayVictim] = GatewayVictim.allCases,
-    failures: [GatewayFailure] = [.kill, .stop, .link], runs: Int = 10, peerRuns: Int = 3, options: LabOptions
-  ) {
-    self.timers = timers
-    self.victims = victims
-    self.failures = failures
+  public init(runs: Int = 10, peerRuns: Int = 3, options: LabOptions) {
     self.runs = runs
     self.peerRuns = peerRuns
     self.options = options

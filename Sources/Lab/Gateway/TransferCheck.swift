@@ -3,17 +3,14 @@ import Synchronization
 
 /// A TCP connection from a host to the server through the gateway, at a steady rate: is what arrives what was sent?
 final class TransferCheck: Sendable {
-  struct Outcome: Sendable {
+  struct Outcome: Equatable, Sendable {
     var octets = 0
-    /// FNV-1a over 64-bit words.
+    /// FNV-1a.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    var milliseconds = 0.0
 
-    mutating func take(_ words: UnsafeRawBufferPointer) {
-      for offset in stride(from: 0, to: words.count & ~7, by: 8) {
-        hash = (hash ^ words.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x0000_0100_0000_01b3
-      }
-      octets += words.count
+    mutating func take(_ piece: some Collection<UInt8>) {
+      for octet in piece { hash = (hash ^ UInt64(octet)) &* 0x0000_0100_0000_01b3 }
+      octets += piece.count
     }
   }
 
@@ -59,7 +56,6 @@ final class TransferCheck: Sendable {
     try socket.connect(to: address())
     var outcome = Outcome()
     var block = (0..<blockOctets).map { _ in UInt8.random(in: 0...255) }
-    let startedAt = BootClock.nanoseconds
     while !stopping.isRaised {
       block.withUnsafeMutableBytes { $0.storeBytes(of: UInt64(outcome.octets), as: UInt64.self) }
       var sent = 0
@@ -69,10 +65,9 @@ final class TransferCheck: Sendable {
         }
         sent += Int(try checked(Int32(count), "send on the transfer's connection"))
       }
-      block.withUnsafeBytes { outcome.take($0) }
+      outcome.take(block)
       BootClock.sleep(until: BootClock.nanoseconds + 5_000_000)
     }
-    outcome.milliseconds = Double(BootClock.nanoseconds - startedAt) / 1e6
     shutdown(socket.number, Int32(SHUT_WR))
     return outcome
   }
@@ -80,17 +75,11 @@ final class TransferCheck: Sendable {
   private static func receive(on listener: Descriptor) throws -> Outcome {
     let socket = Descriptor(try checked(accept(listener.number, nil, nil), "accept the transfer's connection"))
     var outcome = Outcome()
-    var rest: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 65_536)
     while true {
       let count = Int(try checked(Int32(recv(socket.number, &piece, piece.count, 0)), "receive the transfer"))
-      guard count > 0 else { break }
-      rest += piece[0..<count]
-      let whole = rest.count & ~7
-      rest.withUnsafeBytes { outcome.take(UnsafeRawBufferPointer(rebasing: $0[0..<whole])) }
-      rest.removeFirst(whole)
+      guard count > 0 else { return outcome }
+      outcome.take(piece[0..<count])
     }
-    outcome.octets += rest.count
-    return outcome
   }
 }
