@@ -28,7 +28,6 @@ public struct BalanceCommand: LabCommand {
   /// of them are half of all within 7 points in 999 of 1,000 runs. By traffic it is what the measure must achieve, with flows of two
   /// points each and a dead band of its own.
   static let tolerancePoints: [BalanceRule: Double] = [.weight: 7, .traffic: 5]
-  private static let patienceSeconds = 60.0
   /// How long what has been evened out is watched afterwards.
   private static let calmSeconds = 10.0
 
@@ -51,7 +50,7 @@ public struct BalanceCommand: LabCommand {
       ["balance: \(rule.setting)", "weight: \(member == strongest && isWeighted ? 200 : 100)"]
     }
     try options.withCluster(settings) { cluster in
-      let trial = BalanceTrial(rule: rule, cluster: cluster, patienceSeconds: Self.patienceSeconds)
+      let trial = BalanceTrial(rule: rule, cluster: cluster)
       switch rule {
       case .count: try count(trial)
       case .weight: try weigh(trial)
@@ -100,16 +99,15 @@ public struct BalanceCommand: LabCommand {
 private final class BalanceTrial {
   let rule: BalanceRule
   let cluster: SkeinCluster
-  private let patienceSeconds: Double
+  private static let patienceSeconds = 60.0
   private var probers: [Prober] = []
   private var steps: [BalanceReport.Step] = []
   private var windows: [Range<UInt64>] = []
   private let books: LossBooks
 
-  init(rule: BalanceRule, cluster: SkeinCluster, patienceSeconds: Double) {
+  init(rule: BalanceRule, cluster: SkeinCluster) {
     self.rule = rule
     self.cluster = cluster
-    self.patienceSeconds = patienceSeconds
     books = LossBooks(cluster.booked)
   }
 
@@ -124,7 +122,7 @@ private final class BalanceTrial {
     cluster.topology.console.say("  \(what)")
     let (movedBefore, start) = (cluster.unitsMoved(), BootClock.nanoseconds)
     try action()
-    let end = BootClock.nanoseconds + UInt64(patienceSeconds * 1e9)
+    let end = BootClock.nanoseconds + UInt64(Self.patienceSeconds * 1e9)
     var step = BalanceReport.Step(by: rule, what: what, parts: parts, isDemanded: isEven)
     repeat {
       try pause(milliseconds: 50)

@@ -35,7 +35,7 @@ public struct FailoverCommand: LabCommand {
 
   /// Builds the same lab with keepalived, hands it over, and removes it.
   func withPeer<Result>(_ advertSeconds: Double, _ body: (KeepalivedCluster) throws -> Result) throws -> Result {
-    try Topology.with(memberCount: options.members, console: options.console) { topology in
+    try TestBed.with(try Topology(memberCount: options.members, console: options.console)) { topology in
       try body(KeepalivedCluster(topology: topology, advertSeconds: advertSeconds, slowness: options.slowness))
     }
   }

@@ -23,7 +23,7 @@ public struct FloodCommand: LabCommand {
     guard 1...100_000_000 ~= datagrams else { throw LabError.badOption("--datagrams is 1 to 100,000,000, not \(datagrams)") }
     guard 0...10_000_000 ~= rate else { throw LabError.badOption("--rate is 0 to 10,000,000, not \(rate)") }
     let settings = try options.settings()
-    return try Topology.with(memberCount: options.members, console: options.console) { topology in
+    return try TestBed.with(try Topology(memberCount: options.members, console: options.console)) { topology in
       // Before the members meet: what they sign, they say then.
       let recorder = try WireRecorder(namespace: topology.plan.clientNamespace(.near), cluster: SkeinCluster.clusterIdentifier)
       defer { try? recorder.stop() }

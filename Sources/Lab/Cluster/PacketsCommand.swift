@@ -67,6 +67,17 @@ public struct PacketsCommand: LabCommand {
     return line?.split(whereSeparator: \.isWhitespace).last.flatMap { Int($0) } ?? 0
   }
 
+  /// A datagram to the cluster address in a frame with an 802.1Q tag: VLAN 5. Nobody is meant to answer it.
+  /// - Parameters:
+  ///   - destination: an Ethernet address, as `ip neighbour` prints it.
+  ///   - number: gives it a source address and port of its own.
+  private static func tagged(to destination: String, _ number: Int) -> [UInt8] {
+    let source = LanFrame.address(Plan.clientAddress(number % Plan.clientAddressCount, .four))
+    let cluster = LanFrame.address(Plan.clusterAddress(.four))
+    return destination.split(separator: ":").compactMap { UInt8($0, radix: 16) } + [0x02, 0, 0, 0, 0, 0x99, 0x81, 0, 0, 5, 0x08, 0]
+      + datagram(from: (source, UInt16(20_000 + number)), to: (cluster, 9), [UInt8](repeating: 0, count: 8))
+  }
+
   private func tagged(_ cluster: SkeinCluster) throws -> PacketsReport.Tagged {
     let topology = cluster.topology
     options.console.say("\(Self.taggedCount) datagrams in VLAN 5, as frames")
@@ -81,7 +92,7 @@ public struct PacketsCommand: LabCommand {
     let before = try cluster.members.flatMap(cluster.counters)
     try client.enter {
       let sender = try FrameSender(interface: Plan.interface)
-      for index in 0..<Self.taggedCount { try sender.send(TaggedDatagram(to: neighbour, number: index).octets) }
+      for index in 0..<Self.taggedCount { try sender.send(Self.tagged(to: neighbour, index)) }
     }
     try pause(milliseconds: 300)
     let after = try cluster.members.flatMap(cluster.counters)

@@ -4,14 +4,9 @@ import Foundation
 final class Topology: TestBed {
   let plan: Plan
 
-  private init(memberCount: Int, console: Console) throws {
+  init(memberCount: Int, console: Console) throws {
     plan = try Plan(processIdentifier: getpid(), memberCount: memberCount)
     super.init(plan, console: console)
-  }
-
-  /// Builds the lab, hands it to `body` and removes it again, whatever happens in between.
-  static func with<Result>(memberCount: Int, console: Console, _ body: (Topology) throws -> Result) throws -> Result {
-    try with(Topology(memberCount: memberCount, console: console), body)
   }
 
   override func build() throws {

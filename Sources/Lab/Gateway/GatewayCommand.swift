@@ -33,7 +33,7 @@ public struct GatewayCommand: LabCommand {
     let startedAt = BootClock.nanoseconds
     let console = options.console
     console.say("\(routers) routers, \(hosts) hosts, one gateway address. Each is a network namespace with a Linux of its own.\n")
-    return try GatewayTopology.with(routers: routers, hosts: hosts, console: console) { topology in
+    return try TestBed.with(try GatewayTopology(routers: routers, hosts: hosts, console: console)) { topology in
       var settings = GatewaySettings(options: options, method: method ?? .hybrid)
       settings.helloMilliseconds *= options.slowness
       settings.holdMilliseconds *= options.slowness

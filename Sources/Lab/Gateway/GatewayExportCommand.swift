@@ -18,13 +18,13 @@ public struct GatewayExportCommand: LabCommand {
     guard 1...100_000 ~= packets else { throw LabError.badOption("--packets is 1 to 100,000") }
     try requireTools(["nfcapd": "nfdump", "nfdump": "nfdump", "tshark": "tshark"])
     var report = GatewayExportReport()
-    try GatewayTopology.with(routers: 3, hosts: 9, console: options.console) { topology in
+    try TestBed.with(try GatewayTopology(routers: 3, hosts: 9, console: options.console)) { topology in
       var settings = GatewaySettings.unsteered(options)
       settings.lines = ["export: { collector: \"\(GatewayPlan.serverAddress(.four)):\(Self.port)\", interval: 1s }"]
       try count(topology, settings, &report)
     }
     options.console.say("\n4. A group that has an IPv6 address alone.")
-    try GatewayTopology.with(routers: 2, hosts: 1, console: options.console) { topology in
+    try TestBed.with(try GatewayTopology(routers: 2, hosts: 1, console: options.console)) { topology in
       var settings = GatewaySettings.unsteered(options)
       settings.families = [.six]
       let group = try GatewayGroup(topology: topology, settings: settings)

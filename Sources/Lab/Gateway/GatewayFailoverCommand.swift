@@ -53,7 +53,7 @@ public struct GatewayFailoverCommand: LabCommand {
 
   /// Builds a group that is measured on, hands it over, and removes it.
   func withGroup<Result>(_ body: (GatewayGroup) throws -> Result) throws -> Result {
-    try GatewayTopology.with(routers: Self.routers, hosts: Self.hosts, console: options.console) { topology in
+    try TestBed.with(try GatewayTopology(routers: Self.routers, hosts: Self.hosts, console: options.console)) { topology in
       // Nothing but the failure moves anything.
       var settings = GatewaySettings.unsteered(options)
       (settings.helloMilliseconds, settings.holdMilliseconds) = (helloMilliseconds, holdMilliseconds)
@@ -66,7 +66,7 @@ public struct GatewayFailoverCommand: LabCommand {
 
   /// Builds the same with a rival.
   func withPeer<Result>(_ kind: VrrpDaemons.Kind, _ body: (VrrpGateway) throws -> Result) throws -> Result {
-    try GatewayTopology.with(routers: Self.routers, hosts: Self.hosts, console: options.console) { topology in
+    try TestBed.with(try GatewayTopology(routers: Self.routers, hosts: Self.hosts, console: options.console)) { topology in
       try body(VrrpGateway(topology: topology, kind: kind))
     }
   }

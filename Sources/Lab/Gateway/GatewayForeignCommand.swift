@@ -11,7 +11,7 @@ public struct GatewayForeignCommand: LabCommand {
   /// Lets the foreign router lead the group, then fall silent, and watches what the two of ours make of it.
   /// `LabError.timedOut` if they do not follow it within 25 s or take over within 15 s.
   public func run() throws -> GatewayForeignReport {
-    try GatewayTopology.with(routers: Self.routers, hosts: 2, console: options.console) { topology in
+    try TestBed.with(try GatewayTopology(routers: Self.routers, hosts: 2, console: options.console)) { topology in
       var settings = GatewaySettings(options: options)
       // GLBP's own authentication that both could have is not described; so there is none.
       settings.isAuthenticated = false

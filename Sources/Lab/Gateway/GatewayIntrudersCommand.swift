@@ -14,7 +14,7 @@ public struct GatewayIntrudersCommand: LabCommand {
   /// Attacks a group of three routers, one thing after the other, while six hosts send 500 packets a second each.
   public func run() throws -> GatewayIntrudersReport {
     guard 1...1_000_000 ~= askers else { throw LabError.badOption("--askers is 1 to 1,000,000") }
-    return try GatewayTopology.with(routers: 3, hosts: 6, console: options.console) { topology in
+    return try TestBed.with(try GatewayTopology(routers: 3, hosts: 6, console: options.console)) { topology in
       try attack(GatewayGroup(topology: topology, settings: .unsteered(options)))
     }
   }

@@ -7,14 +7,9 @@ final class GatewayTopology: TestBed {
   private var cut: Set<Int> = []
   private var hostsAskSeldom = false
 
-  private init(routers: Int, hosts: Int, console: Console) throws {
+  init(routers: Int, hosts: Int, console: Console) throws {
     plan = try GatewayPlan(processIdentifier: getpid(), routerCount: routers, hostCount: hosts)
     super.init(plan, console: console)
-  }
-
-  /// Builds the lab, hands it to `body` and removes it again, whatever happens in between.
-  static func with<Result>(routers: Int, hosts: Int, console: Console, _ body: (GatewayTopology) throws -> Result) throws -> Result {
-    try with(GatewayTopology(routers: routers, hosts: hosts, console: console), body)
   }
 
   override func build() throws {

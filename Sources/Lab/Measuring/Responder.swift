@@ -14,13 +14,10 @@ final class Responder {
   private let worker: Worker<Void>
   private let log: AnswerLog
 
-  /// - Parameter namespaces: where the members live, by their numbers.
-  convenience init(namespaces: [Int: Namespace]) throws {
-    try self.init(namespaces: namespaces, addresses: AddressFamily.allCases.map(Plan.clusterAddress))
-  }
-
-  /// The same at other addresses.
-  init(namespaces: [Int: Namespace], addresses: [String]) throws {
+  /// - Parameters:
+  ///   - namespaces: where the members live, by their numbers.
+  ///   - addresses: the cluster's when not said.
+  init(namespaces: [Int: Namespace], addresses: [String] = AddressFamily.allCases.map(Plan.clusterAddress)) throws {
     let services = try namespaces.sorted { $0.key < $1.key }.flatMap { member, namespace in
       try namespace.enter { try addresses.map { Service(member: member, socket: try Self.listen($0)) } }
     }
@@ -78,7 +75,7 @@ final class Responder {
       probe.write(to: question)
       // However long the question was: the answer goes in one frame.
       let sent = sendto(service.socket.number, question.baseAddress, ProbeMessage.octetCount, Int32(MSG_NOSIGNAL), sender, length)
-      log.add(.init(probe: probe, refusal: sent < 0 ? errno : 0))
+      log.add(probe, refusal: sent < 0 ? errno : 0)
     } else {
       // A person with `nc -u`.
       let text = Array("member \(service.member) heard: ".utf8) + question
@@ -96,31 +93,23 @@ struct GivenAnswer: Hashable, Sendable {
 
 /// The latest answers that were given, for probes whose answer nobody has seen: two million, a minute's worth under load.
 private final class AnswerLog: Sendable {
-  struct Entry: Sendable {
-    var probe: ProbeMessage
-    var refusal: Int32
-  }
-  private struct Entries: Sendable {
-    var answers: [Entry] = []
-    var next = 0
-  }
   private static let capacity = 1 << 21
-  private let entries = Mutex(Entries())
+  private let answers = Mutex<(kept: [(probe: ProbeMessage, refusal: Int32)], next: Int)>(([], 0))
 
-  func add(_ answer: Entry) {
-    entries.withLock { entries in
-      if entries.answers.count < Self.capacity { entries.answers.append(answer) } else { entries.answers[entries.next] = answer }
-      entries.next = (entries.next + 1) % Self.capacity
+  func add(_ probe: ProbeMessage, refusal: Int32) {
+    answers.withLock { answers in
+      if answers.kept.count < Self.capacity { answers.kept.append((probe, refusal)) } else { answers.kept[answers.next] = (probe, refusal) }
+      answers.next = (answers.next + 1) % Self.capacity
     }
   }
 
   func answers(to lost: Set<ProbeLedger.ProbeKey>, run: UInt32) -> [ProbeLedger.ProbeKey: GivenAnswer] {
     guard !lost.isEmpty else { return [:] }
-    return entries.withLock { entries in
-      entries.answers.reduce(into: [:]) { found, answer in
-        let (probe, refusal) = (answer.probe, answer.refusal)
-        let key = ProbeLedger.ProbeKey(flow: Int(probe.flow), sequence: Int(clamping: probe.sequence))
-        if probe.run == run, lost.contains(key) { found[key] = GivenAnswer(member: Int(probe.member), refusal: refusal) }
+    return answers.withLock { answers in
+      answers.kept.reduce(into: [:]) { found, answer in
+        let key = ProbeLedger.ProbeKey(flow: Int(answer.probe.flow), sequence: Int(clamping: answer.probe.sequence))
+        guard answer.probe.run == run, lost.contains(key) else { return }
+        found[key] = GivenAnswer(member: Int(answer.probe.member), refusal: answer.refusal)
       }
     }
   }
