@@ -27,6 +27,36 @@ import Testing
     #expect(unit(flow6) != unit(Frames.ipv6(from: Frames.far6, protocol: 6, Frames.tcp())))
   }
 
+  /// The first stage decides about plain packets; behind a VLAN tag the same packet is looked at by the other.
+  @Test func bothStagesFindTheSameUnit() {
+    var generator = SeededGenerator(state: 42)
+    func port() -> UInt16 { .random(in: 1...UInt16.max, using: &generator) }
+    func octets(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 1...126, using: &generator) } }
+    for world in [
+      World(), World(services: [(6, 80), (17, 0)]), World(flags: skein_flag_l2tp_ids.rawValue),
+      World(flags: skein_flag_l2tp_ids.rawValue, services: [(17, 53)]),
+    ] {
+      let path = NativePacketPath()
+      world.apply(to: path.tables)
+      for number in 0..<400 {
+        let isTCP = number % 2 == 0
+        let services: [UInt16] = [80, 53, 1701, port()]
+        let to = services[Int.random(in: 0..<4, using: &generator)]
+        let payload =
+          number % 8 == 3 || number % 8 == 5
+          ? Frames.l2tp(tunnel: port(), session: port()) : isTCP ? Frames.tcp(from: port(), to: to) : Frames.udp(from: port(), to: to)
+        let packet =
+          number % 4 < 2
+          ? Frames.ipv4(from: octets(4), protocol: isTCP ? 6 : 17, payload)
+          : Frames.ipv6(from: octets(16), protocol: isTCP ? 6 : 17, payload)
+        let frame = Frames.ip(packet)
+        let tagged = frame[..<12] + [0x81, 0, 0, 7] + frame[12...]
+        let plain = path.trace(frame, now: 1000).outcome
+        #expect(plain.counter == .taken && plain == path.trace(Array(tagged), now: 1000).outcome, "packet \(number)")
+      }
+    }
+  }
+
   @Test func everyWordOfAnIPv6AddressDecides() {
     let changed = [0, 7, 11, 15].map { index in
       var source = Frames.client6
