@@ -36,10 +36,14 @@ struct SafetyTests {
   @Test func leaseCountsFromWhenTheKeepaliveWasSent() {
     var lan = Lan(2)
     lan.form()
+    let mutedAt = lan.now
     lan.isMute[0] = true
     lan.run(for: .milliseconds(60))
-    let sent = lan.sent(by: 1) { if case .clientKeepalive = $0 { true } else { false } }
-    #expect(sent.contains { lan.records[1].lease == $0.time + .milliseconds(200) })
+    // The last keepalive of the master that arrived answers one that this member had sent before, not the one that it sends on hearing it.
+    let answer =
+      lan.sent(by: 0) { if case .masterKeepalive = $0 { true } else { false } }.map(\.time).filter { $0 < mutedAt }.max() ?? .zero
+    let asked = lan.sent(by: 1) { if case .clientKeepalive = $0 { true } else { false } }.map(\.time).filter { $0 < answer }.max()
+    #expect(asked != nil && lan.records[1].lease == asked.map { $0 + .milliseconds(200) }, "answered at \(answer)")
   }
 
   @Test func lostCarrierEndsTheLeaseAtOnce() {
