@@ -4,10 +4,12 @@ import CPacketPath
 // knows has a place of its own, so one look tells, however many there are. The table has two halves, and the key says which is in force:
 // the packet path runs on while the other is filled.
 
+/// What a key multiplies. Addresses that are folded to the same can be told apart by no key.
+@inline(__always) func roleFold(_ address: Address) -> UInt64 { address.low ^ address.high &* 0x9e37_79b9_7f4a_7c15 }
+
 /// Where an address is, under a key: its lowest bit says in which half of the table.
 @inline(__always) func rolePlace(of address: Address, key: UInt64) -> UInt32 {
-  let folded = address.low ^ address.high &* 0x9e37_79b9_7f4a_7c15
-  let place = UInt32(truncatingIfNeeded: (folded &* (key | 1)) >> UInt64(64 - skein_role_bits))
+  let place = UInt32(truncatingIfNeeded: (roleFold(address) &* (key | 1)) >> UInt64(64 - skein_role_bits))
   return place | UInt32(truncatingIfNeeded: key & 1) << UInt32(skein_role_bits)
 }
 
@@ -58,7 +60,13 @@ extension Path {
 
     /// Fills the half that nobody looks at, under a key that gives each address a place of its own; then this half and key are in force.
     /// With as many addresses as there may be, one key in a dozen does.
-    private func install(_ wanted: [skein_known_address]) {
+    ///
+    /// A router advertisement can give this machine an address that is folded as another is. The cluster's is the one that stays: without
+    /// its role, an own address's packets go to the stack all the same.
+    private func install(_ addresses: [skein_known_address]) {
+      var folds: Set<UInt64> = []
+      let wanted = addresses.sorted { $0.roles & ~skein_role_own.rawValue > $1.roles & ~skein_role_own.rawValue }
+        .filter { folds.insert(roleFold(Address($0.address))).inserted }
       let half = settings.pointee.role_key & 1 ^ 1
       var state = settings.pointee.role_key
       var places: [Int] = []

@@ -53,6 +53,21 @@ struct RoleTests {
     #expect(!Self.isCluster(Self.stranger, path) && path.tables.addresses(of: skein_role_own).count == 1)
   }
 
+  /// A stranger's router advertisement may choose the upper half of an own address, and so what it is folded to.
+  @Test func anOwnAddressThatNoKeyTellsFromTheClustersLeavesTheClustersAlone() throws {
+    let path = NativePacketPath()
+    World().apply(to: path.tables)
+    let cluster = try #require(skein_address(octets: Frames.cluster6))
+    func half(_ words: (UInt32, UInt32)) -> UInt64 { UInt64(words.0) | UInt64(words.1) << 32 }
+    let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+    let high = half((cluster.words.0, cluster.words.1)) &+ 1 << 40
+    let low = half((cluster.words.2, cluster.words.3)) ^ half((cluster.words.0, cluster.words.1)) &* factor ^ high &* factor
+    let own = [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> UInt64(8 * $0)) } }
+    path.tables.setAddresses(Self.records([own, Frames.own4]), of: skein_role_own)
+    #expect(Self.isCluster(Frames.cluster6, path) && !Self.isCluster(own, path))
+    #expect(path.tables.addresses(of: skein_role_own).count == 1)
+  }
+
   /// No address at all is not one of the cluster's, though a table without any holds nothing else.
   @Test func theUnspecifiedAddressIsNobodys() {
     let path = NativePacketPath()
