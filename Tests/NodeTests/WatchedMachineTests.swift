@@ -123,8 +123,40 @@ private final class Said: Sendable {
       let (end, _) = try arrival.wait()
       #expect(end == .isThere)
       let said = answer.text.withLock { $0 } ?? ""
-      #expect(said.hasPrefix("the daemon has waited") && said.hasSuffix("starts by itself as soon as it can: there is no interface eth0"))
+      #expect(said.hasPrefix("the daemon has waited"), "\(said)")
+      #expect(said.hasSuffix("starts by itself as soon as it can: there is no interface eth0"), "\(said)")
       #expect(access(api, F_OK) != 0)
+    }
+  }
+
+  /// On a busy machine a command asks long after it has connected; and who never asks keeps nobody out.
+  @Test func whoAsksLateIsAnsweredAsWell() async throws {
+    try await alone {
+      let api = Self.api
+      let quiet = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      let late = (0..<16).map { _ in socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+      defer { for number in late + [quiet] { close(number) } }
+      var looks = 0
+      var answers: [String] = []
+      let arrival = Arrival(
+        missing: {
+          looks += 1
+          if looks == 2 {
+            for number in [quiet] + late { #expect(ControlServer.withAddress(of: api) { connect(number, $0, $1) } == 0) }
+          }
+          // All have been accepted, and then a second has passed.
+          if looks == 22 { #expect(send(late[15], "GET / HTTP/1.1\r\n\r\n", 18, Int32(MSG_NOSIGNAL)) == 18) }
+          guard looks == 24 else { return "there is no interface eth0" }
+          for number in [quiet, late[15], late[0]] {
+            var octets = [UInt8](repeating: 0, count: 4096)
+            let count = recv(number, &octets, octets.count, Int32(MSG_DONTWAIT))
+            answers.append(String(decoding: octets.prefix(max(0, count)), as: UTF8.self))
+          }
+          return nil
+        }, putBack: {}, heed: { _, _ in }, api: api, logger: Self.quiet)
+      let (end, _) = try arrival.wait()
+      #expect(end == .isThere)
+      #expect(answers.map { $0.hasSuffix("there is no interface eth0") } == [true, true, false], "\(answers)")
     }
   }
 

@@ -10,6 +10,14 @@ final class WaitingAnswer {
   private let path: String
   private let listener: Descriptor
   private let began = BootClock.now()
+  /// Who has connected and not asked yet, the oldest first.
+  private var waiting: [Connection] = []
+  private static let connectionLimit = 16
+
+  private final class Connection {
+    let descriptor: Descriptor
+    init(owning number: Int32) { descriptor = Descriptor(owning: number) }
+  }
 
   /// - Returns: nil where another daemon answers.
   init?(at path: String, _ missing: String) throws(ControlError) {
@@ -24,24 +32,41 @@ final class WaitingAnswer {
     guard isBound == true else { throw ControlError(description: "no API at \(path): \(String(cString: strerror(errno)))") }
   }
 
-  deinit { ControlServer.removeSocket(path) }
+  deinit {
+    // Nobody hears of what comes after this.
+    for silent in waiting { tell(silent) }
+    ControlServer.removeSocket(path)
+  }
 
   /// Answers while the poller turns.
   func answer(with poller: Poller) throws(LinuxError) {
-    try poller.watch(listener.rawValue) { [unowned self] _ in answerNext() }
+    try poller.watch(listener.rawValue) { [unowned self, unowned poller] _ in acceptNext(with: poller) }
   }
 
-  /// Whoever connects and says nothing gets the answer as well, and holds nobody up for long.
-  private func answerNext() {
+  /// A connection that is closed before its question was read loses the answer, so the question is waited for, however late it comes.
+  private func acceptNext(with poller: Poller) {
     let number = accept(listener.rawValue, nil, nil)
     guard number >= 0 else { return }
-    let connection = Descriptor(owning: number)
+    let connection = Connection(owning: number)
     guard fcntl(number, F_SETFL, O_NONBLOCK) == 0, fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else { return }
-    // A connection that is closed before the question was read loses the answer.
-    var wait = pollfd(fd: connection.rawValue, events: Int16(POLLIN), revents: 0)
-    poll(&wait, 1, 100)
+    let isWatched: Void? = try? poller.watch(number) { [unowned self, unowned poller] _ in
+      tell(connection)
+      poller.unwatch(number)
+      waiting.removeAll { $0 === connection }
+    }
+    guard isWatched != nil else { return tell(connection) }
+    waiting.append(connection)
+    // Whoever connects and says nothing gets the answer as well, and keeps nobody out.
+    guard waiting.count > Self.connectionLimit else { return }
+    let oldest = waiting.removeFirst()
+    poller.unwatch(oldest.descriptor.rawValue)
+    tell(oldest)
+  }
+
+  private func tell(_ connection: Connection) {
+    let number = connection.descriptor.rawValue
     var question = [UInt8](repeating: 0, count: 1 << 16)
-    _ = read(connection.rawValue, &question, question.count)
+    _ = read(number, &question, question.count)
     let seconds = (BootClock.now() - began).inMilliseconds / 1000
     let body = "the daemon has waited \(Int(seconds)) s for its machine, and starts by itself as soon as it can: \(missing)"
     let head = [
@@ -49,6 +74,6 @@ final class WaitingAnswer {
       "Retry-After: 1", "Connection: close", "", "",
     ]
     let answer = Array((head.joined(separator: "\r\n") + body).utf8)
-    _ = answer.withUnsafeBytes { send(connection.rawValue, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    _ = answer.withUnsafeBytes { send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
   }
 }
