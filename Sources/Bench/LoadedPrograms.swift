@@ -17,7 +17,7 @@ final class LoadedPrograms {
     let path = try Self.load(EmbeddedPrograms.path, "path", isStaged: true)
     empty = try Self.load(EmbeddedPrograms.empty, "empty", isStaged: false)
     var maps: [MappedMemory] = []
-    tables = try PacketTables(processorCount: KernelProgram.possibleProcessorCount) { name, octets throws(LinuxError) in
+    tables = try PacketTables(sizes: KernelProgram.leastSizes) { name, octets throws(LinuxError) in
       let map = try path.memory(of: name, octets: octets)
       maps.append(map)
       return map.start

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * The maps' declarations and the licence: all the C that the kernel program has. libbpf reads them from BTF; the field names are its language.
- * The loader sets max_entries of the tables that there are one of for each processor, and fills `stages`.
+ * The loader sets max_entries of the tables whose number of entries is known only there, and fills `stages`.
  */
 #include "records.h"
 
@@ -17,7 +17,8 @@ __attribute__((section(".data.here"), used)) struct skein_here here = {};
     int (*max_entries)[1]; \
     int (*map_flags)[mappable]; \
   } name MAP;
-SKEIN_TABLES(HERE, ARRAY, ARRAY)
+#define SIZED(name, record, size) ARRAY(name, record, 1)
+SKEIN_TABLES(HERE, ARRAY, ARRAY, SIZED)
 
 struct {
   int (*type)[program_array_type];

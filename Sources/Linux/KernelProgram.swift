@@ -25,11 +25,13 @@ public final class KernelProgram {
       self.maximumEntries = maximumEntries
     }
 
-    /// Skein's packet path: one of its programs, with tables for each processor of this machine.
-    public static func packetPath(instance: String, programName: String, isStaged: Bool = true) -> Configuration {
+    /// Skein's packet path: one of its programs, with tables of these sizes.
+    public static func packetPath(
+      instance: String, programName: String, sizes: skein_sizes = KernelProgram.leastSizes, isStaged: Bool = true
+    ) -> Configuration {
       let stages = isStaged ? (0..<Int32(skein_stage_count)).map { String(cString: skein_stage_program($0)) } : []
-      let tables = (0..<Int32(skein_map_count)).map { skein_map_number($0) }.filter { $0.is_for_each_processor != 0 }
-      let entries = tables.map { (String(cString: $0.name), possibleProcessorCount) }
+      let tables = (0..<Int32(skein_map_count)).map { skein_map_number($0, sizes) }.filter { $0.entries != 1 }
+      let entries = tables.map { (String(cString: $0.name), $0.entries) }
       return Configuration(
         instance: instance, programName: programName, stages: stages, maximumEntries: Dictionary(uniqueKeysWithValues: entries))
     }
@@ -37,6 +39,9 @@ public final class KernelProgram {
 
   /// CPUs that this machine may ever have.
   public static let possibleProcessorCount = max(1, Int(libbpf_num_possible_cpus()))
+
+  /// Of the packet path's tables on this machine, where there are no virtual servers.
+  public static let leastSizes = skein_least_sizes(UInt32(possibleProcessorCount))
 
   /// Whether the maps of an earlier daemon were taken over with what is in them; else all are new and zero.
   public let mapsWereReused: Bool

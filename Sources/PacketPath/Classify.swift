@@ -80,12 +80,11 @@ extension Path {
 
   /// The unit of a packet that is only ports and addresses; nil where more counts.
   @inline(__always) func unit(of packet: some PlainPacket) -> UInt32? {
-    if _slowPath(flags & UInt64(skein_flag_services.rawValue | skein_flag_l2tp_ids.rawValue) != 0) {
-      let number = packet.isTCP ? IPProtocol.tcp : IPProtocol.udp
-      if isSourceOnly(number, packet.destinationPort) { return hash.unit(packet.source(hash, port: 0)) }
+    if _slowPath(flags & UInt64(skein_flag_source_only.rawValue | skein_flag_l2tp_ids.rawValue) != 0) {
+      if isSourceOnly(packet.number, packet.destinationPort) { return hash.unit(packet.client(.fromClient, hash, port: 0)) }
       if !packet.isTCP && packet.destinationPort == UInt16(1701).bigEndian && has(skein_flag_l2tp_ids) { return nil }
     }
-    return hash.unit(packet.source(hash, port: packet.sourcePort))
+    return hash.unit(packet.client(.fromClient, hash, port: packet.sourcePort))
   }
 
   /// The unit of router work, symmetric; an ICMP error follows the packet that it quotes.
@@ -107,13 +106,13 @@ extension Path {
     return hash.unit(hash.source(flow.source, port: 0) ^ hash.destination(flow.destination))
   }
 
-  @inline(__always) private func isSourceOnly(_ number: UInt8, _ port: UInt16) -> Bool {
-    guard has(skein_flag_services) else { return false }
-    let count = UInt32(settings.pointee.service_count)
-    for index in 0..<UInt32(skein_service_count) {
+  @inline(__always) func isSourceOnly(_ number: UInt8, _ port: UInt16) -> Bool {
+    guard has(skein_flag_source_only) else { return false }
+    let count = UInt32(settings.pointee.source_only_count)
+    for index in 0..<UInt32(skein_source_only_count) {
       guard isWithin(index, count) else { return false }
-      let service = skein_service_at(settings, index)
-      if service.pointee.in_use != 0 && service.pointee.protocol == number && (service.pointee.port == 0 || service.pointee.port == port) {
+      let only = skein_source_only_at(settings, index)
+      if only.pointee.in_use != 0 && only.pointee.protocol == number && (only.pointee.port == 0 || only.pointee.port == port) {
         return true
       }
     }

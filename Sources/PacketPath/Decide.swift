@@ -69,6 +69,7 @@ extension Path {
     if station == .other { return .pass(.otherStation) }
     if station == .group || destination == .onLink { return passed(headers, .group) }
     if destination == .own { return passed(headers, .ownAddress) }
+    if hasVirtualServers, let unit = unit(ofAnswer: headers) { return settle(frame, unit, taken: .taken, waiting: wait(frame, unit)) }
     let isRouterWork = has(skein_flag_routing) && (station == .shared || has(skein_flag_forwarding))
     guard isRouterWork else {
       // Every member hears the shared address: what none of them is asked for must not reach the stack of all.
@@ -112,8 +113,9 @@ extension Path {
     case .anothers: return .drop(isMaster ? .leftToMember : .notMine, unit: unit)
     case .leaseExpired: return .drop(.leaseExpired, unit: unit)
     case .mine:
-      take(frame)
       memory.count(octets: UInt64(frame.length), of: unit)
+      if hasVirtualServers && taken == .taken { return .goOn(.virtualServer) }
+      take(frame)
       return .pass(taken, unit: unit)
     case .of(let owner): return .done(forward(frame, unit, to: owner))
     case .undecided: return waiting()
@@ -134,7 +136,7 @@ extension Path {
   }
 
   /// For the stack, a frame must be to this machine's own address; TCP ignores what came by multicast.
-  @inline(__always) private func take(_ frame: Packet) {
+  @inline(__always) func take(_ frame: Packet) {
     let own = skein_own_mac(settings)
     if frame.loadMAC(0) != own { frame.storeMAC(own, at: 0) }
   }

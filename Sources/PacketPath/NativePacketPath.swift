@@ -19,20 +19,19 @@
     }
 
     /// A packet path over tables of its own, all zero: switched off, no lease, every unit owned by member 0 and not acknowledged.
-    public init(processorCount: Int = 1) {
+    /// - Parameter sizes: of the tables that are not of one size; `processors` is how many threads may use it at once.
+    public init(sizes: skein_sizes = skein_least_sizes(1)) {
       var total = 0
       func place(_ octets: Int) -> Int {
         defer { total += (octets + 63) / 64 * 64 }
         return total
       }
-      let offsets = (0..<Int32(skein_map_count)).map { skein_map_number($0) }.map {
-        place($0.octets * ($0.is_for_each_processor == 0 ? 1 : processorCount))
-      }
+      let offsets = (0..<Int32(skein_map_count)).map { skein_map_number($0, sizes) }.map { place($0.octets * $0.entries) }
       let memory = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 64)
       memory.initializeMemory(as: UInt8.self, repeating: 0, count: total)
       allocation = memory
       var rest = offsets[...]
-      tables = PacketTables(processorCount: processorCount) { _, _ in memory + rest.removeFirst() }
+      tables = PacketTables(sizes: sizes) { _, _ in memory + rest.removeFirst() }
     }
 
     deinit { allocation?.deallocate() }
@@ -64,6 +63,17 @@
       return (outcome, Array(result.prefix(length)))
     }
 
+    /// Works on the tables as the packet path does, without a frame.
+    func withPath<Result>(now: UInt64, processor: Int = 0, _ body: (Path<NativeTables>) -> Result) -> Result {
+      var length = 0
+      return withUnsafeMutablePointer(to: &length) { length in
+        body(
+          Path(
+            NativeTables(
+              tables: tables, now: now, processor: UInt32(processor), isCounted: false, capacity: 0, length: length, router: nil)))
+      }
+    }
+
     private func run(
       _ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: UInt32, isCounted: Bool
     ) -> Outcome {
@@ -78,7 +88,7 @@
   }
 
   /// Memory of this process, as tables.
-  private struct NativeTables: Tables {
+  struct NativeTables: Tables {
     let tables: PacketTables
     let now: UInt64
     let processor: UInt32
@@ -95,6 +105,26 @@
     @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { tables.units + Int(index) }
     @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member> { tables.members + Int(index) }
     @inline(__always) func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address> { tables.roles + Int(index) }
+    @inline(__always) func virtualServer(_ index: UInt32) -> UnsafeMutablePointer<skein_virtual_server> {
+      tables.virtualServers + Int(index) % Int(skein_virtual_server_count)
+    }
+    @inline(__always) func server(_ index: UInt32) -> UnsafeMutablePointer<skein_server> {
+      tables.servers + Int(index) % Int(skein_server_count)
+    }
+    @inline(__always) func endpoints(_ bucket: UInt32) -> UnsafeMutablePointer<skein_service_bucket>? { tables.endpoints + Int(bucket) }
+    @inline(__always) func choices(_ block: UInt32) -> UnsafeMutablePointer<skein_choices>? {
+      block < tables.sizes.choice_blocks ? tables.choices + Int(block) : nil
+    }
+    @inline(__always) func flowBucket(_ index: UInt32) -> UnsafeMutablePointer<skein_flow_bucket>? {
+      index < tables.sizes.flow_buckets ? tables.flowBuckets + Int(index) : nil
+    }
+    @inline(__always) func flow(_ index: UInt32) -> UnsafeMutablePointer<skein_flow>? {
+      index < tables.sizes.flows ? tables.flows + Int(index) : nil
+    }
+    @inline(__always) func spareFlow() -> UInt32? {
+      let line = skein_spare_take(tables.spares + Int(processor))
+      return line < 0 ? nil : UInt32(line)
+    }
     @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { tables.fragments + Int(index) }
 
     @inline(__always) func count(_ counter: PacketCounter) {

@@ -70,6 +70,14 @@ public enum PacketCounter: UInt32, Sendable {
   case virtualAddressConflict
   /// Raised by the daemon, not by the path: the kernel takes the tag out of a frame before a packet socket sees it.
   case taggedFrame
+  case serviceToServer
+  case serviceToClient
+  case serviceByKernel
+  case serviceUnrecorded
+  case serviceUnknown
+  case serviceNoServer
+  case serviceBusy
+  case serviceNotPlain
 }
 
 extension PacketCounter {
@@ -96,15 +104,17 @@ extension PacketCounter {
       switch self {
       case .disabled, .otherProtocol, .arpPassed, .duplicateAddress, .neighbourPassed, .taken, .routed, .fragmentTaken, .malformedPassed,
         .headerLimitPassed, .ownAddress, .group, .toStack, .otherStation, .routedByKernel, .routeUnresolved, .routeTooBig, .routeExpired,
-        .routeRefused, .routeSwitchedOff, .gatewayAddress:
+        .routeRefused, .routeSwitchedOff, .gatewayAddress, .serviceByKernel:
         .pass
-      case .arpAnswered, .neighbourAnswered, .forwarded, .gatewayEcho, .sentOn: .transmit
+      case .arpAnswered, .neighbourAnswered, .forwarded, .gatewayEcho, .sentOn, .serviceToServer, .serviceToClient, .serviceUnrecorded:
+        .transmit
       case .routedFast: .redirect
       case .unassigned, .unacknowledged, .fragmentHeld, .question, .virtualAddressConflict: .up
       case .arpNotMaster, .arpLeaseExpired, .neighbourNotMaster, .neighbourLeaseExpired, .neighbourInvalid, .neighbourUnanswerable,
         .notMine, .leaseExpired, .leftToMember, .unassignedDropped, .unacknowledgedDropped, .fragmentUnknown, .ringFull, .memberMissing,
         .malformed, .headerLimit, .groupFrame, .foreign, .tableMissing, .invalidAsker, .notForwarder, .questionNotOurs,
-        .questionLeaseExpired, .questionInvalid, .virtualAddressAnnounced, .taggedFrame:
+        .questionLeaseExpired, .questionInvalid, .virtualAddressAnnounced, .taggedFrame, .serviceUnknown, .serviceNoServer, .serviceBusy,
+        .serviceNotPlain:
         .drop
       }
     }
@@ -171,6 +181,15 @@ extension PacketCounter {
       case .virtualAddressAnnounced: "a gateway of the group names a virtual MAC address for a virtual address"
       case .virtualAddressConflict: "a stranger claims a virtual address, handed to the daemon"
       case .taggedFrame: "in a VLAN: packet-socket takes no tagged frames"
+      case .serviceToServer: "a client's to a virtual server, sent to its real server"
+      case .serviceToClient: "a real server's answer, sent to the client from the virtual server's address"
+      case .serviceByKernel: "of a virtual server, translated, and sent on by the kernel, which must find the way or explain why not"
+      case .serviceUnrecorded: "a client's to a virtual server, sent to the real server that its hash says: there is no room to remember it"
+      case .serviceUnknown: "from a real server, and an answer to nobody that is known"
+      case .serviceNoServer: "a client's to a virtual server without a real server"
+      case .serviceNotPlain:
+        "a client's to a virtual server, with options, extension headers or a VLAN tag, or in fragments: not sent on yet"
+      case .serviceBusy: "of a flow whose real server is being chosen at this moment, by another processor"
       }
     }
   }

@@ -7,8 +7,10 @@
   public struct PacketTables: @unchecked Sendable {
     /// Where each table is.
     private var all: skein_tables
-    /// Possible processors: `counters`, `traffic` and `routes` are there for each.
-    public let processorCount: Int
+    /// How many records the tables have that are not of one size.
+    public let sizes: skein_sizes
+    /// Possible processors: `counters`, `traffic`, `routes` and `spares` are there for each.
+    public var processorCount: Int { Int(sizes.processors) }
 
     /// One record.
     public var settings: UnsafeMutablePointer<skein_settings> { all.settings }
@@ -20,6 +22,20 @@
     public var members: UnsafeMutablePointer<skein_member> { all.members }
     /// Twice `skein_role_count` records.
     public var roles: UnsafeMutablePointer<skein_known_address> { all.roles }
+    /// `skein_virtual_server_count` records.
+    public var virtualServers: UnsafeMutablePointer<skein_virtual_server> { all.virtual_servers }
+    /// `skein_server_count` records.
+    public var servers: UnsafeMutablePointer<skein_server> { all.servers }
+    /// Twice `skein_endpoint_bucket_count` records.
+    public var endpoints: UnsafeMutablePointer<skein_service_bucket> { all.endpoints }
+    /// `sizes.choice_blocks` records.
+    public var choices: UnsafeMutablePointer<skein_choices> { all.choices }
+    /// `sizes.flow_buckets` records.
+    public var flowBuckets: UnsafeMutablePointer<skein_flow_bucket> { all.flow_buckets }
+    /// `sizes.flows` records.
+    public var flows: UnsafeMutablePointer<skein_flow> { all.flows }
+    /// A record for each processor.
+    public var spares: UnsafeMutablePointer<skein_spares> { all.spares }
     /// `skein_counter_count` words for each processor.
     public var counters: UnsafeMutablePointer<UInt64> { all.counters }
     /// `skein_traffic_count` records for each processor: the work units', then the forwarders'.
@@ -29,18 +45,18 @@
     /// `skein_route_memo_count` records for each processor, which are its own.
     public var routes: UnsafeMutablePointer<skein_route_memo> { all.routes }
 
-    /// Tables in memory that the caller keeps: `memory` is asked for each of the kernel program's maps, by its name and its octets over all processors, and answers an
+    /// Tables in memory that the caller keeps: `memory` is asked for each of the kernel program's maps, by its name and all of its octets, and answers an
     /// address that is a multiple of 64 octets.
     public init<Failure: Error>(
-      processorCount: Int, memory: (_ name: String, _ octets: Int) throws(Failure) -> UnsafeMutableRawPointer
+      sizes: skein_sizes, memory: (_ name: String, _ octets: Int) throws(Failure) -> UnsafeMutableRawPointer
     ) throws(Failure) {
       var places: [UnsafeMutableRawPointer] = []
       for index in 0..<Int32(skein_map_count) {
-        let map = skein_map_number(index)
-        places.append(try memory(String(cString: map.name), map.octets * (map.is_for_each_processor == 0 ? 1 : processorCount)))
+        let map = skein_map_number(index, sizes)
+        places.append(try memory(String(cString: map.name), map.octets * map.entries))
       }
       all = skein_tables_at(places)
-      self.processorCount = processorCount
+      self.sizes = sizes
     }
 
     /// The same tables with other settings.

@@ -4,19 +4,39 @@ import CPacketPath
 /// loaded where it is asked: the processor has more time than the program has registers.
 protocol PlainPacket {
   var isTCP: Bool { get }
+  var source: Address { get }
+  var destination: Address { get }
+  /// Octets from the frame's beginning to the transport header.
+  var transportOffset: UInt { get }
   var sourcePort: UInt16 { get }
   var destinationPort: UInt16 { get }
 
   func isToCluster<Memory>(_ path: Path<Memory>) -> Bool
   /// The client, folded; port 0 for all of its ports.
-  func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32
+  func client(_ direction: FlowDirection, _ hash: WorkUnitHash, port: UInt16) -> UInt32
+  /// Whether TCP has anything to say; the frame holds its fixed header.
+  var hasPayload: Bool { get }
+
+  /// Other addresses and ports, with the checksums that cover them; the frame holds TCP's fixed header, or UDP's.
+  func rewriteSource(_ address: Address, port: UInt16)
+  func rewriteDestination(_ address: Address, port: UInt16)
+  /// One hop less to live; false, and nothing is changed, at the last.
+  func loseHop() -> Bool
+}
+
+extension PlainPacket {
+  /// The protocol's number.
+  @inline(__always) var number: UInt8 { isTCP ? IPProtocol.tcp : IPProtocol.udp }
 }
 
 /// IPv4.
 struct PlainV4: PlainPacket {
-  private let frame: Packet
+  let frame: Packet
   let isTCP: Bool
 
+  @inline(__always) var source: Address { Address(v4: frame.load(26)) }
+  @inline(__always) var destination: Address { Address(v4: frame.load(30)) }
+  @inline(__always) var transportOffset: UInt { 34 }
   @inline(__always) var sourcePort: UInt16 { frame.load(34) }
   @inline(__always) var destinationPort: UInt16 { frame.load(36) }
 
@@ -39,14 +59,23 @@ struct PlainV4: PlainPacket {
     return _fastPath(destination == path.settings.pointee.main_address && destination != 0) || path.isCluster(Address(v4: destination))
   }
 
-  @inline(__always) func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32 { hash.source(v4: frame.load(26), port: port) }
+  @inline(__always) func client(_ direction: FlowDirection, _ hash: WorkUnitHash, port: UInt16) -> UInt32 {
+    hash.source(v4: frame.load(direction == .fromClient ? 26 : 30), port: port)
+  }
+
+  @inline(__always) var hasPayload: Bool {
+    UInt(frame.load(16, as: UInt16.self).byteSwapped) > 20 &+ UInt(frame.load(46, as: UInt8.self) >> 4) << 2
+  }
 }
 
 /// IPv6.
 struct PlainV6: PlainPacket {
-  private let frame: Packet
+  let frame: Packet
   let isTCP: Bool
 
+  @inline(__always) var source: Address { frame.loadAddress(22) }
+  @inline(__always) var destination: Address { frame.loadAddress(38) }
+  @inline(__always) var transportOffset: UInt { 54 }
   @inline(__always) var sourcePort: UInt16 { frame.load(54) }
   @inline(__always) var destinationPort: UInt16 { frame.load(56) }
 
@@ -63,5 +92,11 @@ struct PlainV6: PlainPacket {
   }
 
   @inline(__always) func isToCluster<Memory>(_ path: Path<Memory>) -> Bool { path.isCluster(frame.loadAddress(38)) }
-  @inline(__always) func source(_ hash: WorkUnitHash, port: UInt16) -> UInt32 { hash.source(frame.loadAddress(22), port: port) }
+  @inline(__always) func client(_ direction: FlowDirection, _ hash: WorkUnitHash, port: UInt16) -> UInt32 {
+    hash.source(direction == .fromClient ? source : destination, port: port)
+  }
+
+  @inline(__always) var hasPayload: Bool {
+    UInt(frame.load(18, as: UInt16.self).byteSwapped) > UInt(frame.load(66, as: UInt8.self) >> 4) << 2
+  }
 }

@@ -21,7 +21,11 @@ import CPacketPath
 /// One of those behind it.
 @inline(__always) func goOn<Memory: Tables>(_ stage: Stage, _ frame: Packet, _ memory: Memory) -> Step {
   let path = Path(memory)
-  return stage == .forwarder ? path.dispatchForwarder(frame) : path.dispatch(frame)
+  return switch stage {
+  case .whole: path.dispatch(frame)
+  case .forwarder: path.dispatchForwarder(frame)
+  case .virtualServer: path.dispatchVirtualServer(frame)
+  }
 }
 
 extension Path {
@@ -34,8 +38,12 @@ extension Path {
   }
 
   @inline(__always) private func begin(_ frame: Packet, _ packet: some PlainPacket) -> Step {
-    if _fastPath(isToMembers(frame)), packet.isToCluster(self), let unit = unit(of: packet) {
-      return settle(frame, unit, taken: .taken, waiting: .goOn(.whole))
+    if _fastPath(isToMembers(frame)) {
+      if packet.isToCluster(self) {
+        if let unit = unit(of: packet) { return settle(frame, unit, taken: .taken, waiting: .goOn(.whole)) }
+      } else if hasVirtualServers, let unit = unit(ofAnswer: packet) {
+        return settle(frame, unit, taken: .taken, waiting: .goOn(.whole))
+      }
     }
     // Loaded once more: what is kept for this would cost those that do not come here.
     return .goOn(station(frame.from(0)) == .virtual ? .forwarder : .whole)
@@ -60,7 +68,7 @@ extension Path {
   }
 
   /// By EtherType, behind at most two VLAN tags (802.1Q, 802.1ad).
-  @inline(__always) private func network(of frame: Packet) -> NetworkPacket {
+  @inline(__always) func network(of frame: Packet) -> NetworkPacket {
     guard frame.holds(14) else { return .other(.malformedPassed) }
     var type: UInt16 = frame.load(12)
     var offset: UInt = 14
@@ -80,7 +88,7 @@ extension Path {
 }
 
 /// What a frame carries, and how many octets into it.
-private enum NetworkPacket {
+enum NetworkPacket {
   case arp(Packet)
   /// The fixed header is held.
   case v4(Packet, UInt)

@@ -16,6 +16,18 @@ protocol Tables {
   func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member>
   /// Below twice `skein_role_count`.
   func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address>
+  /// Below `skein_virtual_server_count`.
+  func virtualServer(_ index: UInt32) -> UnsafeMutablePointer<skein_virtual_server>
+  /// Below `skein_server_count`.
+  func server(_ index: UInt32) -> UnsafeMutablePointer<skein_server>
+  /// Below twice `skein_endpoint_bucket_count`.
+  func endpoints(_ bucket: UInt32) -> UnsafeMutablePointer<skein_service_bucket>?
+  /// Nil beyond the last; of flows and their index likewise.
+  func choices(_ block: UInt32) -> UnsafeMutablePointer<skein_choices>?
+  func flowBucket(_ index: UInt32) -> UnsafeMutablePointer<skein_flow_bucket>?
+  func flow(_ index: UInt32) -> UnsafeMutablePointer<skein_flow>?
+  /// A line for a new flow; nil when none is ready.
+  func spareFlow() -> UInt32?
   func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>?
   func count(_ counter: PacketCounter)
   func count(octets: UInt64, of unit: UInt32)

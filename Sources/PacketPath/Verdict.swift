@@ -37,6 +37,8 @@ enum Stage: UInt32 {
   case whole
   /// IP packets to a virtual MAC address of the gateway's group.
   case forwarder
+  /// Packets of this machine's units where there are virtual servers: from their clients, and from real servers.
+  case virtualServer
 }
 
 /// What a stage has come to.

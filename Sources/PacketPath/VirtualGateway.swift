@@ -92,7 +92,7 @@ extension Path {
     let asker = frame.loadMAC(6)
     guard asker & 1 == 0, !headers.source.isUnspecified, !isGroup(headers.source, isIPv6: isIPv6) else { return false }
     let answer: UInt16 = isIPv6 ? 129 : 0
-    message.store(adjusted(message.load(2), from: isIPv6 ? 128 : 8, to: answer), at: 2)
+    message.store(ChecksumChange(from: isIPv6 ? 128 : 8, to: answer).applied(to: message.load(2)), at: 2)
     message.store(answer, at: 0)
     if isIPv6 {
       network.store(UInt8(255), at: 7)
@@ -100,7 +100,7 @@ extension Path {
       network.storeAddress(headers.source, at: 24)
     } else {
       let hops: UInt16 = network.load(8)
-      network.store(adjusted(network.load(10), from: hops, to: hops & 0xff00 | 255), at: 10)
+      network.store(ChecksumChange(from: hops, to: hops & 0xff00 | 255).applied(to: network.load(10)), at: 10)
       network.store(hops & 0xff00 | 255, at: 8)
       let source: UInt32 = network.load(12)
       network.store(network.load(16, as: UInt32.self), at: 12)
@@ -113,14 +113,6 @@ extension Path {
 
   @inline(__always) private func isGroup(_ address: Address, isIPv6: Bool) -> Bool {
     isIPv6 ? UInt8(truncatingIfNeeded: address.high) == 0xff : UInt8(truncatingIfNeeded: address.low >> 32) >= 224
-  }
-
-  /// A checksum after one word of what it covers has changed (RFC 1624, equation 3).
-  @inline(__always) private func adjusted(_ checksum: UInt16, from old: UInt16, to new: UInt16) -> UInt16 {
-    var sum = UInt32(~checksum) &+ UInt32(~old) &+ UInt32(new)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    return ~UInt16(truncatingIfNeeded: sum)
   }
 
   // MARK: whose virtual MAC address to send to

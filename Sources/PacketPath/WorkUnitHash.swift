@@ -54,6 +54,9 @@ struct WorkUnitHash {
   /// The collapse to 10 bits.
   @inline(__always) func unit(_ combination: UInt32) -> UInt32 { mixed(combination ^ key(2, high: true)) >> 22 }
 
+  /// Which of a virtual server's choices a client's is: of the same sum as its unit, mixed under another key. Equal on every member.
+  @inline(__always) func choice(_ client: UInt32) -> UInt32 { mixed(client ^ key(0, high: false)) }
+
   /// The same for both directions: both ends are mixed under one key.
   @inline(__always) func forwarding(_ one: Address, _ other: Address) -> UInt32 { unit(destination(one) ^ destination(other)) }
 }

@@ -5,7 +5,7 @@ extension PacketPathCase {
   /// Every case.
   public static let all: [PacketPathCase] =
     figure9 + parsing + malformedPackets + fragments + elsewhere + routerWork + addressResolution + neighbourDiscovery
-    + gateway + gatewayQuestions
+    + gateway + gatewayQuestions + virtualServers
 
   private static let tcp4 = Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))
   private static let tcp6 = Frames.ip(Frames.ipv6(protocol: 6, Frames.tcp()))
@@ -15,7 +15,7 @@ extension PacketPathCase {
   private static func forwarded(_ frame: [UInt8]) -> [UInt8] {
     Frames.readdressed(frame, to: Frames.memberMAC, from: Frames.ownMAC)
   }
-  private static func takes(_ name: String, _ frame: [UInt8], _ world: World = World()) -> PacketPathCase {
+  static func takes(_ name: String, _ frame: [UInt8], _ world: World = World()) -> PacketPathCase {
     PacketPathCase(name, world, frame, .taken, result: taken(frame))
   }
 
@@ -104,7 +104,7 @@ extension PacketPathCase {
     takes(
       "L2TP without a length", Frames.ip(Frames.ipv4(protocol: 17, Frames.l2tp(tunnel: 4, session: 9, withLength: false))),
       World(flags: skein_flag_l2tp_ids.rawValue)),
-    takes("a service hashed by source alone", tcp4, World(services: [(50, 0), (6, 80)])),
+    takes("a service hashed by source alone", tcp4, World(sourceOnly: [(50, 0), (6, 80)])),
     takes("an ICMP error", Frames.ip(Frames.ipv4(from: Frames.far4, protocol: 1, icmpError4))),
     takes("an ICMPv6 error", Frames.ip(Frames.ipv6(from: Frames.far6, protocol: 58, icmpError6))),
     takes("an ICMP error that quotes too little", Frames.ip(Frames.ipv4(from: Frames.far4, protocol: 1, Array(icmpError4.prefix(24))))),

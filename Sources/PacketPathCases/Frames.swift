@@ -32,6 +32,12 @@ public enum Frames {
   public static let client4: [UInt8] = [198, 51, 100, 7]
   /// A client.
   public static let client6: [UInt8] = [0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x07]
+  /// A real server.
+  public static let server4: [UInt8] = [10, 0, 0, 11]
+  /// A real server.
+  public static let server6: [UInt8] = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x11]
+  /// The real servers' hardware address.
+  public static let serverMAC: [UInt8] = [0x02, 0, 0, 0, 0x05, 0x01]
   /// Somewhere behind a router.
   public static let far4: [UInt8] = [203, 0, 113, 9]
   /// Somewhere behind a router.
@@ -109,9 +115,24 @@ public enum Frames {
     (51, [0, 4] + [UInt8](repeating: 0x5a, count: 22))
   }
 
-  /// A TCP segment; its checksum is left alone.
-  @inline(never) public static func tcp(from source: UInt16 = 40000, to destination: UInt16 = 80, _ payload: [UInt8] = []) -> [UInt8] {
-    big(source) + big(destination) + [0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0x20, 0, 0, 0, 0, 0] + payload
+  /// A TCP segment, a SYN by default; its checksum is left alone.
+  @inline(never) public static func tcp(
+    from source: UInt16 = 40000, to destination: UInt16 = 80, flags: UInt8 = 2, _ payload: [UInt8] = []
+  ) -> [UInt8] {
+    big(source) + big(destination) + [0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0] + payload
+  }
+
+  /// The same IP packet with the right checksum of TCP or UDP. It has no options and no extension headers.
+  @inline(never) public static func checked(_ packet: [UInt8]) -> [UInt8] {
+    let isIPv6 = packet[0] >> 4 == 6
+    let (header, number) = isIPv6 ? (40, packet[6]) : (20, packet[9])
+    var transport = Array(packet[header...])
+    let place = number == 6 ? 16 : 6
+    transport.replaceSubrange(place..<place + 2, with: [0, 0])
+    let pseudo = Array(packet[(isIPv6 ? 8 : 12)..<header]) + big(UInt16(transport.count)) + [0, number]
+    let sum = checksum(pseudo + transport)
+    transport.replaceSubrange(place..<place + 2, with: big(number == 17 && sum == 0 ? 0xffff : sum))
+    return packet[..<header] + transport
   }
 
   /// A UDP datagram.

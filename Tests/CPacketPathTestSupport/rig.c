@@ -60,10 +60,10 @@ static struct bpf_map *find(struct bpf_object *object, const char *name) {
   return map != NULL ? map : bpf_object__find_map_by_name(object, name);
 }
 
-static int resize(struct bpf_object *object) {
+static int resize(struct bpf_object *object, struct skein_sizes sizes) {
   for (int index = 0; index < skein_map_count; index++) {
-    struct skein_map table = skein_map_number(index);
-    if (table.is_for_each_processor && bpf_map__set_max_entries(find(object, table.name), (uint32_t)skein_rig_processor_count()) != 0) return -1;
+    struct skein_map table = skein_map_number(index, sizes);
+    if (table.entries != 1 && bpf_map__set_max_entries(find(object, table.name), (uint32_t)table.entries) != 0) return -1;
   }
   return 0;
 }
@@ -77,7 +77,7 @@ static int link_stages(struct bpf_object *object) {
   return 0;
 }
 
-struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, size_t log_length) {
+struct skein_rig *skein_rig_open(const void *object, size_t length, struct skein_sizes sizes, char *log, size_t log_length) {
   log[0] = 0;
   log_text = log;
   log_room = log_length;
@@ -85,7 +85,7 @@ struct skein_rig *skein_rig_open(const void *object, size_t length, char *log, s
   struct skein_rig *rig = calloc(1, sizeof *rig);
   rig->waiting = calloc(1, sizeof *rig->waiting);
   rig->object = bpf_object__open_mem(object, length, NULL);
-  int ok = rig->object != NULL && resize(rig->object) == 0 && bpf_object__load(rig->object) == 0 && link_stages(rig->object) == 0;
+  int ok = rig->object != NULL && resize(rig->object, sizes) == 0 && bpf_object__load(rig->object) == 0 && link_stages(rig->object) == 0;
   if (ok) {
     rig->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(rig->object, "upcalls"), take_upcall, rig, NULL);
     ok = rig->ring != NULL;

@@ -18,7 +18,7 @@ import Wire
     PathSettings(
       ownAddress: EthernetAddress(bits: 0x0200_0000_0001), sharedAddress: EthernetAddress(bits: 0x0300_0000_0001),
       clusterAddresses: [InternetAddress(ipv4: 0xc000_020a)], ownAddresses: [], delivery: .multicast, routing: false, l2tpSessions: false,
-      services: []
+      sourceOnly: []
     ).write(to: tables)
     tables.set(flag: skein_flag_enabled, true)
     for port in UInt16(1000)..<1020 {

@@ -33,8 +33,8 @@ import Testing
     func port() -> UInt16 { .random(in: 1...UInt16.max, using: &generator) }
     func octets(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 1...126, using: &generator) } }
     for world in [
-      World(), World(services: [(6, 80), (17, 0)]), World(flags: skein_flag_l2tp_ids.rawValue),
-      World(flags: skein_flag_l2tp_ids.rawValue, services: [(17, 53)]),
+      World(), World(sourceOnly: [(6, 80), (17, 0)]), World(flags: skein_flag_l2tp_ids.rawValue),
+      World(flags: skein_flag_l2tp_ids.rawValue, sourceOnly: [(17, 53)]),
     ] {
       let path = NativePacketPath()
       world.apply(to: path.tables)
@@ -152,7 +152,7 @@ import Testing
   }
 
   @Test func servicesBySourceMeet() {
-    let world = World(services: [(17, 500), (17, 4500), (50, 0), (6, 1723), (47, 0)])
+    let world = World(sourceOnly: [(17, 500), (17, 4500), (50, 0), (6, 1723), (47, 0)])
     let together = [
       Frames.ipv4(protocol: 17, Frames.udp(from: 500, to: 500)), Frames.ipv4(protocol: 17, Frames.udp(from: 4500, to: 4500)),
       Frames.ipv4(protocol: 50, [0, 0, 0, 1, 0, 0, 0, 1]), Frames.ipv4(protocol: 6, Frames.tcp(from: 50123, to: 1723)),
@@ -164,7 +164,7 @@ import Testing
   }
 
   @Test func theErrorOfAServiceBySourceMeetsItToo() {
-    let world = World(services: [(17, 500)])
+    let world = World(sourceOnly: [(17, 500)])
     let quoted = Frames.ipv4(from: Frames.cluster4, to: Frames.client4, protocol: 17, Frames.udp(from: 500, to: 31000))
     let error = Frames.ipv4(from: Frames.far4, protocol: 1, Frames.icmp(type: 3, code: 4, [0, 0, 0, 0] + quoted))
     #expect(unit(error, world) == unit(Frames.ipv4(protocol: 17, Frames.udp(from: 9, to: 500)), world))

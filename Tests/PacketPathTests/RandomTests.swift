@@ -21,13 +21,14 @@ struct SeededGenerator: RandomNumberGenerator {
 @Suite(.enabled(if: Rig.isAvailable, "needs root and a kernel with BPF")) struct RandomTests {
   private static let worlds: [World] = [
     World(), World(units: .acknowledged), World(hasLease: false),
-    World(flags: World.master(skein_flag_hold, skein_flag_l2tp_ids), units: .unassigned, services: [(17, 500), (50, 0), (6, 80)]),
+    World(flags: World.master(skein_flag_hold, skein_flag_l2tp_ids), units: .unassigned, sourceOnly: [(17, 500), (50, 0), (6, 80)]),
     World(flags: World.master(skein_flag_hold, skein_flag_routing), units: .acknowledged, isForwarding: true),
     World(flags: World.master(skein_flag_routing), units: .unacknowledged), World(flags: skein_flag_routing.rawValue),
     World(flags: World.master(skein_flag_hold), hasLease: false),
     World(flags: World.gateway(skein_flag_answers)), World(flags: World.gateway(skein_flag_hold), units: .moving),
     World(flags: World.gateway(skein_flag_hold, skein_flag_master, skein_flag_routing), units: .acknowledged, isForwarding: true),
-    World(flags: World.gateway(), units: .acknowledged),
+    World(flags: World.gateway(), units: .acknowledged), World(services: .there), World(services: .withoutFlows),
+    World(flags: World.master(skein_flag_hold, skein_flag_routing), units: .unassigned, services: .unresolved),
   ]
 
   @Test func randomPacketsAgree() throws {

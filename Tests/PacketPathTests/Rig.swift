@@ -20,14 +20,15 @@ final class Rig: KernelProgramRunner, @unchecked Sendable {
   init() throws {
     var log = [CChar](repeating: 0, count: 1 << 16)
     let object = KernelProgram.object()
+    let sizes = World.sizes(processors: Int(skein_rig_processor_count()))
     let opened = object.withUnsafeBytes { octets in
-      octets.baseAddress.flatMap { skein_rig_open($0, octets.count, &log, log.count) }
+      octets.baseAddress.flatMap { skein_rig_open($0, octets.count, sizes, &log, log.count) }
     }
     guard let opened else {
       throw Refused(description: String(decoding: log.prefix { $0 != 0 }.suffix(2000).map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
     handle = opened
-    tables = try PacketTables(processorCount: Int(skein_rig_processor_count())) { name, _ throws(Refused) in
+    tables = try PacketTables(sizes: sizes) { name, _ throws(Refused) in
       guard let memory = skein_rig_map(opened, name) else { throw Refused(description: "no map \(name)") }
       return memory
     }
@@ -144,7 +145,7 @@ struct KernelDoer: Doer {
 }
 
 struct NativeDoer: Doer {
-  let path = NativePacketPath()
+  let path = NativePacketPath(sizes: World.sizes(processors: 1))
   var tables: PacketTables { path.tables }
 
   func perform(_ frame: [UInt8]) -> Deed {

@@ -95,9 +95,71 @@ SKEIN_INLINE uint64_t skein_address_half(const struct skein_address *_Nonnull ad
 SKEIN_INLINE uint32_t skein_fast_interface(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return settings->fast_interfaces[index % skein_fast_interface_count];
 }
-SKEIN_INLINE const struct skein_service *_Nonnull skein_service_at(const struct skein_settings *_Nonnull settings, uint32_t index) {
-  return &settings->services[index % skein_service_count];
+SKEIN_INLINE const struct skein_source_only *_Nonnull skein_source_only_at(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return &settings->source_only[index % skein_source_only_count];
 }
+SKEIN_INLINE uint64_t skein_flow_key(const struct skein_settings *_Nonnull settings, uint32_t index) {
+  return settings->flow_keys[index < 6 ? index : 0];
+}
+
+SKEIN_INLINE struct skein_service_endpoint *_Nonnull skein_endpoint_at(struct skein_service_bucket *_Nonnull bucket, uint32_t index) {
+  return &bucket->slots[index % skein_endpoint_slot_count];
+}
+SKEIN_INLINE uint16_t skein_choice(const struct skein_choices *_Nonnull choices, uint32_t index) {
+  return *(const volatile uint16_t *)&choices->servers[index % skein_choice_count];
+}
+SKEIN_INLINE uint64_t skein_server_mac(const struct skein_server *_Nonnull server) { return skein_mac_word(server->ethernet_address); }
+
+SKEIN_INLINE uint64_t *_Nonnull skein_flow_slot(struct skein_flow_bucket *_Nonnull bucket, uint32_t index) {
+  return &bucket->slots[index % skein_flow_slot_count];
+}
+union skein_flow_words { struct skein_flow_word parts; uint64_t whole; };
+SKEIN_INLINE struct skein_flow_word skein_flow_load(const struct skein_flow *_Nonnull flow) {
+  union skein_flow_words value = { .whole = *(const volatile skein_octets8 *)&flow->word };
+  return value.parts;
+}
+/* Whether it was `expected`, and now is `value`. */
+SKEIN_INLINE int skein_flow_exchange_if(
+    struct skein_flow *_Nonnull flow, struct skein_flow_word expected, struct skein_flow_word value) {
+  union skein_flow_words old = { .parts = expected }, new = { .parts = value };
+  return __sync_val_compare_and_swap((skein_octets8 *)&flow->word, old.whole, new.whole) == old.whole;
+}
+SKEIN_INLINE uint64_t skein_flow_last_hop(const struct skein_flow *_Nonnull flow) { return skein_mac_load(flow->last_hop); }
+SKEIN_INLINE void skein_flow_set_last_hop(struct skein_flow *_Nonnull flow, uint64_t address) {
+  *(skein_octets4 *)flow->last_hop = (uint32_t)address;
+  *(skein_octets2 *)(flow->last_hop + 4) = (uint16_t)(address >> 32);
+}
+/* `direction`: 0 from the client, 1 from the server. */
+SKEIN_INLINE void skein_flow_count(struct skein_flow *_Nonnull flow, uint32_t direction, uint64_t octets) {
+  flow->packets[direction & 1] += 1;
+  flow->octets[direction & 1] += octets;
+}
+SKEIN_INLINE uint32_t skein_flow_deadline(const struct skein_flow *_Nonnull flow) { return *(const volatile uint32_t *)&flow->deadline; }
+SKEIN_INLINE void skein_flow_set_deadline(struct skein_flow *_Nonnull flow, uint32_t deadline) {
+  *(volatile uint32_t *)&flow->deadline = deadline;
+}
+/* A line for a new flow, or -1: several may take, on this processor and (the daemon) elsewhere. */
+SKEIN_INLINE int64_t skein_spare_take(struct skein_spares *_Nonnull spares) {
+  for (int attempt = 0; attempt < 4; attempt++) {
+    uint64_t taken = skein_word_load(&spares->taken);
+    if (taken == skein_word_load(&spares->filled)) return -1;
+    uint32_t line = *(const volatile uint32_t *)&spares->lines[taken & (skein_spare_count - 1)];
+    if (skein_word_exchange_if(&spares->taken, taken, taken + 1) == taken) return line;
+  }
+  return -1;
+}
+SKEIN_INLINE uint32_t skein_spare_at(const struct skein_spares *_Nonnull spares, uint64_t number) {
+  return spares->lines[number & (skein_spare_count - 1)];
+}
+/* False when it is full. */
+SKEIN_INLINE int skein_spare_put(struct skein_spares *_Nonnull spares, uint32_t line) {
+  uint64_t filled = spares->filled;
+  if (filled - skein_word_load(&spares->taken) >= skein_spare_count) return 0;
+  *(volatile uint32_t *)&spares->lines[filled & (skein_spare_count - 1)] = line;
+  skein_word_store(&spares->filled, filled + 1);
+  return 1;
+}
+
 SKEIN_INLINE uint64_t skein_hash_key(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return settings->hash_keys[index & 7];
 }

@@ -40,10 +40,14 @@ SKEIN_INLINE struct skein_here *_Nonnull skein_kernel_here(void) { return (struc
     record *all = skein_map_at(&skein_map_##name, skein_kernel_processor()); \
     return all != 0 && index < (count) ? &all[index] : 0; \
   }
-SKEIN_TABLES(HERE, ARRAY, EACH)
+#define SIZED(name, record, size) \
+  extern char skein_map_##name __asm__(#name); \
+  SKEIN_INLINE record *_Nullable skein_kernel_##name(uint32_t index) { return skein_map_at(&skein_map_##name, index); }
+SKEIN_TABLES(HERE, ARRAY, EACH, SIZED)
 #undef HERE
 #undef ARRAY
 #undef EACH
+#undef SIZED
 
 /* Another program goes on with the packet; returns only where there is none. */
 SKEIN_INLINE void skein_kernel_go_on(const struct skein_xdp_context *_Nonnull context, uint32_t stage) {

@@ -10,7 +10,7 @@ enum {
   skein_member_count = 256,
   skein_address_count = 16,     /* cluster addresses */
   skein_own_address_count = 32, /* the machine's own addresses */
-  skein_service_count = 16,     /* "hash source only" services */
+  skein_source_only_count = 16, /* protocols and ports that are hashed by their source alone */
   skein_counter_count = 256,    /* counters a CPU */
   skein_fragment_count = 4096,
   /* Forwarders of the virtual gateway: the last octet of a virtual MAC address. Forwarder f is work unit f; 0 is none. */
@@ -25,8 +25,18 @@ enum {
      under which no two share a place. */
   skein_role_bits = 9,
   skein_role_count = 1 << skein_role_bits,
+  skein_virtual_server_count = 256,
+  skein_server_count = 1024, /* real servers, of all virtual servers together */
+  /* Addresses with a port that are a virtual server's or a real server's: buckets of four, twice, as with `roles`. */
+  skein_endpoint_slot_count = 4,
+  skein_endpoint_bits = 10,
+  skein_endpoint_bucket_count = 1 << skein_endpoint_bits,
+  skein_choice_count = 512,      /* slots in a block of choices; a virtual server has a power of two of blocks */
+  skein_flow_slot_count = 8,     /* slots in a bucket of the index of flows */
+  skein_spare_count = 1 << 14,   /* lines that are ready for a processor's new flows */
   skein_no_member = 0xffff,
   skein_no_unit = 0xffff,
+  skein_no_server = 0xffff,
 };
 
 /* One work unit: 8 octets, replaced by one store. */
@@ -75,8 +85,8 @@ struct skein_known_address {
   uint32_t padding[3];
 };
 
-/* A service whose work unit is the hash of the source address alone, so that its flows meet on one member. */
-struct skein_service {
+/* What is hashed by the source address alone, so that all of a client's flows meet on one member. */
+struct skein_source_only {
   uint8_t protocol; /* IP protocol number */
   uint8_t in_use;
   uint16_t port;    /* network byte order; 0 for every port or a protocol without */
@@ -94,7 +104,8 @@ enum skein_flags {
   skein_flag_answers = 128,      /* this machine answers questions for the virtual addresses: they go up */
   skein_flag_fast_routing = 256, /* routed here by the kernel's FIB; off: the kernel routes, with all its rules and filters */
   skein_flag_replay = 512,       /* only where held packets are decided anew: another's forwarder has not seen this one */
-  skein_flag_services = 1024,    /* there are services that are hashed by their source alone */
+  skein_flag_source_only = 1024, /* there is something that is hashed by its source alone */
+  skein_flag_virtual_servers = 2048, /* there are virtual servers at the cluster's addresses */
 };
 
 /* Everything else the packet path is told. Written by the daemon while the program runs: each field is valid by itself at every moment. */
@@ -106,17 +117,114 @@ struct skein_settings {
   uint64_t role_key;
   uint32_t main_address;        /* the cluster's first IPv4 address, as in the packet, which most packets are to; 0: it has none */
   uint32_t padding;
+  /* Where in `endpoints` an address with a port is; as `role_key`. */
+  uint64_t endpoint_key;
+  /* Under which flows are found: of this machine's table alone, so they never change while it has any. */
+  uint64_t flow_keys[6];
+  uint32_t flow_bucket_mask;    /* buckets of the index of flows, a power of two, less one */
+  uint32_t padding3;
   /* Hardware addresses: six octets, then two of zero, so that one load has the whole. */
   _Alignas(8) uint8_t own_mac[6];
   _Alignas(8) uint8_t shared_mac[6];  /* equals own_mac in forwarding mode */
   _Alignas(8) uint8_t virtual_mac[6]; /* of the gateway's group, with forwarder 0: 00:07:b4, group, 0 */
   _Alignas(8) uint16_t own_member;    /* index into members */
-  uint16_t service_count;
+  uint16_t source_only_count;
   uint16_t fast_interface_count;
   uint16_t padding2;
   /* ifindex of the Ethernet interfaces that fast routing may send out of; by others the kernel sends. */
   uint32_t fast_interfaces[skein_fast_interface_count];
-  struct skein_service services[skein_service_count];
+  struct skein_source_only source_only[skein_source_only_count];
+};
+
+/* An address and port that a virtual server or a real server has. */
+enum { skein_endpoint_none = 0, skein_endpoint_virtual = 1, skein_endpoint_server = 2 };
+struct skein_service_endpoint {
+  struct skein_address address;
+  uint16_t port;      /* network byte order; 0: every port */
+  uint8_t protocol;   /* IP protocol number */
+  uint8_t kind;       /* skein_endpoint_virtual and so on */
+  uint16_t index;     /* among `virtual_servers` or `servers` */
+  uint16_t padding[5];
+};
+struct skein_service_bucket { struct skein_service_endpoint slots[skein_endpoint_slot_count]; };
+
+/* A virtual server: what the control segment has told of it (US 7,343,413; specification 3, ADD_VS). One cache line. */
+struct skein_virtual_server {
+  /* Where its choices are: the number of the first block, and above it the number of slots less one; replaced by one store. 0: no server. */
+  uint64_t choices;
+  struct skein_address address;
+  uint16_t port;        /* network byte order; 0: every port */
+  uint8_t protocol;     /* IP protocol number */
+  uint8_t forwarding;   /* skein_forwarding_nat */
+  uint32_t flags;
+  /* How long a flow lives without a packet, in `skein_flow_time`s: established, half open, closing. */
+  uint32_t established, half_open, closing;
+  uint32_t padding[5];
+};
+enum { skein_forwarding_nat = 0 };
+
+/* A real server. One cache line. */
+struct skein_server {
+  struct skein_address address;
+  uint16_t port;            /* network byte order; 0: the client's stays */
+  uint16_t virtual_server;  /* that it stands behind */
+  uint32_t padding;
+  _Alignas(8) uint8_t ethernet_address[6]; /* of it, or of the router on the way; zero: the kernel's stack must find out */
+  uint8_t padding2[34];
+};
+
+/* Which server a flow goes to, by its hash: a block of the slots of a virtual server. */
+struct skein_choices { uint16_t servers[skein_choice_count]; };
+
+/* Where flows are. A slot is 0, or holds the number of the flow's line plus one, and above it 32 bits of the key's hash. A cache line. */
+struct skein_flow_bucket { uint64_t slots[skein_flow_slot_count]; };
+
+/* A flow's life. Lines are taken into use by whoever has a packet of a new flow, and back by the daemon alone. */
+enum {
+  skein_flow_spare = 0,
+  skein_flow_claimed = 1,   /* its server is being chosen */
+  skein_flow_live = 2,
+  skein_flow_dying = 3,     /* its time is up; any packet brings it back */
+  skein_flow_withdrawn = 4, /* nobody finds it any more */
+  skein_flow_unlinked = 5,  /* nothing leads to it any more */
+};
+/* What was seen of a TCP connection, a sum. */
+enum {
+  skein_flow_tcp_answered = 1,      /* by the server */
+  skein_flow_tcp_established = 2,   /* the client has gone on after that */
+  skein_flow_tcp_client_closed = 4, /* a FIN of the client's */
+  skein_flow_tcp_server_closed = 8,
+  skein_flow_tcp_client_reset = 16, /* a RST that the client sent, if it was the client */
+  skein_flow_tcp_server_reset = 32,
+};
+/* What is essential of a flow, replaced as a whole and by compare-and-swap alone. */
+struct skein_flow_word {
+  uint8_t state;    /* skein_flow_spare and so on */
+  uint8_t tcp;      /* a sum of skein_flow_tcp_… */
+  uint16_t server;  /* among `servers` */
+  uint32_t version; /* goes up with each use of the line, and with each change of what is essential */
+};
+/* Times of flows are CLOCK_BOOTTIME in units of about 16.8 ms, of which 32 bits are kept. */
+enum { skein_flow_time_shift = 24 };
+
+/* A flow, one cache line. What is counted is added to without a lock: it may miss some where one direction's packets come by several CPUs. */
+struct skein_flow {
+  struct skein_flow_word word;
+  struct skein_address client;
+  uint16_t client_port;    /* network byte order */
+  uint16_t virtual_server;
+  uint32_t deadline;       /* when its time is up; put off at most once a second */
+  uint32_t packets[2];     /* from the client; from the server */
+  uint64_t octets[2];
+  uint8_t last_hop[6];     /* the hardware address that the client's packets come from */
+  uint16_t padding;
+};
+
+/* Lines that are ready for one processor's new flows: the daemon puts in, the packet path takes out. Counts that only grow. */
+struct skein_spares {
+  uint64_t taken, padding[7];
+  uint64_t filled, padding2[7];
+  uint32_t lines[skein_spare_count];
 };
 
 /* The work unit of a fragmented datagram, remembered from its first fragment. 64 octets: one cache line. */
@@ -186,23 +294,39 @@ enum skein_upcall_reason {
  *   HERE(name, record, count)   one for the machine, all of them in one map whose address the program holds: no lookup, and no check
  *   ARRAY(name, record, count)  one for the machine, looked up
  *   EACH(name, record, count)   one for every possible processor, looked up
+ *   SIZED(name, record, size)   as many records as that field of struct skein_sizes says, each looked up by its number
  * A table that changes its meaning changes its name: a daemon takes over the tables of an older build that agree in name and size. */
-#define SKEIN_TABLES(HERE, ARRAY, EACH) \
+#define SKEIN_TABLES(HERE, ARRAY, EACH, SIZED) \
   HERE(settings, struct skein_settings, 1) \
   HERE(lease, struct skein_lease, 1) \
   HERE(units, struct skein_unit, skein_unit_count) \
   HERE(members, struct skein_member, skein_member_count) \
   HERE(roles, struct skein_known_address, 2 * skein_role_count) \
+  HERE(virtual_servers, struct skein_virtual_server, skein_virtual_server_count) \
+  HERE(servers, struct skein_server, skein_server_count) \
   ARRAY(fragments, struct skein_fragment, skein_fragment_count) \
+  ARRAY(endpoints, struct skein_service_bucket, 2 * skein_endpoint_bucket_count) \
   EACH(counters, uint64_t, skein_counter_count) \
   EACH(traffic, struct skein_traffic, skein_traffic_count) \
-  EACH(routes, struct skein_route_memo, skein_route_memo_count)
+  EACH(routes, struct skein_route_memo, skein_route_memo_count) \
+  EACH(spares, struct skein_spares, 1) \
+  SIZED(choices, struct skein_choices, choice_blocks) \
+  SIZED(flow_buckets, struct skein_flow_bucket, flow_buckets) \
+  SIZED(flows, struct skein_flow, flows)
+
+/* How many records the tables have that are not of one size: at least one, as maps must. */
+struct skein_sizes {
+  uint32_t processors;   /* that there may ever be */
+  uint32_t choice_blocks;
+  uint32_t flow_buckets; /* a power of two */
+  uint32_t flows;
+};
 
 /* The tables that need no lookup, as they lie in their map: what every packet needs, first. */
 struct skein_here {
 #define HERE(name, record, count) _Alignas(64) record name[count];
 #define OTHER(name, record, count)
-  SKEIN_TABLES(HERE, OTHER, OTHER)
+  SKEIN_TABLES(HERE, OTHER, OTHER, OTHER)
 #undef HERE
 #undef OTHER
 };
@@ -210,7 +334,8 @@ struct skein_here {
 /* Programs that another goes on with: its index in the map `stages`, and the program's name. */
 #define SKEIN_STAGES(STAGE) \
   STAGE(skein_stage_whole, skein_whole) \
-  STAGE(skein_stage_forwarder, skein_forwarder)
+  STAGE(skein_stage_forwarder, skein_forwarder) \
+  STAGE(skein_stage_virtual_server, skein_virtual)
 enum {
 #define STAGE(index, program) index,
   SKEIN_STAGES(STAGE)

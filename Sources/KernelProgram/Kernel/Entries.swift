@@ -13,6 +13,19 @@ struct KernelTables: Tables {
   @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { skein_kernel_units(here, index) }
   @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member> { skein_kernel_members(here, index) }
   @inline(__always) func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address> { skein_kernel_roles(here, index) }
+  @inline(__always) func virtualServer(_ index: UInt32) -> UnsafeMutablePointer<skein_virtual_server> {
+    skein_kernel_virtual_servers(here, index)
+  }
+  @inline(__always) func server(_ index: UInt32) -> UnsafeMutablePointer<skein_server> { skein_kernel_servers(here, index) }
+  @inline(__always) func endpoints(_ bucket: UInt32) -> UnsafeMutablePointer<skein_service_bucket>? { skein_kernel_endpoints(bucket) }
+  @inline(__always) func choices(_ block: UInt32) -> UnsafeMutablePointer<skein_choices>? { skein_kernel_choices(block) }
+  @inline(__always) func flowBucket(_ index: UInt32) -> UnsafeMutablePointer<skein_flow_bucket>? { skein_kernel_flow_buckets(index) }
+  @inline(__always) func flow(_ index: UInt32) -> UnsafeMutablePointer<skein_flow>? { skein_kernel_flows(index) }
+  @inline(__always) func spareFlow() -> UInt32? {
+    guard let spares = skein_kernel_spares(0) else { return nil }
+    let line = skein_spare_take(spares)
+    return line < 0 ? nil : UInt32(truncatingIfNeeded: line)
+  }
   @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragments(index) }
   @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? { skein_kernel_routes(index) }
 
@@ -82,6 +95,7 @@ extension KernelTables {
       return Int32(truncatingIfNeeded: (outcome.verdict == .up ? .drop : outcome.verdict).rawValue)
     case .goOn(.whole): skein_kernel_go_on(context, UInt32(skein_stage_whole))
     case .goOn(.forwarder): skein_kernel_go_on(context, UInt32(skein_stage_forwarder))
+    case .goOn(.virtualServer): skein_kernel_go_on(context, UInt32(skein_stage_virtual_server))
     }
     count(.tableMissing)
     return 1
@@ -104,6 +118,12 @@ extension KernelTables {
 @_cdecl("skein_forwarder") public func skeinForwarder(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
   let memory = KernelTables(context: context)
   return memory.end(goOn(.forwarder, Packet(context), memory))
+}
+
+/// Its stage for virtual servers.
+@_cdecl("skein_virtual") public func skeinVirtual(_ context: UnsafePointer<skein_xdp_context>) -> Int32 {
+  let memory = KernelTables(context: context)
+  return memory.end(goOn(.virtualServer, Packet(context), memory))
 }
 
 /// Nothing at all: the floor of every measurement.

@@ -31,7 +31,7 @@ final class KernelBackend: PathBackend {
     self.logger = logger
     program = try KernelProgram(object: EmbeddedProgram.object, .packetPath(instance: instance, programName: EmbeddedProgram.name))
     var maps: [MappedMemory] = []
-    tables = try PacketTables(processorCount: KernelProgram.possibleProcessorCount) { [program] name, octets throws(LinuxError) in
+    tables = try PacketTables(sizes: KernelProgram.leastSizes) { [program] name, octets throws(LinuxError) in
       let map = try program.memory(of: name, octets: octets)
       maps.append(map)
       return map.start

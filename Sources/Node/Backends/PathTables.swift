@@ -60,7 +60,7 @@ struct PathSettings {
   var delivery: ClusterSection.Delivery
   var routing: Bool
   var l2tpSessions: Bool
-  var services: [ClusterSection.SourceOnlyService]
+  var sourceOnly: [ClusterSection.SourceOnlyService]
   var gateway: GatewaySettings?
 
   /// Writes them. The program may run meanwhile: lists are written before their counts when they grow, after when they shrink.
@@ -70,9 +70,9 @@ struct PathSettings {
     record.pointee.shared_mac = sharedAddress.record
     tables.setAddresses(clusterAddresses.map(\.record), of: skein_role_cluster)
     tables.setAddresses(ownAddresses.prefix(Int(skein_own_address_count)).map(\.record), of: skein_role_own)
-    let services = services.map { skein_service(protocol: $0.ipProtocol, in_use: 1, port: $0.port.bigEndian, padding: 0) }
-    Self.write(services, &record.pointee.services, &record.pointee.service_count)
-    tables.set(flag: skein_flag_services, !services.isEmpty)
+    let sourceOnly = sourceOnly.map { skein_source_only(protocol: $0.ipProtocol, in_use: 1, port: $0.port.bigEndian, padding: 0) }
+    Self.write(sourceOnly, &record.pointee.source_only, &record.pointee.source_only_count)
+    tables.set(flag: skein_flag_source_only, !sourceOnly.isEmpty)
     tables.set(flag: skein_flag_forwarding, delivery == .forwarding)
     tables.set(flag: skein_flag_routing, routing)
     tables.set(flag: skein_flag_l2tp_ids, l2tpSessions)

@@ -16,7 +16,7 @@ public struct PinnedPath {
   public init(_ configuration: Configuration) throws {
     let pinned = try PinnedMaps(instance: Backends.instance(of: configuration))
     var maps: [MappedMemory] = []
-    tables = try PacketTables(processorCount: KernelProgram.possibleProcessorCount) { name, octets throws(LinuxError) in
+    tables = try PacketTables(sizes: KernelProgram.leastSizes) { name, octets throws(LinuxError) in
       let map = try pinned.memory(of: name, octets: octets)
       maps.append(map)
       return map.start

@@ -79,6 +79,6 @@ final class Membership {
     try PathSettings(
       ownAddress: machine.interface.ethernetAddress, sharedAddress: machine.sharedAddress,
       clusterAddresses: section.addresses.map(\.address), ownAddresses: machine.ownAddresses(besides: section.addresses),
-      delivery: section.delivery, routing: section.routing, l2tpSessions: section.l2tpSessions, services: section.sourceOnly)
+      delivery: section.delivery, routing: section.routing, l2tpSessions: section.l2tpSessions, sourceOnly: section.sourceOnly)
   }
 }

@@ -143,7 +143,7 @@ final class GatewayRunner {
     let ethernet = machine.interface.ethernetAddress
     return PathSettings(
       ownAddress: ethernet, sharedAddress: ethernet, clusterAddresses: [], ownAddresses: try machine.ownAddresses(), delivery: .unicast,
-      routing: false, l2tpSessions: false, services: [])
+      routing: false, l2tpSessions: false, sourceOnly: [])
   }
 
   /// Takes back what was changed of the machine.

@@ -12,7 +12,7 @@ struct skein_rig;
 int skein_rig_is_permitted(void);
 
 /* NULL when the kernel refuses; `log`, of `log_length` octets, then says why. */
-struct skein_rig *_Nullable skein_rig_open(const void *_Nonnull object, size_t length, char *_Nonnull log, size_t log_length);
+struct skein_rig *_Nullable skein_rig_open(const void *_Nonnull object, size_t length, struct skein_sizes sizes, char *_Nonnull log, size_t log_length);
 void skein_rig_close(struct skein_rig *_Nonnull rig);
 
 /* A map's memory; NULL when there is none of that name. */
