@@ -52,7 +52,8 @@ let package = Package(
     .target(name: "Wire", swiftSettings: house),
     .target(name: "Cluster", dependencies: ["Wire"], swiftSettings: house),
     .target(name: "Gateway", dependencies: ["Wire"], swiftSettings: house),
-    .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "Gateway", "PacketPath", "Wire"], swiftSettings: house),
+    .target(name: "Segments", dependencies: ["Wire"], swiftSettings: house),
+    .target(name: "Host", dependencies: ["Cluster", "CPacketPath", "Gateway", "PacketPath", "Segments", "Wire"], swiftSettings: house),
     .target(
       name: "Simulation", dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "Wire"], swiftSettings: house),
     .target(name: "Credentials", dependencies: ["Wire", asn1, crypto, x509], swiftSettings: house),
@@ -63,7 +64,8 @@ let package = Package(
     .target(
       name: "Node",
       dependencies: [
-        "CLinux", "Cluster", "Credentials", "CPacketPath", "Gateway", "Host", "KernelProgram", "Linux", "PacketPath", "Wire",
+        "CLinux", "Cluster", "Credentials", "CPacketPath", "Gateway", "Host", "KernelProgram", "Linux", "PacketPath", "Segments",
+        "Wire",
         crypto,
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -98,9 +100,11 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "Wire"], swiftSettings: house),
     .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Wire"], swiftSettings: house),
+    .testTarget(name: "SegmentsTests", dependencies: ["Segments", "Wire"], swiftSettings: house),
     .testTarget(
       name: "HostTests",
-      dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "PacketPathCases", "Wire"], swiftSettings: house),
+      dependencies: ["Cluster", "CPacketPath", "Gateway", "Host", "PacketPath", "PacketPathCases", "Segments", "Wire"], swiftSettings: house
+    ),
     .testTarget(name: "SimulationTests", dependencies: ["Cluster", "Gateway", "Simulation", "Wire"], swiftSettings: house),
     .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "Wire", asn1, crypto, x509], swiftSettings: house),
     .testTarget(name: "LinuxTests", dependencies: ["CLinux", "CPacketPath", "Linux", "Wire"], swiftSettings: house),
@@ -108,7 +112,7 @@ let package = Package(
     .testTarget(
       name: "NodeTests",
       dependencies: [
-        "CPacketPath", "Cluster", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Simulation", "Wire",
+        "CPacketPath", "Cluster", "Credentials", "Gateway", "Host", "Linux", "Node", "PacketPath", "Segments", "Simulation", "Wire",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
       ], swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Wire"], swiftSettings: house),

@@ -2,7 +2,7 @@
 // units move. It has no clock, socket or thread of its own: events come in, effects come out, and time and the random generator are arguments.
 // The daemon carries the effects out on a real machine, the simulator on a wire in memory: what ships is what is simulated.
 //
-// There are two appliances, and a machine has one of them or both: a cluster's member, and a virtual gateway's router. Alone, the router
+// There are three appliances: a cluster's member, a virtual gateway's router, and virtual servers at the cluster's addresses. Alone, the router
 // fills the tables itself. Where both are, forwarder f is the cluster's unit f: the member fills the tables, and the router says where the
 // units should be.
 //
@@ -10,6 +10,7 @@
 //   ApplianceHost+Actions.swift    what the member wants, stored in the tables or passed on
 //   ApplianceHost+Gateway.swift    what the router wants, and what ties it to the member
 //   GatewayAppliance.swift         the router, and what is known of it beside
+//   ServicesAppliance.swift        virtual servers, their choices and flows in the tables
 //   LoadMeter.swift                how busy the member's units are
 //   PacketHandover.swift           packets in flight while a unit moves, from its last owner K to its next owner J
 //   HeldPackets.swift              the queue of packets that wait, and its bounds
@@ -24,6 +25,7 @@ public import CPacketPath
 public import Cluster
 public import Gateway
 public import PacketPath
+public import Segments
 public import Wire
 
 /// One machine's appliances, without the machine.
@@ -94,6 +96,10 @@ public struct ApplianceHost {
     case leave
     /// At least once a second: the packet path's counters are read.
     case measure
+    /// These virtual servers and no others, at the cluster's addresses.
+    case virtualServers([VirtualServer])
+    /// The hardware addresses by which real servers are reached, as far as they are known.
+    case stations([InternetAddress: EthernetAddress])
     /// `nextDeadline` has come.
     case timer
   }
@@ -137,6 +143,8 @@ public struct ApplianceHost {
   public internal(set) var member: ClusterMember?
   /// The virtual gateway's, and what belongs to it; nil without one.
   public internal(set) var gateway: GatewayAppliance?
+  /// The virtual servers; nil without any.
+  public internal(set) var services: ServicesAppliance?
   /// What the machine is. New limits for what is held count at once for what comes, not for what waits already.
   public var configuration: Configuration {
     didSet { held.limits = configuration.hold }
@@ -182,7 +190,8 @@ public struct ApplianceHost {
 
   /// When something is due by itself; nil when nothing is.
   public var nextDeadline: Instant? {
-    [member?.nextDeadline, gateway?.router.nextDeadline, handover.nextDeadline, fragmentsDueAt, expiryAt].compactMap { $0 }.min()
+    [member?.nextDeadline, gateway?.router.nextDeadline, handover.nextDeadline, services?.nextDeadline, fragmentsDueAt, expiryAt].compactMap
+    { $0 }.min()
   }
 
   /// Whether a unit still parts from here, or its heir waits for the last word.
@@ -246,6 +255,11 @@ public struct ApplianceHost {
     case .drain(let isWanted): order(.drain(isWanted), .drain(isWanted))
     case .leave: order(.leave, .leave)
     case .measure: measure()
+    case .virtualServers(let wanted):
+      tables.prepareFlows(&generator)
+      if services == nil { services = ServicesAppliance(tables) }
+      services?.set(wanted, in: tables, at: now)
+    case .stations(let stations): services?.set(stations: stations, in: tables)
     case .timer: wake()
     }
     advance(&generator)
@@ -356,6 +370,7 @@ public struct ApplianceHost {
 
   private mutating func wake() {
     pursueHandovers()
+    services?.tend(tables, at: now)
     if let due = fragmentsDueAt, now >= due {
       fragmentsDueAt = nil
       for packet in held.takeFragments() where !rerun(packet) { held.keepFragment(packet, at: now) }

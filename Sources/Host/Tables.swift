@@ -11,6 +11,19 @@ extension EthernetAddress {
   }
 }
 
+extension EthernetAddress {
+  /// As the packet path holds it: the first octet lowest.
+  var word: UInt64 { bits.byteSwapped >> 16 }
+}
+
+extension InternetAddress {
+  /// The record's four words in network byte order.
+  public var record: skein_address {
+    func word(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value).bigEndian }
+    return skein_address(words: (word(high >> 32), word(high), word(low >> 32), word(low)))
+  }
+}
+
 extension PacketTables {
   /// Until when this machine processes.
   public var leaseDeadline: Instant {
@@ -23,7 +36,7 @@ extension PacketTables {
 
   /// A member's Ethernet address; nil when it is none any more.
   public func set(member index: Int, _ address: EthernetAddress?) {
-    setMember(index, ethernetAddress: address.map { $0.bits.byteSwapped >> 16 })
+    setMember(index, ethernetAddress: address?.word)
   }
 
   /// One of the packet path's switches.

@@ -57,6 +57,12 @@ extension RouteSocket {
     try request(message, "set the neighbour \(address.text) of interface \(interface)")
   }
 
+  /// Has the kernel ask for a neighbour's Ethernet address, or ask it again if what it knows is no longer certain, as if there were a packet for it.
+  public func useNeighbour(_ address: InternetAddress, interface: UInt32) throws(LinuxError) {
+    let message = neighbourMessage(RTM_NEWNEIGH, NLM_F_CREATE, address, interface, 0, use: true)
+    try request(message, "ask for the neighbour \(address.text) of interface \(interface)")
+  }
+
   /// - Returns: false when it was not known.
   @discardableResult
   public func removeNeighbour(_ address: InternetAddress, interface: UInt32) throws(LinuxError) -> Bool {
@@ -78,12 +84,13 @@ extension RouteSocket {
   }
 
   private func neighbourMessage(
-    _ type: Int, _ flags: Int32, _ address: InternetAddress, _ interface: UInt32, _ state: Int32
+    _ type: Int, _ flags: Int32, _ address: InternetAddress, _ interface: UInt32, _ state: Int32, use: Bool = false
   ) -> NetlinkMessage {
     var header = ndmsg()
     header.ndm_family = address.family
     header.ndm_ifindex = Int32(bitPattern: interface)
     header.ndm_state = UInt16(state)
+    header.ndm_flags = UInt8(use ? NTF_USE : 0)
     var message = NetlinkMessage(type, flags: NLM_F_ACK | flags, body: header)
     message.add(NDA_DST, address.octets)
     return message

@@ -111,6 +111,7 @@ extension Daemon {
     if let cluster, let (request, address) = cluster.personality.unanswered(at: now) { ask(request, at: address, cluster) }
     do { try ServiceManager.alive() } catch { logger.warning("systemd does not hear: \(error)") }
     lookAtMachine()
+    lookForServers()
   }
 
   // MARK: signals

@@ -125,7 +125,11 @@ extension Daemon {
 
   /// Of `gateway` only the weight can change while the daemon runs.
   private func settingsThatNeedRestart(_ new: Configuration) -> [String] {
-    let gateway = GatewaySection.settingsThatNeedRestart(new.gateway, comparedTo: configuration.gateway)
+    // The tables of flows are made with the packet path.
+    let tables =
+      new.services.isEmpty != configuration.services.isEmpty
+      ? ["services"] : new.services.isEmpty || new.flowLimit == configuration.flowLimit ? [] : ["flows"]
+    let gateway = GatewaySection.settingsThatNeedRestart(new.gateway, comparedTo: configuration.gateway) + tables
     guard let cluster, let section = new.cluster else { return gateway }
     return section.settingsThatNeedRestart(comparedTo: cluster.section) + gateway
   }
@@ -138,10 +142,12 @@ extension Daemon {
     host.configuration.hold = section.hold
     do {
       try cluster.apply(section)
+      cluster.services = new.services
       try writeSettings()
     } catch { logger.error("the packet path could not be told of the new configuration: \(error)") }
+    startServices()
     if section.effectiveWeight != old.effectiveWeight { handle(.member(.setWeight(section.effectiveWeight))) }
-    handle(.member(.personality(version: cluster.personality.version, settingsDigest: section.sharedSettingsDigest)))
+    handle(.member(.personality(version: cluster.personality.version, settingsDigest: section.sharedSettingsDigest(with: new.services))))
   }
 }
 

@@ -24,6 +24,7 @@ import Host
 import Linux
 import Logging
 import PacketPath
+import Segments
 import Wire
 
 /// One machine's daemon. Lives on a thread of its own.
@@ -147,7 +148,9 @@ public actor Daemon {
     let machine = try Self.gatewayMachine(configuration, cluster)
     let alone = machine.map { (PathPlace($0.section, $0), ApplianceHost.Configuration(hold: $0.section.hold)) }
     let member = cluster.map { (PathPlace($0.section, $0.machine, gateway: machine?.section), $0.hostConfiguration) }
-    guard let (place, hostConfiguration) = member ?? alone else { throw StartError("there is neither a `cluster` nor a `gateway` section") }
+    guard let (part, hostConfiguration) = member ?? alone else { throw StartError("there is neither a `cluster` nor a `gateway` section") }
+    var place = part
+    place.sizes = PathPlace.sizes(configuration)
     poller = try Poller()
     mailbox = poller.mailbox
     monitor = try KernelMonitor(.interfaces)
@@ -187,6 +190,7 @@ public actor Daemon {
     try watchInputs()
     try gateway?.start(on: poller, note: { self.record($0) }, hear: { self.handle(.gateway($0)) })
     ControlServer.start(for: self, configuration, logger)
+    startServices()
     begin()
     try ServiceManager.ready()
     logger.notice("started", metadata: startMetadata)
@@ -251,11 +255,11 @@ public actor Daemon {
 
 extension ClusterSection {
   /// What the decision maker is told.
-  func memberConfiguration(_ profile: MemberProfile, personalityVersion: UInt64) -> ClusterMember.Configuration {
+  func memberConfiguration(_ profile: MemberProfile, personalityVersion: UInt64, services: [VirtualServer]) -> ClusterMember.Configuration {
     var result = ClusterMember.Configuration(
       profile: profile, detectionInterval: detection,
       partition: partition == .majority ? .majority(of: configuredMembers ?? 1) : .serve, personalityVersion: personalityVersion,
-      settingsDigest: sharedSettingsDigest)
+      settingsDigest: sharedSettingsDigest(with: services))
     result.assignsEagerly = eager
     result.balance = balance == .traffic ? .measuredTraffic : .unitCount
     result.asksApplications = hooks.join != nil
@@ -268,11 +272,13 @@ extension ClusterSection {
   var effectiveWeight: UInt16 { balance == .units ? 100 : weight }
 
   /// What all members must agree on, folded to 64 bits (FNV-1a).
-  var sharedSettingsDigest: UInt64 {
+  func sharedSettingsDigest(with services: [VirtualServer]) -> UInt64 {
     let text = [
       addresses.map(\.description).sorted().joined(separator: ","), delivery.rawValue, "\(detection.nanoseconds)", partition.rawValue,
       "\(routing)", "\(l2tpSessions)", "\(workUnitHashVersion)",
       sourceOnly.map { "\($0.ipProtocol)/\($0.port)" }.sorted().joined(separator: ","),
+      // Servers come and go; what stands at which address does not.
+      services.map(\.place).joined(separator: ","),
     ].joined(separator: ";")
     return text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }

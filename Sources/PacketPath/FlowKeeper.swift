@@ -30,6 +30,9 @@
     }
 
     private var next = 0
+    /// Live flows of each server, counted in the last round, and so far in this one.
+    private var counts: [Int32] = .init(repeating: 0, count: Int(skein_server_count))
+    private var counting: [Int32] = .init(repeating: 0, count: Int(skein_server_count))
     /// Lines that are neither used nor ready for a processor.
     private var spare: [UInt32] = []
 
@@ -75,7 +78,11 @@
       let total = Int(tables.sizes.flows)
       for _ in 0..<min(count, total) {
         visit(tables, next, at: time, ended)
-        next = next + 1 < total ? next + 1 : 0
+        next += 1
+        guard next == total else { continue }
+        next = 0
+        swap(&counts, &counting)
+        for server in counting.indices { counting[server] = 0 }
       }
       fill(tables)
     }
@@ -84,6 +91,9 @@
       let line = tables.flows + number
       let word = skein_flow_load(line)
       guard word.state != UInt8(skein_flow_spare) else { return }
+      if word.state == UInt8(skein_flow_live) || word.state == UInt8(skein_flow_dying), Int(word.server) < counting.count {
+        counting[Int(word.server)] += 1
+      }
       let isOver = Int32(bitPattern: time &- skein_flow_deadline(line)) >= 0
       func become(_ state: Int) -> Bool {
         var next = word
@@ -118,6 +128,21 @@
           let slot = skein_flow_slot(tables.flowBuckets + Int(bucket), index)
           if skein_word_load(slot) == content { _ = skein_word_exchange_if(slot, content, 0) }
         }
+      }
+    }
+
+    /// How many flows a server had in the last round.
+    public func flows(ofServer number: Int) -> Int { Int(counts[number]) }
+
+    /// How many flows there were in the last round.
+    public var flowCount: Int { counts.reduce(0) { $0 + Int($1) } }
+
+    /// Whether new flows use up what is ready faster than a tenth of a second's look would replace it.
+    public func isBusy(_ tables: PacketTables) -> Bool {
+      (0..<tables.processorCount).contains { processor in
+        let spares = tables.spares + processor
+        let ready = skein_word_load(&spares.pointee.filled) - skein_word_load(&spares.pointee.taken)
+        return !spare.isEmpty && ready < UInt64(skein_spare_count) / 2
       }
     }
 

@@ -61,7 +61,9 @@ struct CommandError: Error, CustomStringConvertible {
 }
 
 /// 1,024.
-func grouped(_ number: Int) -> String { number < 1000 ? "\(number)" : "\(number / 1000),\(String(format: "%03d", number % 1000))" }
+func grouped(_ number: Int) -> String {
+  number < 1000 ? "\(number)" : "\(grouped(number / 1000)),\(String(format: "%03d", number % 1000))"
+}
 
 /// 12 ms, 3.4 s, 5 min, 2 h, 9 d.
 func duration(seconds: Double) -> String {

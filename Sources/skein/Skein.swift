@@ -19,6 +19,7 @@ struct Skein: AsyncParsableCommand {
         name: "Asking the daemon",
         subcommands: [
           StatusCommand.self, MembersCommand.self, UnitsCommand.self, EventsCommand.self, CountersCommand.self, TraceCommand.self,
+          ServicesCommand.self, FlowsCommand.self,
         ]),
       CommandGroup(
         name: "Telling the daemon",

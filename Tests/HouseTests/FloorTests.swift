@@ -12,7 +12,8 @@ import Testing
     ("Wire", []),
     ("Cluster", ["Wire"]),
     ("Gateway", ["Wire"]),
-    ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway"]),
+    ("Segments", ["Wire"]),
+    ("Host", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway", "Segments"]),
     ("Credentials", ["Wire"]),
     ("Simulation", ["CPacketPath", "PacketPath", "Wire", "Cluster", "Gateway", "Host"]),
     ("CLinux", []),
@@ -23,7 +24,7 @@ import Testing
     ),
     ("CLab", []),
     ("Lab", ["CLab"]),
-    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Host", "Credentials", "Linux", "CLinux"]),
+    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Segments", "Host", "Credentials", "Linux", "CLinux"]),
     (
       "skein",
       [
@@ -33,7 +34,7 @@ import Testing
     ),
   ]
   /// The rooms of decision makers and below: the standard library and nothing else from outside.
-  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Gateway", "Host", "Simulation"]
+  static let pure: Set<String> = ["PacketPath", "PacketPathCases", "Wire", "Cluster", "Gateway", "Segments", "Host", "Simulation"]
 
   static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Sources")

@@ -18,6 +18,7 @@ import Testing
     func gatewayReport() async -> GatewayReport? { nil }
     func gatewayClients(limit: Int) async -> GatewayClientsReport? { nil }
     func gatewayPlan() async -> GatewayMovesReport? { nil }
+    func services() async -> ServicesReport? { nil }
     func counters() async -> CountersReport {
       asked.add(1, ordering: .relaxed)
       // Long enough to be more than the sockets' buffers hold.

@@ -108,6 +108,13 @@ SKEIN_INLINE struct skein_service_endpoint *_Nonnull skein_endpoint_at(struct sk
 SKEIN_INLINE uint16_t skein_choice(const struct skein_choices *_Nonnull choices, uint32_t index) {
   return *(const volatile uint16_t *)&choices->servers[index % skein_choice_count];
 }
+SKEIN_INLINE void skein_set_choice(struct skein_choices *_Nonnull choices, uint32_t index, uint16_t server) {
+  *(volatile uint16_t *)&choices->servers[index % skein_choice_count] = server;
+}
+/* One store: nobody sees half of each address. */
+SKEIN_INLINE void skein_server_set_mac(struct skein_server *_Nonnull server, uint64_t address) {
+  *(volatile skein_octets8 *)server->ethernet_address = address;
+}
 SKEIN_INLINE uint64_t skein_server_mac(const struct skein_server *_Nonnull server) { return skein_mac_word(server->ethernet_address); }
 
 SKEIN_INLINE uint64_t *_Nonnull skein_flow_slot(struct skein_flow_bucket *_Nonnull bucket, uint32_t index) {

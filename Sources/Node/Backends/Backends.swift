@@ -1,3 +1,4 @@
+import CPacketPath
 import Linux
 import Logging
 import Wire
@@ -13,6 +14,20 @@ struct PathPlace {
   var heard: [PacketSocket.Membership]
   /// Numbers the TAP device.
   var number: UInt16
+  /// How many flows the packet path remembers, and so on.
+  var sizes = KernelProgram.leastSizes
+
+  /// Of the packet path's tables, under a configuration.
+  static func sizes(_ configuration: Configuration) -> skein_sizes {
+    var sizes = KernelProgram.leastSizes
+    guard !configuration.services.isEmpty else { return sizes }
+    sizes.flows = UInt32(configuration.flowLimit)
+    // Half full when every line is used: a key then finds a place in one of its two buckets.
+    sizes.flow_buckets = 1
+    while Int(sizes.flow_buckets) * Int(skein_flow_slot_count) < 2 * configuration.flowLimit { sizes.flow_buckets *= 2 }
+    sizes.choice_blocks = 1_024
+    return sizes
+  }
 
   static func instance(of section: ClusterSection) -> String {
     "\(section.name)-\(section.identifier.rawValue)-\(section.member.rawValue)"

@@ -29,9 +29,10 @@ final class KernelBackend: PathBackend {
     requested = mode
     self.choice = choice
     self.logger = logger
-    program = try KernelProgram(object: EmbeddedProgram.object, .packetPath(instance: instance, programName: EmbeddedProgram.name))
+    program = try KernelProgram(
+      object: EmbeddedProgram.object, .packetPath(instance: instance, programName: EmbeddedProgram.name, sizes: place.sizes))
     var maps: [MappedMemory] = []
-    tables = try PacketTables(sizes: KernelProgram.leastSizes) { [program] name, octets throws(LinuxError) in
+    tables = try PacketTables(sizes: place.sizes) { [program] name, octets throws(LinuxError) in
       let map = try program.memory(of: name, octets: octets)
       maps.append(map)
       return map.start

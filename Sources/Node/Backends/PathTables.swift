@@ -8,14 +8,6 @@ extension PacketTables {
   func raise(_ counter: PacketCounter) { counters[Int(counter.rawValue)] &+= 1 }
 }
 
-extension InternetAddress {
-  /// The record's four words in network byte order.
-  var record: skein_address {
-    func word(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value).bigEndian }
-    return skein_address(words: (word(high >> 32), word(high), word(low >> 32), word(low)))
-  }
-}
-
 /// What the packet path is told of the virtual gateway.
 struct GatewaySettings {
   /// 0…1023.

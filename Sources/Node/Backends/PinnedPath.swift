@@ -2,12 +2,15 @@ import CPacketPath
 import Host
 import Linux
 import PacketPath
+import Segments
 import Wire
 
 /// A packet path without its daemon: what it counts and how long its lease runs, from the maps that are pinned in the kernel. For the
 /// night in which the daemon hangs, and for who does not take the daemon's word for it.
 public struct PinnedPath {
-  private let tables: PacketTables
+  let tables: PacketTables
+  /// The virtual servers, by their numbers.
+  let services: [VirtualServer]
   /// The memory behind them.
   private let maps: [MappedMemory]
 
@@ -16,12 +19,13 @@ public struct PinnedPath {
   public init(_ configuration: Configuration) throws {
     let pinned = try PinnedMaps(instance: Backends.instance(of: configuration))
     var maps: [MappedMemory] = []
-    tables = try PacketTables(sizes: KernelProgram.leastSizes) { name, octets throws(LinuxError) in
+    tables = try PacketTables(sizes: pinned.sizes()) { name, octets throws(LinuxError) in
       let map = try pinned.memory(of: name, octets: octets)
       maps.append(map)
       return map.start
     }
     self.maps = maps
+    services = configuration.services
   }
 
   /// Every counter of the group `packets`, over all processors.

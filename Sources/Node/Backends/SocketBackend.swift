@@ -10,7 +10,7 @@ final class SocketBackend: PathBackend {
   let choice: PathChoice
   let tables: PacketTables
   let tablesWereReused = false
-  private let path = NativePacketPath()
+  private let path: NativePacketPath
   private let socket: PacketSocket
   private let tap: TapDevice
   private let interface: NetworkInterface
@@ -25,6 +25,7 @@ final class SocketBackend: PathBackend {
     self.choice = choice
     interface = place.interface
     addresses = place.guarded
+    path = NativePacketPath(sizes: place.sizes)
     tables = path.tables
     buffer = .allocate(byteCount: Self.bufferByteCount, alignment: 64)
     // What is taken keeps the interface's own MAC address, so the TAP device has the same.
@@ -106,7 +107,7 @@ extension PacketCounter {
   /// Whether the packet is the cluster's and this machine's to process.
   fileprivate var isTaken: Bool {
     switch self {
-    case .taken, .routed, .fragmentTaken, .routedByKernel, .routeExpired, .gatewayAddress: true
+    case .taken, .routed, .fragmentTaken, .routedByKernel, .routeExpired, .gatewayAddress, .serviceByKernel: true
     default: false
     }
   }

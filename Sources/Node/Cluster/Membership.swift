@@ -4,6 +4,7 @@ import Foundation
 import Host
 import Linux
 import Logging
+import Segments
 import Wire
 
 /// What a cluster's member has of its machine: its settings, its keys, its socket, and what it changes there. What it does is decided in the
@@ -16,6 +17,8 @@ final class Membership {
   let profile: MemberProfile
   var hooks: Hooks
   var personality: PersonalityExchange
+  /// The virtual servers at the cluster's addresses.
+  var services: [VirtualServer]
   /// The version whose settings are in force.
   var appliedPersonality: UInt64
   var refusedByHopLimit: UInt64 = 0
@@ -37,6 +40,7 @@ final class Membership {
       configuration = try Configuration.read(Configuration.text(ofFile: file), file: file, personality: bundle.text)
     }
     section = configuration.cluster ?? own
+    services = configuration.services
     machine = try Machine(section)
     security = try Self.securityLayer(section, credentials)
     profile = MemberProfile(
@@ -67,7 +71,7 @@ final class Membership {
 
   /// What it does, for the daemon's host.
   var member: ClusterMember {
-    ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: appliedPersonality))
+    ClusterMember(configuration: section.memberConfiguration(profile, personalityVersion: appliedPersonality, services: services))
   }
 
   var hostConfiguration: ApplianceHost.Configuration {

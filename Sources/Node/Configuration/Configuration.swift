@@ -4,6 +4,7 @@
 // the line of each; `skein check` prints them, and a daemon that is told to reload an impossible file keeps the one it has.
 
 import Host
+public import Segments
 import Wire
 import Yams
 
@@ -13,6 +14,10 @@ public struct Configuration: Hashable, Sendable {
   public var cluster: ClusterSection?
   /// The `gateway` section; nil without one. Beside a `cluster` section it is a virtual gateway inside that cluster.
   public var gateway: GatewaySection?
+  /// The `services` list: virtual servers at the cluster's addresses; empty without one.
+  public var services: [VirtualServer]
+  /// How many flows to virtual servers are remembered at most, 1,024 to 16,777,216; 1,048,576 when not set. Each takes 80 octets of memory.
+  public var flowLimit: Int
   /// Where the packet path is to run; `automatic` when not set. What came of it is in `PacketPathReport`.
   public var packetPath: PacketPathChoice
   /// The Unix socket of the API.
@@ -185,6 +190,8 @@ extension Configuration {
     let hasGateway = file.isSet("gateway")
     file.section("cluster") { cluster = ClusterSection(&$0, hasGateway: hasGateway) }
     file.section("gateway") { gateway = GatewaySection(&$0, cluster: cluster) }
+    let services = VirtualServer.read(&file, cluster: cluster)
+    let flowLimit = file.number("flows", in: 1_024...16_777_216) ?? 1 << 20
     let path = file.choice("packetPath", PacketPathChoice.self) ?? .automatic
     let api = file.text("api") ?? "/run/skein/api.sock"
     if api.utf8.count > 107 { file.problem("api", "a Unix socket's path has at most 107 octets, this one \(api.utf8.count)") }
@@ -202,7 +209,8 @@ extension Configuration {
     let realtime = file.flag("realtime") ?? true
     file.finish()
     return Configuration(
-      cluster: cluster, gateway: gateway, packetPath: path, api: api, metrics: metrics, log: log, realtime: realtime)
+      cluster: cluster, gateway: gateway, services: services, flowLimit: flowLimit, packetPath: path, api: api, metrics: metrics, log: log,
+      realtime: realtime)
   }
 }
 

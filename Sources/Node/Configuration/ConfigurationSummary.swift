@@ -5,7 +5,7 @@ import Wire
 extension Configuration {
   /// What the configuration says, in sentences.
   public var summary: [String] {
-    (cluster?.summary ?? []) + (gateway?.summary(isInCluster: cluster != nil) ?? []) + [
+    (cluster?.summary ?? []) + (gateway?.summary(isInCluster: cluster != nil) ?? []) + serviceSummary + [
       "packet path: \(packetPath.rawValue); API at \(api)\(metrics.map { "; metrics at \($0.host):\($0.port)" } ?? "")"
     ]
   }

@@ -19,6 +19,7 @@ protocol Controllable: Sendable {
   func counters() async -> CountersReport
   /// Events after `number`; waits up to `seconds` for one when there is none yet.
   func events(after number: UInt64, waitingSeconds seconds: Double) async -> EventsReport
+  func services() async -> ServicesReport?
   func drain(_ on: Bool) async -> CommandReport
   func leave() async -> CommandReport
   func expel(_ member: Int) async -> CommandReport
@@ -163,6 +164,8 @@ struct ControlServer {
   private static let noCluster = "this daemon is no cluster's member; ask `skein gateway status`"
   private static let noGateway = "this daemon has no `gateway` section; ask `skein status`"
 
+  private static let noServices = "this daemon has no `services`: skein.yaml(5) says how to write them"
+
   private func addGateway(to router: Router<BasicRequestContext>) {
     let node = self.node
     router.get("/v1/gateway") { _, _ in try json(await node.gatewayReport(), orNot: Self.noGateway) }
@@ -170,6 +173,7 @@ struct ControlServer {
       let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 1000
       return try json(await node.gatewayClients(limit: min(max(limit, 0), 100_000)), orNot: Self.noGateway)
     }
+    router.get("/v1/services") { _, _ in try json(await node.services(), orNot: Self.noServices) }
     router.get("/v1/gateway/plan") { _, _ in try json(await node.gatewayPlan(), orNot: Self.noGateway) }
   }
 
