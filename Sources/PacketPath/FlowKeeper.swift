@@ -12,6 +12,7 @@
       /// The line's content; its deadline is when its time was up.
       public var flow: skein_flow
 
+      /// Octet by octet.
       public static func == (one: Ended, other: Ended) -> Bool {
         withUnsafeBytes(of: one.flow) { one in withUnsafeBytes(of: other.flow) { one.elementsEqual($0) } }
       }

@@ -24,7 +24,10 @@ import Testing
     ),
     ("CLab", []),
     ("Lab", ["CLab"]),
-    ("Node", ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Segments", "Host", "Credentials", "Linux", "CLinux"]),
+    (
+      "Node",
+      ["Wire", "CPacketPath", "PacketPath", "KernelProgram", "Cluster", "Gateway", "Segments", "Host", "Credentials", "Linux", "CLinux"]
+    ),
     (
       "skein",
       [
