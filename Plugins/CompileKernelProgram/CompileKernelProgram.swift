@@ -24,7 +24,8 @@ struct CompileKernelProgram: BuildToolPlugin {
     let arguments = [
       "--swiftc", swiftc.path(), "--clang", clang.path(), "--include", include.path(), "--maps", maps.path(),
       "--work", context.pluginWorkDirectoryURL.appending(path: "work").path(), "--output", output.path(),
-      "--entry", "skein_path", "--entry", "skein_whole", "--entry", "skein_forwarder", "--entry", "skein_virtual", "--entry", "skein_empty",
+      "--entry", "skein_path", "--entry", "skein_whole", "--entry", "skein_forwarder", "--entry", "skein_virtual", "--entry",
+      "skein_measured", "--entry", "skein_measured_floor", "--entry", "skein_empty",
       "--entry", "skein_pass",
     ]
     return [

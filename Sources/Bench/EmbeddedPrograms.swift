@@ -4,6 +4,8 @@ import KernelProgram
 enum EmbeddedPrograms {
   static let path = KernelProgram.pathProgram
   static let empty = KernelProgram.emptyProgram
+  static let measured = "skein_measured"
+  static let measuredFloor = "skein_measured_floor"
   static let all = [KernelProgram.pathProgram, KernelProgram.passProgram, KernelProgram.emptyProgram]
   static func object() -> [UInt8] { KernelProgram.object() }
 }

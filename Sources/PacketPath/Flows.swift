@@ -104,6 +104,7 @@ extension Path {
     line.pointee.deadline = deadline
     line.pointee.packets = (0, 0)
     line.pointee.octets = (0, 0)
+    skein_flow_set_last_hop(line, 0)
     let spare = skein_flow_load(line)
     let word = skein_flow_word(state: UInt8(skein_flow_claimed), tcp: 0, server: 0, version: spare.version &+ 1)
     // Nobody else has the line.
@@ -209,18 +210,31 @@ extension Path {
       }
     }
 
-    /// Remembers a flow that was not seen beginning here. `deadline` is CLOCK_BOOTTIME in nanoseconds.
+    /// Remembers a flow that was not seen beginning here.
+    /// - Parameters:
+    ///   - server: nil while that is still to be decided.
+    ///   - deadline: CLOCK_BOOTTIME, nanoseconds.
+    ///   - lastHop: the hardware address that the client's packets come from, six octets, the first lowest; 0 while it is not known.
     /// - Returns: false when it is known, or there is no room.
     @discardableResult
-    public func remember(client: skein_address, port: UInt16, virtualServer: Int, server: Int?, deadline: UInt64) -> Bool {
+    public func remember(
+      client: skein_address, port: UInt16, virtualServer: Int, server: Int?, deadline: UInt64, lastHop: UInt64 = 0
+    ) -> Bool {
       withPath(now: 0) { path in
         let key = FlowKey(client: Address(client), clientPort: port.bigEndian, virtualServer: UInt16(virtualServer))
         let place = FlowPlace(key, path.settings)
         let time = UInt32(truncatingIfNeeded: deadline >> UInt64(skein_flow_time_shift))
         guard path.flow(key, place) == nil, case .claimed(let flow) = path.claimFlow(key, place, deadline: time) else { return false }
+        skein_flow_set_last_hop(flow.line, lastHop)
         guard let server else { return true }
         return path.decideFlow(flow, server: UInt16(server), tcp: 0)
       }
     }
   }
 #endif
+
+/// The address of one of the clients of a measurement, by its number: 10.0.0.0/8, as it lies in a packet.
+@inline(__always) public func measuredAddress(_ client: UInt32) -> UInt32 { 10 | (client >> 4) << 8 }
+
+/// Its port, as it lies in a packet.
+@inline(__always) public func measuredPort(_ client: UInt32) -> UInt16 { UInt16(truncatingIfNeeded: 4 | (client & 15) << 8) }

@@ -7,7 +7,7 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench", abstract: "Measures what Skein costs on this machine, beside its floor in the same run.",
     discussion: "Needs root, and a machine that does little else: figures of two runs are hardly comparable, those of one run are.",
     subcommands: [
-      ProgramsBench.self, PacketPathBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self,
+      ProgramsBench.self, PacketPathBench.self, FlowsBench.self, DropRateBench.self, GatewayBench.self, AnswersBench.self, IdleBench.self,
       SimulationBench.self, AllBench.self,
     ])
 }
@@ -33,6 +33,20 @@ private struct PacketPathBench: ParsableCommand {
 
   func run() throws {
     let figures = try Bench.packetPath(rounds: rounds)
+    if output.json { try printJSON(figures) } else { print(table(figures.rows)) }
+  }
+}
+
+/// Nanoseconds a packet of a virtual server's.
+private struct FlowsBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "flows",
+    abstract: "Nanoseconds a packet to a virtual server and back, with one flow, many and a million, and of a new flow.")
+  @Option(help: "How often each is measured.") var rounds = 9
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let figures = try Bench.flows(rounds: rounds)
     if output.json { try printJSON(figures) } else { print(table(figures.rows)) }
   }
 }
