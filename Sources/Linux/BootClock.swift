@@ -10,6 +10,16 @@ public enum BootClock {
     return Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
   }
 
+  /// How long the machine has been suspended since it was started: what this clock is ahead of `CLOCK_MONOTONIC`.
+  public static func suspended() -> Interval {
+    var time = timespec()
+    guard clock_gettime(CLOCK_MONOTONIC, &time) == 0 else { return .zero }
+    let monotonic = Instant(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    let now = now()
+    // A moment passes between the two.
+    return now > monotonic && now - monotonic > .milliseconds(1) ? now - monotonic : .zero
+  }
+
   /// How many seconds this process's boot clock is ahead of the kernel's own, by which the packet path ends leases: not 0 only in a time
   /// namespace. A kernel without time namespaces has no such file.
   public static func secondsAheadOfKernel() -> Double {

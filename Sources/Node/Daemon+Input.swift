@@ -103,6 +103,7 @@ extension Daemon {
 
   private func minorRound(at now: Instant) {
     nextMinorRound = now + Self.minorRoundInterval
+    backend.tables.setSuspended(BootClock.suspended().nanoseconds)
     handle(.measure)
     for event in gateway?.look(at: now) ?? [] { handle(.gateway(event)) }
     if let event = wallClock.event(at: now) { record(event) }

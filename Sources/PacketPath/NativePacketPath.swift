@@ -46,7 +46,7 @@
     public func process(_ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: Int = 0) -> Outcome {
       precondition(length >= 0 && length <= buffer.count, "a frame of \(length) octets in a buffer of \(buffer.count)")
       precondition(processor >= 0 && processor < tables.processorCount, "there is no processor \(processor)")
-      return run(buffer, length: &length, now: now, processor: UInt32(processor), isCounted: true)
+      return run(buffer, length: &length, now: now, processor: UInt32(processor), copy: nil)
     }
 
     /// The verdict on a frame that cannot grow.
@@ -55,11 +55,16 @@
       return process(frame, length: &length, now: now, processor: processor)
     }
 
-    /// What would become of a frame, and the frame that would result. Counts nothing.
+    /// What would become of a frame, and the frame that would result. Counts nothing, and changes no flow.
     public func trace(_ frame: [UInt8], now: UInt64) -> (outcome: Outcome, result: [UInt8]) {
       var result = frame + [UInt8](repeating: 0, count: 64)
       var length = frame.count
-      let outcome = result.withUnsafeMutableBytes { run($0, length: &length, now: now, processor: 0, isCounted: false) }
+      var copy = skein_flow()
+      var outcome = withUnsafeMutablePointer(to: &copy) { copy in
+        result.withUnsafeMutableBytes { run($0, length: &length, now: now, processor: 0, copy: copy) }
+      }
+      // It would be remembered.
+      if outcome.counter == .serviceUnrecorded { outcome.counter = .serviceToServer }
       return (outcome, Array(result.prefix(length)))
     }
 
@@ -70,18 +75,18 @@
         body(
           Path(
             NativeTables(
-              tables: tables, now: now, processor: UInt32(processor), isCounted: false, capacity: 0, length: length, router: nil)))
+              tables: tables, now: now, processor: UInt32(processor), copy: nil, capacity: 0, length: length, router: nil)))
       }
     }
 
     private func run(
-      _ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: UInt32, isCounted: Bool
+      _ buffer: UnsafeMutableRawBufferPointer, length: inout Int, now: UInt64, processor: UInt32, copy: UnsafeMutablePointer<skein_flow>?
     ) -> Outcome {
       guard let base = buffer.baseAddress else { return Outcome(.pass, .malformedPassed) }
       let start = UInt(bitPattern: base)
       return withUnsafeMutablePointer(to: &length) { length in
         let memory = NativeTables(
-          tables: tables, now: now, processor: processor, isCounted: isCounted, capacity: buffer.count, length: length, router: router)
+          tables: tables, now: now, processor: processor, copy: copy, capacity: buffer.count, length: length, router: router)
         return PacketPath.process(Packet(start: start, end: start + UInt(length.pointee)), memory)
       }
     }
@@ -92,12 +97,14 @@
     let tables: PacketTables
     let now: UInt64
     let processor: UInt32
-    let isCounted: Bool
+    /// Where a flow is copied to, of a frame that is only traced: nothing is counted, remembered or changed.
+    let copy: UnsafeMutablePointer<skein_flow>?
     let capacity: Int
     let length: UnsafeMutablePointer<Int>
     let router: ((skein_route_question) -> skein_route)?
 
     @inline(__always) var settings: UnsafePointer<skein_settings> { UnsafePointer(tables.settings) }
+    @inline(__always) var flowTime: UInt32 { UInt32(truncatingIfNeeded: now >> UInt64(skein_flow_time_shift)) }
     @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&tables.lease.pointee.deadline) }
     @inline(__always) var routesChanged: UInt64 { skein_word_load(&tables.lease.pointee.routes_changed) }
     /// The native build is told of one interface's frames only, and asks the kernel nothing about it.
@@ -119,21 +126,25 @@
       index < tables.sizes.flow_buckets ? tables.flowBuckets + Int(index) : nil
     }
     @inline(__always) func flow(_ index: UInt32) -> UnsafeMutablePointer<skein_flow>? {
-      index < tables.sizes.flows ? tables.flows + Int(index) : nil
+      guard index < tables.sizes.flows else { return nil }
+      guard let copy else { return tables.flows + Int(index) }
+      copy.pointee = tables.flows[Int(index)]
+      return copy
     }
     @inline(__always) func spareFlow() -> UInt32? {
+      guard copy == nil else { return nil }
       let line = skein_spare_take(tables.spares + Int(processor))
       return line < 0 ? nil : UInt32(line)
     }
     @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { tables.fragments + Int(index) }
 
     @inline(__always) func count(_ counter: PacketCounter) {
-      guard isCounted else { return }
+      guard copy == nil else { return }
       tables.counters[Int(processor) * Int(skein_counter_count) + Int(counter.rawValue)] &+= 1
     }
 
     @inline(__always) func count(octets: UInt64, of unit: UInt32) {
-      guard isCounted else { return }
+      guard copy == nil else { return }
       let record = tables.traffic + (Int(processor) * Int(skein_traffic_count) + Int(unit))
       record.pointee.packets &+= 1
       record.pointee.octets &+= octets

@@ -89,6 +89,9 @@
     /// packet path learnt of them before is void. With 0 it learns nothing: nobody listens to the kernel.
     public func setRoutesChanged(at time: UInt64) { skein_word_store(&lease.pointee.routes_changed, time) }
 
+    /// How long this machine has been suspended since it was started, nanoseconds: what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC.
+    public func setSuspended(_ time: UInt64) { skein_word_store(&settings.pointee.suspended, time) }
+
     /// The packet path's switches, `skein_flags`.
     public func setFlags(_ flags: UInt64) { skein_word_store(&settings.pointee.flags, flags) }
 

@@ -5,6 +5,8 @@ protocol Tables {
   var settings: UnsafePointer<skein_settings> { get }
   /// CLOCK_BOOTTIME, nanoseconds. Read only where time decides: it is half the price of a packet.
   var now: UInt64 { get }
+  /// The same in the units of flows' times, as of the last tick: nearly free.
+  var flowTime: UInt32 { get }
   var leaseDeadline: UInt64 { get }
   /// When the kernel's routes changed last; 0 when nobody watches them.
   var routesChanged: UInt64 { get }

@@ -76,10 +76,11 @@ extension Path {
 
   @inline(__always) private func serve(_ frame: Packet, _ packet: some PlainPacket) -> Step {
     guard frame.holds(packet.transportOffset &+ (packet.isTCP ? 20 : 8)) else { return .drop(.malformed) }
-    if case .virtual(let number) = endpoint(packet.destination, port: packet.destinationPort, protocol: packet.number) {
-      return .done(toServer(frame, packet, number))
-    }
-    if case .server(let number) = endpoint(packet.source, port: packet.sourcePort, protocol: packet.number) {
+    if packet.isToCluster(self) {
+      if case .virtual(let number) = endpoint(packet.destination, port: packet.destinationPort, protocol: packet.number) {
+        return .done(toServer(frame, packet, number))
+      }
+    } else if case .server(let number) = endpoint(packet.source, port: packet.sourcePort, protocol: packet.number) {
       return .done(toClient(frame, packet, number))
     }
     take(frame)
@@ -95,7 +96,7 @@ extension Path {
     let key = FlowKey(client: packet.source, clientPort: packet.sourcePort, virtualServer: UInt16(truncatingIfNeeded: number))
     let place = FlowPlace(key, settings)
     let flags = TCPFlags(bits: packet.isTCP ? frame.load(packet.transportOffset &+ 13, as: UInt8.self) : 0)
-    let now = UInt32(truncatingIfNeeded: memory.now >> UInt64(skein_flow_time_shift))
+    let now = memory.flowTime
     guard let found = flow(key, place) else {
       return begin(frame, packet, virtual, key, place, hash.choice(client), now, unit)
     }
@@ -153,7 +154,7 @@ extension Path {
     let unit = hash.unit(packet.client(.fromServer, hash, port: clientPort(packet.destinationPort, of: number, packet.number)))
     let key = FlowKey(client: packet.destination, clientPort: packet.destinationPort, virtualServer: virtualServer)
     let flags = TCPFlags(bits: packet.isTCP ? frame.load(packet.transportOffset &+ 13, as: UInt8.self) : 0)
-    let now = UInt32(truncatingIfNeeded: memory.now >> UInt64(skein_flow_time_shift))
+    let now = memory.flowTime
     guard let found = flow(key, FlowPlace(key, settings)) else {
       // The flow began at another member: what is chosen by hash can be said again. A connection begins at a client, and so with a record.
       guard !flags.hasSYN, choose(virtual, hash.choice(client)) == number else { return Outcome(.drop, .serviceUnknown, unit: unit) }

@@ -57,6 +57,9 @@ SKEIN_INLINE void skein_kernel_go_on(const struct skein_xdp_context *_Nonnull co
 /* CLOCK_BOOTTIME, precise: the lease is safety, and it must not run late when a virtual machine's tick does, nor stand still in suspend. */
 SKEIN_INLINE uint64_t skein_kernel_boot_time(void) { return ((uint64_t (*)(void))125)(); }
 
+/* CLOCK_MONOTONIC as of the last tick: for what may be late by one. */
+SKEIN_INLINE uint64_t skein_kernel_tick_time(void) { return ((uint64_t (*)(void))160)(); }
+
 /* Grows or cuts the frame at its end; every packet address is void afterwards. */
 SKEIN_INLINE int64_t skein_kernel_adjust_tail(const struct skein_xdp_context *_Nonnull context, int32_t change) {
   return ((int64_t (*)(const void *, int32_t))65)(context, change);

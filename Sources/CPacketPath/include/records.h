@@ -119,6 +119,8 @@ struct skein_settings {
   uint32_t padding;
   /* Where in `endpoints` an address with a port is; as `role_key`. */
   uint64_t endpoint_key;
+  /* What CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, nanoseconds: flows are timed by the latter's tick, which costs hardly anything. */
+  uint64_t suspended;
   /* Under which flows are found: of this machine's table alone, so they never change while it has any. */
   uint64_t flow_keys[6];
   uint32_t flow_bucket_mask;    /* buckets of the index of flows, a power of two, less one */
@@ -204,7 +206,7 @@ struct skein_flow_word {
   uint16_t server;  /* among `servers` */
   uint32_t version; /* goes up with each use of the line, and with each change of what is essential */
 };
-/* Times of flows are CLOCK_BOOTTIME in units of about 16.8 ms, of which 32 bits are kept. */
+/* Times of flows are CLOCK_BOOTTIME, by the tick, in units of about 16.8 ms, of which 32 bits are kept. */
 enum { skein_flow_time_shift = 24 };
 
 /* A flow, one cache line. What is counted is added to without a lock: it may miss some where one direction's packets come by several CPUs. */

@@ -7,6 +7,9 @@ struct KernelTables: Tables {
 
   @inline(__always) var settings: UnsafePointer<skein_settings> { UnsafePointer(skein_kernel_settings(here, 0)) }
   @inline(__always) var now: UInt64 { skein_kernel_boot_time() }
+  @inline(__always) var flowTime: UInt32 {
+    UInt32(truncatingIfNeeded: (skein_kernel_tick_time() &+ settings.pointee.suspended) >> UInt64(skein_flow_time_shift))
+  }
   @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.deadline) }
   @inline(__always) var routesChanged: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.routes_changed) }
   @inline(__always) var interface: UInt32 { context.pointee.ingress_ifindex }
