@@ -8,6 +8,8 @@ _Static_assert(sizeof(struct skein_member) == 8, "a member is replaced by one st
 _Static_assert(sizeof(struct skein_lease) == 64, "the lease is alone in its cache line");
 _Static_assert(sizeof(struct skein_fragment) == 64, "a fragment is one cache line");
 _Static_assert(sizeof(struct skein_known_address) == 32, "two of them are a cache line");
+_Static_assert(skein_counter_count * sizeof(uint64_t) % 64 == 0, "no two processors share a cache line of counters");
+_Static_assert(offsetof(struct skein_settings, shared_mac) == offsetof(struct skein_settings, own_mac) + 8, "two zeros before an address");
 _Static_assert(sizeof(struct skein_traffic) == 16, "two counters");
 _Static_assert(sizeof(struct skein_service_bucket) == 128, "a bucket of endpoints is two cache lines");
 _Static_assert(sizeof(struct skein_virtual_server) == 64, "a virtual server is one cache line");

@@ -56,7 +56,7 @@ extension PacketTables {
 
   /// All that was counted, over all reasons and processors: it stands still only while nothing arrives.
   public var packetCount: UInt64 {
-    (0..<Int(skein_counter_count) * processorCount).reduce(0) { $0 &+ counters[$1] }
+    (0..<Int(skein_counter_count) * counterRows).reduce(0) { $0 &+ counters[$1] }
   }
 
   /// What was forwarded for each of the gateway's forwarders, of those for which anything was.

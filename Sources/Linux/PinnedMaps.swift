@@ -28,7 +28,7 @@ public struct PinnedMaps: Sendable {
   public func sizes() throws(LinuxError) -> skein_sizes {
     func entries(_ name: String) throws(LinuxError) -> UInt32 { try information(of: open(name), name).max_entries }
     return try skein_sizes(
-      processors: entries("counters"), choice_blocks: entries("choices"), flow_buckets: entries("flow_buckets"), flows: entries("flows"))
+      processors: entries("traffic"), choice_blocks: entries("choices"), flow_buckets: entries("flow_buckets"), flows: entries("flows"))
   }
 
   private func open(_ name: String) throws(LinuxError) -> Descriptor {

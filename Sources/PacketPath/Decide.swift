@@ -92,9 +92,9 @@ extension Path {
 
   /// Whether the frame is to the address that all members hear, or to this machine's own.
   @inline(__always) func isToMembers(_ frame: Packet) -> Bool {
-    // One load; the two octets behind the address are shifted away.
-    let address = frame.load(0, as: UInt64.self)
-    return (address ^ skein_shared_mac(settings)) << 16 == 0 || (address ^ skein_own_mac(settings)) << 16 == 0
+    // One load; the two octets behind the address are shifted away, opaquely: the optimiser would make a mask of that, of ten octets.
+    let address = UInt64(skein_opaque(UInt(frame.load(0, as: UInt64.self) << 16)))
+    return _fastPath(address == skein_shared_mac_shifted(settings)) || address == skein_own_mac_shifted(settings)
   }
 
   @inline(__always) func station(_ frame: Packet) -> Station {

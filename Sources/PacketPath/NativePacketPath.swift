@@ -140,7 +140,7 @@
 
     @inline(__always) func count(_ counter: PacketCounter) {
       guard copy == nil else { return }
-      tables.counters[Int(processor) * Int(skein_counter_count) + Int(counter.rawValue)] &+= 1
+      tables.counters[min(Int(processor), Int(skein_counter_rows) - 1) * Int(skein_counter_count) + Int(counter.rawValue)] &+= 1
     }
 
     @inline(__always) func count(octets: UInt64, of unit: UInt32) {

@@ -1,6 +1,6 @@
 public import CPacketPath
 
-/// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in the map `counters`, and
+/// Why a packet met its verdict. Every packet raises one of these, once; the raw value is its index in a row of `counters`, and
 /// `meaning` says it in words. Each belongs to one verdict.
 ///
 /// Numbers are never reused: a daemon may read the counters of an older program that still runs.

@@ -9,7 +9,7 @@
     private var all: skein_tables
     /// How many records the tables have that are not of one size.
     public let sizes: skein_sizes
-    /// Possible processors: `counters`, `traffic`, `routes` and `spares` are there for each.
+    /// Possible processors: `traffic`, `routes` and `spares` are there for each.
     public var processorCount: Int { Int(sizes.processors) }
 
     /// One record.
@@ -36,8 +36,10 @@
     public var flows: UnsafeMutablePointer<skein_flow> { all.flows }
     /// A record for each processor.
     public var spares: UnsafeMutablePointer<skein_spares> { all.spares }
-    /// `skein_counter_count` words for each processor.
+    /// `counterRows` times `skein_counter_count` words: a row for each processor, as far as there are rows.
     public var counters: UnsafeMutablePointer<UInt64> { all.counters }
+    /// Rows of `counters` that are in use.
+    public var counterRows: Int { min(processorCount, Int(skein_counter_rows)) }
     /// `skein_traffic_count` records for each processor: the work units', then the forwarders'.
     public var traffic: UnsafeMutablePointer<skein_traffic> { all.traffic }
     /// `skein_fragment_count` records.
@@ -97,7 +99,7 @@
 
     /// A counter, over all processors.
     public func total(of counter: PacketCounter) -> UInt64 {
-      (0..<processorCount).reduce(0) { $0 &+ skein_word_load(counters + ($1 * Int(skein_counter_count) + Int(counter.rawValue))) }
+      (0..<counterRows).reduce(0) { $0 &+ skein_word_load(counters + ($1 * Int(skein_counter_count) + Int(counter.rawValue))) }
     }
 
     /// What was taken of a work unit, over all processors.

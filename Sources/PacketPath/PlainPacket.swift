@@ -43,13 +43,13 @@ struct PlainV4: PlainPacket {
   /// Nil for anything else. The frame holds 42 octets.
   @inline(__always) init?(_ frame: Packet) {
     // EtherType, version and length of the header; the octet behind them is the type of service.
-    guard frame.load(12, as: UInt32.self) & 0xff_ffff == 0x45_0008 else { return nil }
-    guard frame.load(20, as: UInt16.self) & 0xffbf == 0 else { return nil }
-    let number = frame.load(23, as: UInt8.self)
-    guard IPProtocol.hasPorts(number) else { return nil }
-    isTCP = number == IPProtocol.tcp
+    guard _fastPath(frame.load(12, as: UInt32.self) & 0xff_ffff == 0x45_0008) else { return nil }
+    // Not a fragment, whether or not it may become some; behind the hop limit, the protocol.
+    let rest = frame.load(20, as: UInt32.self) & 0xff00_ffbf
+    isTCP = rest == UInt32(IPProtocol.tcp) << 24
+    guard _fastPath(isTCP || rest == UInt32(IPProtocol.udp) << 24) else { return nil }
     let totalLength = UInt(frame.load(16, as: UInt16.self).byteSwapped)
-    guard totalLength >= (isTCP ? 40 : 28), totalLength &+ 14 <= frame.length else { return nil }
+    guard _fastPath(totalLength >= (isTCP ? 40 : 28) && totalLength &+ 14 <= frame.length) else { return nil }
     self.frame = frame
   }
 

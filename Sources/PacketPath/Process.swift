@@ -14,7 +14,12 @@ import CPacketPath
 
 /// The first stage.
 @inline(__always) func begin<Memory: Tables>(_ frame: Packet, _ memory: Memory) -> Step {
-  let path = Path(memory)
+  let flags = memory.settings.pointee.flags
+  // A member that is not the master, and no service or session that counts otherwise: decided by code of its own, which need not ask for them.
+  if _fastPath(skein_plain_flags(memory.settings) == UInt8(skein_flag_enabled.rawValue)) {
+    return Path(memory, flags: flags & ~UInt64(skein_flags_of_plain.rawValue) | UInt64(skein_flag_enabled.rawValue)).begin(frame)
+  }
+  let path = Path(memory, flags: flags)
   return _fastPath(path.has(skein_flag_enabled)) ? path.begin(frame) : .pass(.disabled)
 }
 
@@ -31,7 +36,7 @@ import CPacketPath
 extension Path {
   /// TCP or UDP, without tag, options, extension headers or fragments, to a cluster address, unless it must wait for its owner: decided here.
   @inline(__always) fileprivate func begin(_ frame: Packet) -> Step {
-    guard frame.holds(42) else { return .goOn(.whole) }
+    guard _fastPath(frame.holds(42)) else { return .goOn(.whole) }
     if let packet = PlainV4(frame) { return begin(frame, packet) }
     guard frame.holds(62), let packet = PlainV6(frame) else { return .goOn(.whole) }
     return begin(frame, packet)

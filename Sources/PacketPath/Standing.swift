@@ -20,7 +20,7 @@ extension Path {
   @inline(__always) func standing(of unit: UInt32, passesOn: Bool) -> Standing {
     let record = memory.unit(unit)
     // Most packets end here, so it is one octet that is loaded.
-    if skein_unit_mine(record) == UInt8(skein_not_mine) && !has(skein_flag_master) && !passesOn { return .anothers }
+    if _fastPath(skein_unit_mine(record) == UInt8(skein_not_mine) && !has(skein_flag_master) && !passesOn) { return .anothers }
     let state = skein_unit_load(record)
     // Owned by this machine and not yet "mine": its state is still coming in, so it is held like anybody's that has not acknowledged.
     let isAnothers = state.acknowledged != 0 && state.owner != settings.pointee.own_member && state.owner != UInt16(skein_no_member)

@@ -55,11 +55,13 @@ struct Path<Memory: Tables> {
   let settings: UnsafePointer<skein_settings>
   let flags: UInt64
 
-  @inline(__always) init(_ memory: Memory) {
+  @inline(__always) init(_ memory: Memory, flags: UInt64) {
     self.memory = memory
     settings = memory.settings
-    flags = settings.pointee.flags
+    self.flags = flags
   }
+
+  @inline(__always) init(_ memory: Memory) { self.init(memory, flags: memory.settings.pointee.flags) }
 
   @inline(__always) func has(_ flag: skein_flags) -> Bool { flags & UInt64(flag.rawValue) != 0 }
   @inline(__always) var hash: WorkUnitHash { WorkUnitHash(settings: settings) }

@@ -100,7 +100,7 @@ extension PacketTables {
   /// Each counter over all processors.
   var totals: [UInt64] {
     var sums = [UInt64](repeating: 0, count: Int(skein_counter_count))
-    for index in 0..<sums.count * processorCount { sums[index % sums.count] &+= counters[index] }
+    for index in 0..<sums.count * counterRows { sums[index % sums.count] &+= counters[index] }
     return sums
   }
 

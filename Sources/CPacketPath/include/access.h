@@ -62,6 +62,10 @@ SKEIN_INLINE uint64_t skein_mac_load(const uint8_t *_Nonnull octets) {
 /* One load: the two octets behind a setting's six are zero. */
 SKEIN_INLINE uint64_t skein_mac_word(const uint8_t *_Nonnull octets) { return *(const skein_octets8 *)octets; }
 
+/* The same, shifted above two octets of zero: those that lie before it. */
+SKEIN_INLINE uint64_t skein_own_mac_shifted(const struct skein_settings *_Nonnull settings) { return skein_mac_word(settings->own_mac - 2); }
+SKEIN_INLINE uint64_t skein_shared_mac_shifted(const struct skein_settings *_Nonnull settings) { return skein_mac_word(settings->shared_mac - 2); }
+
 SKEIN_INLINE uint64_t skein_own_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_word(settings->own_mac); }
 SKEIN_INLINE uint64_t skein_shared_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_word(settings->shared_mac); }
 SKEIN_INLINE uint64_t skein_virtual_mac(const struct skein_settings *_Nonnull settings) { return skein_mac_word(settings->virtual_mac); }
@@ -167,6 +171,8 @@ SKEIN_INLINE int skein_spare_put(struct skein_spares *_Nonnull spares, uint32_t 
   return 1;
 }
 
+/* The octet of the flags that the first program asks. */
+SKEIN_INLINE uint8_t skein_plain_flags(const struct skein_settings *_Nonnull settings) { return *(const volatile uint8_t *)&settings->flags; }
 SKEIN_INLINE uint64_t skein_hash_key(const struct skein_settings *_Nonnull settings, uint32_t index) {
   return settings->hash_keys[index & 7];
 }

@@ -16,7 +16,7 @@ SKEIN_INLINE void *_Nullable skein_map_at(void *_Nonnull map, uint32_t index) {
   return ((void *(*)(void *, const void *))1)(map, &index);
 }
 
-SKEIN_INLINE uint32_t skein_kernel_processor(void) { return ((uint32_t (*)(void))8)(); }
+SKEIN_INLINE uint64_t skein_kernel_processor(void) { return ((uint64_t (*)(void))8)(); }
 
 /* For each table a function of its name: the address of a record. The index into a table that is here is kept within it by a
  * mask that the optimiser cannot leave out: Linux 6.1 knows nothing of what was joined by OR or XOR. */
@@ -48,6 +48,27 @@ SKEIN_TABLES(HERE, ARRAY, EACH, SIZED)
 #undef ARRAY
 #undef EACH
 #undef SIZED
+
+/* The tables that are here, so many octets further on: the sum is made in the offset's register, which nobody needs any more. */
+SKEIN_INLINE struct skein_here *_Nonnull skein_kernel_further(struct skein_here *_Nonnull here, uintptr_t octets) {
+  __asm__("%0 += %1" : "+r"(octets) : "r"(here));
+  return (struct skein_here *)octets;
+}
+
+/* An index that comes from a shift or a mask: verifiers see its bound, and the optimiser may leave the mask out. */
+SKEIN_INLINE struct skein_unit *_Nonnull skein_kernel_unit(struct skein_here *_Nonnull here, uint32_t index) {
+  return skein_kernel_further(here, (index & (skein_unit_count - 1)) * sizeof(struct skein_unit))->units;
+}
+
+/* Raises a counter in this processor's row. Of the last row there may be several processors, so it is raised as one. */
+SKEIN_INLINE void skein_kernel_count(struct skein_here *_Nonnull here, uint32_t counter) {
+  uintptr_t processor = skein_opaque(skein_kernel_processor());
+  if (processor < skein_counter_rows - 1) {
+    skein_kernel_further(here, processor * sizeof(uint64_t) * skein_counter_count)->counters[counter]++;
+  } else {
+    __sync_fetch_and_add(&here->counters[(skein_counter_rows - 1) * skein_counter_count + counter], 1);
+  }
+}
 
 /* Another program goes on with the packet; returns only where there is none. */
 SKEIN_INLINE void skein_kernel_go_on(const struct skein_xdp_context *_Nonnull context, uint32_t stage) {

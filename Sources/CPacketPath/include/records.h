@@ -11,7 +11,8 @@ enum {
   skein_address_count = 16,     /* cluster addresses */
   skein_own_address_count = 32, /* the machine's own addresses */
   skein_source_only_count = 16, /* protocols and ports that are hashed by their source alone */
-  skein_counter_count = 256,    /* counters a CPU */
+  skein_counter_count = 256,    /* counters a CPU: whole cache lines */
+  skein_counter_rows = 64,      /* one for each CPU, the last for all that have none of their own */
   skein_fragment_count = 4096,
   /* Forwarders of the virtual gateway: the last octet of a virtual MAC address. Forwarder f is work unit f; 0 is none. */
   skein_forwarder_count = 256,
@@ -94,18 +95,20 @@ struct skein_source_only {
 };
 
 enum skein_flags {
+  /* What the first program asks about a plain packet lies in one octet: of most members, `enabled` and nothing else. */
   skein_flag_enabled = 1,    /* off: everything passes to the stack */
   skein_flag_master = 2,     /* answers ARP and neighbour solicitations, holds what is unassigned */
-  skein_flag_forwarding = 4, /* delivery: forwarding (the master forwards by MAC) */
-  skein_flag_routing = 8,    /* frames for neither the cluster nor this machine are router work */
-  skein_flag_l2tp_ids = 16,  /* tunnel and session id enter the hash */
-  skein_flag_hold = 32,      /* unassigned and unacknowledged packets go up; off: dropped and counted */
-  skein_flag_gateway = 64,       /* frames to the group's virtual MAC addresses are routed */
-  skein_flag_answers = 128,      /* this machine answers questions for the virtual addresses: they go up */
-  skein_flag_fast_routing = 256, /* routed here by the kernel's FIB; off: the kernel routes, with all its rules and filters */
-  skein_flag_replay = 512,       /* only where held packets are decided anew: another's forwarder has not seen this one */
-  skein_flag_source_only = 1024, /* there is something that is hashed by its source alone */
-  skein_flag_virtual_servers = 2048, /* there are virtual servers at the cluster's addresses */
+  skein_flag_source_only = 4, /* there is something that is hashed by its source alone */
+  skein_flag_l2tp_ids = 8,   /* tunnel and session id enter the hash */
+  skein_flag_virtual_servers = 16, /* there are virtual servers at the cluster's addresses */
+  skein_flags_of_plain = 255,
+  skein_flag_forwarding = 256, /* delivery: forwarding (the master forwards by MAC) */
+  skein_flag_routing = 512,    /* frames for neither the cluster nor this machine are router work */
+  skein_flag_hold = 1024,      /* unassigned and unacknowledged packets go up; off: dropped and counted */
+  skein_flag_gateway = 2048,   /* frames to the group's virtual MAC addresses are routed */
+  skein_flag_answers = 4096,   /* this machine answers questions for the virtual addresses: they go up */
+  skein_flag_fast_routing = 8192, /* routed here by the kernel's FIB; off: the kernel routes, with all its rules and filters */
+  skein_flag_replay = 16384,      /* only where held packets are decided anew: another's forwarder has not seen this one */
 };
 
 /* Everything else the packet path is told. Written by the daemon while the program runs: each field is valid by itself at every moment. */
@@ -303,12 +306,12 @@ enum skein_upcall_reason {
   HERE(lease, struct skein_lease, 1) \
   HERE(units, struct skein_unit, skein_unit_count) \
   HERE(members, struct skein_member, skein_member_count) \
+  HERE(counters, uint64_t, skein_counter_rows * skein_counter_count) \
   HERE(roles, struct skein_known_address, 2 * skein_role_count) \
   HERE(virtual_servers, struct skein_virtual_server, skein_virtual_server_count) \
   HERE(servers, struct skein_server, skein_server_count) \
   ARRAY(fragments, struct skein_fragment, skein_fragment_count) \
   ARRAY(endpoints, struct skein_service_bucket, 2 * skein_endpoint_bucket_count) \
-  EACH(counters, uint64_t, skein_counter_count) \
   EACH(traffic, struct skein_traffic, skein_traffic_count) \
   EACH(routes, struct skein_route_memo, skein_route_memo_count) \
   EACH(spares, struct skein_spares, 1) \

@@ -13,7 +13,7 @@ struct KernelTables: Tables {
   @inline(__always) var leaseDeadline: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.deadline) }
   @inline(__always) var routesChanged: UInt64 { skein_word_load(&skein_kernel_lease(here, 0).pointee.routes_changed) }
   @inline(__always) var interface: UInt32 { context.pointee.ingress_ifindex }
-  @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { skein_kernel_units(here, index) }
+  @inline(__always) func unit(_ index: UInt32) -> UnsafeMutablePointer<skein_unit> { skein_kernel_unit(here, index) }
   @inline(__always) func member(_ index: UInt32) -> UnsafeMutablePointer<skein_member> { skein_kernel_members(here, index) }
   @inline(__always) func role(_ index: UInt32) -> UnsafeMutablePointer<skein_known_address> { skein_kernel_roles(here, index) }
   @inline(__always) func virtualServer(_ index: UInt32) -> UnsafeMutablePointer<skein_virtual_server> {
@@ -32,9 +32,7 @@ struct KernelTables: Tables {
   @inline(__always) func fragment(_ index: UInt32) -> UnsafeMutablePointer<skein_fragment>? { skein_kernel_fragments(index) }
   @inline(__always) func routeMemo(_ index: UInt32) -> UnsafeMutablePointer<skein_route_memo>? { skein_kernel_routes(index) }
 
-  @inline(__always) func count(_ counter: PacketCounter) {
-    if let value = skein_kernel_counters(counter.rawValue) { value.pointee &+= 1 }
-  }
+  @inline(__always) func count(_ counter: PacketCounter) { skein_kernel_count(here, counter.rawValue) }
 
   @inline(__always) func count(octets: UInt64, of unit: UInt32) {
     if let traffic = skein_kernel_traffic(unit) {
@@ -92,6 +90,10 @@ extension KernelTables {
   /// The end of a stage: the verdict in XDP's numbers, or the program that goes on, which this one then never hears of again.
   @inline(__always) func end(_ step: Step) -> Int32 {
     switch step {
+    // What most packets come to has code of its own, in which all is constant.
+    case .done(let outcome) where outcome.counter == .notMine:
+      count(.notMine)
+      return 1
     case .done(let outcome):
       count(outcome.counter)
       // What went up was copied.
