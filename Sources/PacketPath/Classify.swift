@@ -138,14 +138,14 @@ extension Path {
   }
 
   /// Whether an ICMP or ICMPv6 message of this type quotes the packet that it is about (RFC 792, RFC 4443).
-  @inline(__always) private func isError(_ number: UInt8, _ type: UInt8) -> Bool {
+  @inline(__always) func isError(_ number: UInt8, _ type: UInt8) -> Bool {
     if number == IPProtocol.icmpv6 { return type < 128 }
     return type == 3 || type == 4 || type == 5 || type == 11 || type == 12
   }
 
   /// The flow of the packet that an ICMP error quotes, seen from the client: it was sent by the cluster, so its destination is the
   /// flow's source. Nil when the quotation is too short, is itself a later fragment, or hides its ports behind extension headers.
-  @inline(__always) private func quotedFlow(_ headers: Headers) -> ClusterFlow? {
+  @inline(__always) func quotedFlow(_ headers: Headers) -> ClusterFlow? {
     let quoted = headers.transport.from(8)
     let quotedLength = headers.transportLength &- 8
     if headers.transportProtocol == IPProtocol.icmp {

@@ -23,6 +23,8 @@ struct ChecksumChange {
     add(from: old.3, to: new.3)
   }
 
+  @inline(__always) mutating func add(_ other: ChecksumChange) { sum = sum &+ other.sum }
+
   @inline(__always) func applied(to checksum: UInt16) -> UInt16 {
     var sum = sum &+ UInt64(~checksum)
     sum = (sum & 0xffff_ffff) &+ (sum >> 32)

@@ -38,10 +38,25 @@ extension Path {
   /// The same for what is not plain.
   @inline(__always) func unit(ofAnswer headers: Headers) -> UInt32? {
     let number = headers.transportProtocol
-    guard headers.isWhole, !headers.isFaulty, IPProtocol.hasPorts(number), headers.transportLength >= 8, headers.transport.holds(8),
+    guard headers.isWhole, !headers.isFaulty, headers.transportLength >= 8, headers.transport.holds(8) else { return nil }
+    if number == IPProtocol.icmp || number == IPProtocol.icmpv6 {
+      guard isError(number, headers.transport.load(0)), let quoted = quotedFlow(headers), quoted.hasPorts else { return nil }
+      return unit(ofErrorAbout: quoted)
+    }
+    guard IPProtocol.hasPorts(number),
       case .server(let server) = endpoint(headers.source, port: headers.transport.load(0), protocol: number)
     else { return nil }
     return hash.unit(hash.source(headers.destination, port: clientPort(headers.transport.load(2), of: server, number)))
+  }
+
+  /// The unit of an error that a real server, or a router before it, has sent: its client's, whose packet is quoted. The quotation is seen as if the
+  /// cluster had sent it, so what it was sent to is its source.
+  @inline(__always) private func unit(ofErrorAbout quoted: ClusterFlow) -> UInt32? {
+    guard case .server(let server) = endpoint(quoted.source, port: quoted.sourcePort, protocol: quoted.transportProtocol) else {
+      return nil
+    }
+    let port = clientPort(quoted.servicePort, of: server, quoted.transportProtocol)
+    return hash.unit(hash.source(quoted.destination, port: port))
   }
 
   /// Whether a packet with ports is to a virtual server. The first of several fragments is; later ones have no ports.
@@ -66,12 +81,20 @@ extension Path {
     if frame.holds(62), let packet = PlainV6(frame) { return serve(frame, packet) }
     // To the stack, what is a virtual server's would be a stranger's.
     switch network(of: frame) {
-    case .v4(let packet, _): if isToVirtualServer(Headers(v4: packet)) { return .drop(.serviceNotPlain) }
-    case .v6(let packet, _): if isToVirtualServer(Headers(v6: packet)) { return .drop(.serviceNotPlain) }
-    case .arp, .other: break
+    case .v4(let packet, _): return serve(frame, packet, Headers(v4: packet), isIPv6: false)
+    case .v6(let packet, _): return serve(frame, packet, Headers(v6: packet), isIPv6: true)
+    case .arp, .other:
+      take(frame)
+      return .pass(.taken)
     }
+  }
+
+  /// What is not plain. Errors are translated and left to the kernel's stack, which finds the way.
+  @inline(__always) private func serve(_ frame: Packet, _ network: Packet, _ headers: Headers, isIPv6: Bool) -> Step {
+    if isToVirtualServer(headers) { return .drop(.serviceNotPlain) }
+    let isTranslated = translateError(network, headers, isIPv6: isIPv6)
     take(frame)
-    return .pass(.taken)
+    return .pass(isTranslated ? .serviceByKernel : .taken)
   }
 
   @inline(__always) private func serve(_ frame: Packet, _ packet: some PlainPacket) -> Step {
@@ -133,7 +156,7 @@ extension Path {
   }
 
   /// The server that a choice falls on; `skein_no_server` if there is none.
-  @inline(__always) private func choose(_ virtual: UnsafeMutablePointer<skein_virtual_server>, _ choice: UInt32) -> UInt32 {
+  @inline(__always) func choose(_ virtual: UnsafeMutablePointer<skein_virtual_server>, _ choice: UInt32) -> UInt32 {
     let choices = skein_word_load(&virtual.pointee.choices)
     let mask = UInt32(truncatingIfNeeded: choices >> 32)
     guard choices != 0 else { return UInt32(skein_no_server) }
