@@ -174,6 +174,21 @@ struct ForwarderTests {
     #expect(lan.machines[0].forwarding.isEmpty && lan.machines[1].forwarding == Set(1...10))
   }
 
+  /// The last holder does not hear that it is to stop. What it says counts, however long that takes.
+  @Test func aForwarderDoesNotOpenWhileItsLastHolderSaysThatItCarriesIt() {
+    var lan = Lan(2)
+    lan.pass(.seconds(5))
+    lan.isLost = { _, from, _ in from == 1 }
+    lan.feed(.drain(true), to: 0)
+    for _ in 0..<30 {
+      lan.pass(.milliseconds(100))
+      #expect((UInt8(1)...5).allSatisfy { lan.holders(of: $0) == [0] })
+    }
+    lan.isLost = { _, _, _ in false }
+    lan.pass(.seconds(2))
+    #expect(lan.machines[0].forwarding.isEmpty && lan.machines[1].forwarding == Set(1...10))
+  }
+
   @Test func aGatewayThatHungStopsListensAndTakesNothingAtOnce() {
     var lan = Lan(2)
     lan.pass(.seconds(5))
