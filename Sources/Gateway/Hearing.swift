@@ -117,8 +117,10 @@ extension Shared {
       let mine = table[entry.forwarder]
       if isKeepers, let mine, mine.serial > entry.serial { correct(entry.forwarder) }
       guard table.merge(entry, at: now), isKeeping, let mine, let holder = mine.holder, holder != entry.holder else { continue }
-      guard isInGoodHands(entry.forwarder, holder) else { continue }
+      // Outside a cluster one of two keepers that hear each other yields at once.
+      guard isInGoodHands(entry.forwarder, holder), !isSeated || mayRescue(entry.forwarder) else { continue }
       table.set(entry.forwarder, at: now) { $0 = mine }
+      noteRescue(entry.forwarder)
       voice.speakNow()
     }
   }

@@ -15,6 +15,14 @@ struct Place: Sendable {
   var carried: ForwarderSet
 }
 
+/// What the keeper gave to one of ours because whoever had it was none of them.
+struct Rescue: Sendable {
+  /// The word by which it did; a higher serial is another keeper's answer.
+  var serial: UInt32
+  /// Until then that answer stands.
+  var until: Instant
+}
+
 extension Shared {
   typealias AssignmentReason = GatewayRouter.AssignmentReason
   /// IOS knows no forwarder beyond.
@@ -75,7 +83,9 @@ extension Shared {
     let willing = places.filter { !$0.isUnwilling }
     let heirs = willing.isEmpty ? places : willing
     guard !heirs.isEmpty else { return }
-    let orphans = table.numbers.filter { isOrphan($0, places) }.sorted { (measurement.load(of: $1), $0) < (measurement.load(of: $0), $1) }
+    let orphans = table.numbers.filter { isOrphan($0, places) && mayRescue($0) }.sorted {
+      (measurement.load(of: $1), $0) < (measurement.load(of: $0), $1)
+    }
     for forwarder in orphans {
       let reason: AssignmentReason = neighbours[table[forwarder]?.holder ?? own] == nil ? .holderLost : .holderRefused
       if let carrier = places.first(where: { $0.carried.contains(forwarder) }) {
@@ -83,7 +93,20 @@ extension Shared {
       } else if let heir = lightest(heirs) {
         assign(forwarder, to: heir, isFree: true, reason)
       }
+      noteRescue(forwarder)
     }
+  }
+
+  /// Two masters that hear each other's gateways each take the other's holders for lost. They contradict each other once in a hello interval,
+  /// and not as fast as the wire allows.
+  func mayRescue(_ forwarder: UInt8) -> Bool {
+    guard let rescue = rescues[forwarder] else { return true }
+    return table[forwarder]?.serial == rescue.serial || now >= rescue.until
+  }
+
+  mutating func noteRescue(_ forwarder: UInt8) {
+    guard let serial = table[forwarder]?.serial else { return }
+    rescues[forwarder] = Rescue(serial: serial, until: now + timers.hello)
   }
 
   private func isOrphan(_ forwarder: UInt8, _ places: [Place]) -> Bool {
@@ -265,6 +288,7 @@ extension Shared {
       wait(for: lost + timers.redirect)
       wait(for: lost + timers.timeout)
     }
+    for (forwarder, rescue) in rescues where !mayRescue(forwarder) { wait(for: rescue.until) }
     if now < blindUntil { wait(for: blindUntil) }
     return deadline
   }

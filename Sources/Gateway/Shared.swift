@@ -36,6 +36,8 @@ struct Shared: Sendable {
   var holdings: [Holding?] = Array(repeating: nil, count: 256)
   /// To whom a forwarder was released, until that one is heard to forward.
   var releases: [InternetAddress?] = Array(repeating: nil, count: 256)
+  /// Of forwarders that were rescued: when that was last.
+  var rescues: [UInt8: Rescue] = [:]
   var voice = Voice()
   var lease = Instant.zero
   /// Nobody is taken for dead before: this process was kept from hearing, and reads what has come meanwhile first.

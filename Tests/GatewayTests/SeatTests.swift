@@ -92,4 +92,47 @@ struct SeatTests {
     #expect(lan.machines[1].answers.count == 1)
     #expect(lan.machines[2].answers.isEmpty)
   }
+
+  /// Two clusters of two that do not hear each other, though their gateways do: to each, the other's members are gone.
+  private func twoClusters(areObeyed: Bool) -> Lan {
+    var lan = Lan(4) { _, configuration in configuration.mode = .cluster }
+    for _ in 0..<2 {
+      for index in 0..<4 {
+        let master = index | 1
+        let members = [master - 1, master].map {
+          GatewayRouter.ClusterGateway(address: Lan.address($0), weight: 100, isDraining: false)
+        }
+        let owners = areObeyed ? lan.machines[master].placements.last ?? [:] : [:]
+        lan.feed(.clusterView(isMaster: index == master, members: members, owners: owners), to: index)
+      }
+      lan.pass(.seconds(2))
+    }
+    return lan
+  }
+
+  /// Whether the clusters do what their gateways want, or have not yet begun to.
+  @Test(arguments: [false, true]) func twoMastersThatHearEachOtherDoNotFillTheWire(areObeyed: Bool) {
+    var lan = twoClusters(areObeyed: areObeyed)
+    let hellos = lan.machines.map(\.sent.count)
+    let before = lan.machines[1].router.shared.table
+    lan.pass(.seconds(2))
+    let table = lan.machines[1].router.shared.table
+    // Of each forwarder a word of either master's in each hello interval; and each hello that has news is repeated five times.
+    #expect(Int(table.newestSerial - before.newestSerial) <= 2 * 11 * table.count)
+    #expect(lan.machines.indices.allSatisfy { lan.machines[$0].sent.count - hellos[$0] <= 2 * 11 * 6 })
+  }
+
+  @Test func whoHadTheLastWordAndIsSilentIsContradictedAfterAHelloInterval() {
+    var lan = twoClusters(areObeyed: true)
+    func ours(_ lan: Lan) -> Bool {
+      let table = lan.machines[1].router.shared.table
+      return table.numbers.allSatisfy { [Lan.address(0), Lan.address(1)].contains(table[$0]?.holder) }
+    }
+    for _ in 0..<1000 where ours(lan) { lan.pass(.microseconds(100)) }
+    #expect(!ours(lan))
+    for index in [0, 2, 3] { lan.kill(index) }
+    lan.flights = []
+    lan.pass(lan.machines[1].router.configuration.timers.hello)
+    #expect(ours(lan))
+  }
 }
