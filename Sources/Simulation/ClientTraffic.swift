@@ -125,7 +125,9 @@ extension World {
   /// The application answers.
   mutating func answer(_ frame: [UInt8], _ index: Int) {
     let number = ClientTraffic.number(in: frame)
-    guard let packet = traffic.packets[number], network.answers(index, client: packet.client) else { return }
+    guard let packet = traffic.packets[number], machines[index].hasClusterAddress, network.answers(index, client: packet.client) else {
+      return
+    }
     traffic.packets[number]?.answers += 1
     trace(number, "answered", index)
     guard packet.answers > 0, time >= checker.graceUntil else { return }

@@ -9,6 +9,7 @@ struct Fault {
 
   enum Kind {
     case paused, off, restarting, isolated, deaf, mute, partitioned, cutLink, lossBurst, carrierLost, left
+    case interfaceGone, ownAddressGone, clusterAddressGone
   }
 
   /// Of a queue entry that starts a machine.
@@ -31,6 +32,7 @@ extension World {
     }
     let allowed: [FaultKinds] = [
       .pause, .crash, .restart, .isolation, .oneWay, .partition, .links, .lossBurst, .carrier, .operators,
+      .interface, .ethernetAddress, .ownAddress, .clusterAddress,
     ].filter { options.faults.contains($0) && ($0 != .links || network.clientsAreElsewhere) }
     guard !allowed.isEmpty else { return }
     statistics.faults += 1
@@ -52,11 +54,11 @@ extension World {
     case .lossBurst: burst(min(duration, 500_000_000))
     case .carrier: loseCarrier(machine, duration)
     case .operators: operate(machine, duration)
-    default: break
+    default: change(kind, machine, duration)
     }
   }
 
-  private mutating func schedule(_ fault: Fault, after duration: UInt64) {
+  mutating func schedule(_ fault: Fault, after duration: UInt64) {
     heals.append(fault)
     if doesTrace {
       print("\(Double(time / 1000) / 1000) ms machine \(fault.machine + 1): FAULT \(fault.kind) for \(duration / 1_000_000) ms")
@@ -154,6 +156,7 @@ extension World {
     case .lossBurst: loss = options.loss
     case .carrierLost: findCarrier(fault.machine)
     case .left: comeBack(fault.machine)
+    case .interfaceGone, .ownAddressGone, .clusterAddressGone: changeBack(fault)
     }
     checker.checkAll(machines, network, at: time)
   }

@@ -11,8 +11,10 @@ extension GatewayWorld {
   /// A fault begins, of a kind that the value draws from those allowed.
   mutating func strike(_ value: UInt32, _ machine: Int) {
     guard value != Fault.startValue else { return start(machine) }
-    let allowed: [FaultKinds] = [.pause, .crash, .restart, .isolation, .oneWay, .partition, .lossBurst, .carrier, .operators]
-      .filter { options.faults.contains($0) }
+    let allowed: [FaultKinds] = [
+      .pause, .crash, .restart, .isolation, .oneWay, .partition, .lossBurst, .carrier, .operators,
+      .interface, .ethernetAddress, .ownAddress,
+    ].filter { options.faults.contains($0) }
     guard !allowed.isEmpty else { return }
     statistics.faults += 1
     // Some are short beside the hold time, some long.
@@ -42,15 +44,22 @@ extension GatewayWorld {
       schedule(.lossBurst, machine, min(duration, 500_000_000))
     case .carrier: loseCarrier(machine, duration)
     case .operators where isRunning: operate(machine, duration)
+    case .interface, .ethernetAddress, .ownAddress: change(kind, machine, duration)
     default: break
     }
   }
 
   private mutating func schedule(_ kind: Fault.Kind, _ machine: Int, _ duration: UInt64) {
-    heals.append(Fault(kind: kind, machine: machine))
-    if doesTrace { print("\(Double(time / 1000) / 1000) ms gateway \(machine + 1): FAULT \(kind) for \(duration / 1_000_000) ms") }
+    schedule(Fault(kind: kind, machine: machine), after: duration)
+  }
+
+  mutating func schedule(_ fault: Fault, after duration: UInt64) {
+    heals.append(fault)
+    if doesTrace {
+      print("\(Double(time / 1000) / 1000) ms gateway \(fault.machine + 1): FAULT \(fault.kind) for \(duration / 1_000_000) ms")
+    }
     lastHealAt = max(lastHealAt, time + duration)
-    queue.add(.heal, at: time + duration, machine: machine, value: UInt32(heals.count - 1))
+    queue.add(.heal, at: time + duration, machine: fault.machine, value: UInt32(heals.count - 1))
   }
 
   private mutating func cutOff(_ machine: Int, isDeaf: Bool, isMute: Bool, _ duration: UInt64) {
@@ -102,7 +111,8 @@ extension GatewayWorld {
       network.hasCarrier[machine] = true
       if machines[machine].process == .running { feed(.carrierFound, to: machine) }
     case .left: comeBack(machine)
-    case .cutLink: break
+    case .interfaceGone, .ownAddressGone: changeBack(fault)
+    case .cutLink, .clusterAddressGone: break
     }
     checker.checkAll(machines, network, at: time)
   }

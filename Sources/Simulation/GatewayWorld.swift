@@ -122,6 +122,7 @@ struct GatewayWorld: SimulatedWorld {
 
   /// A stopped process goes on, with everything that came meanwhile.
   mutating func resume(_ index: Int) {
+    guard machines[index].hasOwnAddress else { return powerOff(index) }
     machines[index].process = .running
     readRing(index)
     feed(network.hasCarrier[index] ? .carrierFound : .carrierLost, to: index)
@@ -208,7 +209,7 @@ struct GatewayWorld: SimulatedWorld {
   }
 
   private mutating func keep(_ slot: UInt32, for index: Int) {
-    guard machines[index].backlog.count < 2048 else {
+    guard machines[index].hasOwnAddress, machines[index].backlog.count < 2048 else {
       datagrams.release(slot)
       return checker.disturb(at: time)
     }

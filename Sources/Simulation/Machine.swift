@@ -25,6 +25,10 @@ struct Machine {
   var timerNumber: UInt32 = 0
   /// Deliveries that a stopped process finds when it goes on.
   var backlog: [UInt32] = []
+  /// Whether somebody reaches its process: the address that it speaks by may have gone.
+  var hasOwnAddress = true
+  /// Whether its stack takes packets to the cluster address.
+  var hasClusterAddress = true
   var keys = Keys()
   var outgoingSequence: UInt64 = 0
   var lastTrafficAt: UInt64 = 0

@@ -18,6 +18,11 @@ protocol SimulatedWorld {
   mutating func deliver(_ slot: UInt32, to index: Int)
   /// Gives the process an event, and does what it wants done.
   mutating func handle(_ event: ApplianceHost.Event, _ index: Int)
+  mutating func start(_ index: Int)
+  /// The machine loses its process and its packet path.
+  mutating func powerOff(_ index: Int)
+  /// A fault has begun: it heals after so long.
+  mutating func schedule(_ fault: Fault, after duration: UInt64)
 }
 
 extension SimulatedWorld {

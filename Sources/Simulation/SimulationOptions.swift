@@ -48,7 +48,7 @@ public struct SimulationOptions: Sendable {
 public struct FaultKinds: OptionSet, Hashable, Sendable {
   /// One bit for each kind.
   public let rawValue: UInt32
-  /// The kinds of these bits; bits beyond the twelve kinds' mean nothing.
+  /// The kinds of these bits; bits beyond the sixteen kinds' mean nothing.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
   /// The process stops (SIGSTOP); its packet path does not.
   public static let pause = FaultKinds(rawValue: 1)
@@ -74,8 +74,16 @@ public struct FaultKinds: OptionSet, Hashable, Sendable {
   public static let attacker = FaultKinds(rawValue: 1024)
   /// A gateway places units on members, anew every few seconds; the members hear of it one after the other.
   public static let placements = FaultKinds(rawValue: 2048)
-  /// All twelve kinds.
-  public static let all = FaultKinds(rawValue: 4095)
+  /// The interface goes, and comes back with another MAC address.
+  public static let interface = FaultKinds(rawValue: 4096)
+  /// The interface gets another MAC address.
+  public static let ethernetAddress = FaultKinds(rawValue: 8192)
+  /// The machine's own address goes and comes.
+  public static let ownAddress = FaultKinds(rawValue: 16384)
+  /// The cluster address is taken off the machine and put back: meanwhile its stack takes no packet. A cluster's members only.
+  public static let clusterAddress = FaultKinds(rawValue: 32768)
+  /// All sixteen kinds.
+  public static let all = FaultKinds(rawValue: 65535)
   /// No faults at all.
   public static let none: FaultKinds = []
 }

@@ -102,6 +102,7 @@ struct World: SimulatedWorld {
   mutating func start(_ index: Int) {
     disturb()
     machines[index].process = .running
+    machines[index].hasClusterAddress = true
     let claims = machines[index].path.mine
     let lease = Instant(nanoseconds: machines[index].path.lease)
     let tables = machines[index].native.tables
@@ -139,6 +140,7 @@ struct World: SimulatedWorld {
 
   /// A stopped process goes on, with everything that came meanwhile.
   mutating func resume(_ index: Int) {
+    guard machines[index].hasOwnAddress else { return powerOff(index) }
     disturb()
     machines[index].process = .running
     // The ring is there to be read like the sockets.
@@ -346,7 +348,9 @@ struct World: SimulatedWorld {
   mutating func deliver(_ slot: UInt32, to index: Int) {
     switch machines[index].process {
     case .dead: datagrams.release(slot)
-    case .stopped: if machines[index].backlog.count < 256 { machines[index].backlog.append(slot) } else { datagrams.release(slot) }
+    case .stopped:
+      let isKept = machines[index].hasOwnAddress && machines[index].backlog.count < 256
+      if isKept { machines[index].backlog.append(slot) } else { datagrams.release(slot) }
     case .running:
       guard let datagram = datagrams[slot] else { return }
       datagrams.release(slot)

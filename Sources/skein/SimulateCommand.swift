@@ -13,7 +13,7 @@ struct SimulateCommand: ParsableCommand {
     abstract: "Runs clusters, or virtual gateways, in virtual time, with faults, and looks for two owners of one packet.",
     discussion: """
       Each seed is one run: a network with loss, delay, duplication, partitions and an attacker; machines that crash, hang, \
-      restart and have skewed clocks. The checker shares no code with the protocol. A failing seed is printed, and replays the run: \
+      restart, lose interfaces and addresses, and have skewed clocks. The checker shares no code with the protocol. A failing seed is printed, and replays the run: \
       `skein simulate --first N --seeds 1 --trace` with the other options as they were.
       """)
   @OptionGroup var output: OutputOptions

@@ -29,6 +29,12 @@ struct GatewaySimulationTests {
   @Test(arguments: [2, 3, 5, 8])
   func noTwoForwardAndTheGroupBecomesWhole(gateways: Int) { expectClean(1, 20, options(gateways)) }
 
+  @Test func machinesThatChangeUnderTheirProcesses() {
+    var options = options(4)
+    options.faults = [.interface, .ethernetAddress, .ownAddress, .pause]
+    expectClean(1, 20, options)
+  }
+
   @Test func withLostMessages() {
     var options = options(5)
     options.loss = 0.1

@@ -68,6 +68,27 @@ struct SimulationTests {
     #expect(results.contains { $0.violations.contains { $0.kind == .lostInMove } })
   }
 
+  /// Interfaces and addresses go and come, and nothing else happens.
+  @Test func machinesThatChangeUnderTheirProcesses() {
+    var options = options(5)
+    options.faults = [.interface, .ethernetAddress, .ownAddress, .clusterAddress, .pause]
+    expectClean(1, 10, options)
+  }
+
+  @Test func whoComesBackWithAnotherMacAddressIsKnownByIt() {
+    var options = options(3)
+    options.faults = [.interface, .ethernetAddress]
+    var world = World(options)
+    let first = world.machines.map(\.profile.ethernetAddress)
+    #expect(world.run().isClean)
+    let now = world.machines.map(\.profile.ethernetAddress)
+    #expect(now != first)
+    for machine in world.machines {
+      let known = machine.member?.snapshot(at: .zero).members.map(\.profile).sorted { $0.identifier < $1.identifier }
+      #expect(known?.map(\.ethernetAddress) == now)
+    }
+  }
+
   @Test func aSeedReplaysToTheLastEvent() {
     let one = Simulator.run(options(4))
     let other = Simulator.run(options(4))
