@@ -35,14 +35,7 @@ struct Machine: WatchedMachine {
     let all = try routes.addresses(of: interface.index)
     try refuse("cluster.addresses", section.addresses.map(\.address), in: all, of: interface.name)
     let present = all.filter { !$0.isTentative }.map(\.address).filter { !shared.contains($0) && !$0.isLinkLocal }
-    if let wanted = section.address {
-      guard present.contains(wanted) else {
-        throw StartError(
-          "cluster.address is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))",
-          mayCome: true)
-      }
-      return wanted
-    }
+    if let wanted = section.address { return try present.find(wanted, "cluster.address", interface) }
     guard let first = present.first(where: { $0.ipv4 != nil }) ?? present.first else {
       throw StartError("\(interface.name) has no address of this machine's own; give it one, the members talk by it", mayCome: true)
     }
@@ -98,6 +91,15 @@ struct StartError: Error, CustomStringConvertible {
   init(_ description: String, mayCome: Bool = false) {
     self.description = description
     self.mayCome = mayCome
+  }
+}
+
+extension [InternetAddress] {
+  /// The address that the configuration names, among those of the interface.
+  func find(_ wanted: InternetAddress, _ setting: String, _ interface: NetworkInterface) throws(StartError) -> InternetAddress {
+    guard !contains(wanted) else { return wanted }
+    let others = isEmpty ? "no address" : map(\.description).joined(separator: ", ")
+    throw StartError("\(setting) is \(wanted), but \(interface.name) has \(others)", mayCome: true)
   }
 }
 

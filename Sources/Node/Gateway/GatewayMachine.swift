@@ -26,14 +26,7 @@ struct GatewayMachine: WatchedMachine {
     let all = try routes.addresses(of: interface.index)
     try refuse("gateway.address", section.addresses, in: all, of: interface.name)
     let present = all.filter { !$0.isTentative }.map(\.address).filter { !section.addresses.contains($0) }
-    if let wanted = section.ownAddress {
-      guard present.contains(wanted) else {
-        throw StartError(
-          "gateway.ownAddress is \(wanted), but \(interface.name) has \(present.isEmpty ? "no address" : present.map(\.description).joined(separator: ", "))",
-          mayCome: true)
-      }
-      return wanted
-    }
+    if let wanted = section.ownAddress { return try present.find(wanted, "gateway.ownAddress", interface) }
     let wantsIPv4 = section.addresses.contains { $0.ipv4 != nil }
     let usable = present.filter { ($0.ipv4 != nil) == wantsIPv4 }
     guard let first = wantsIPv4 ? usable.first : usable.first(where: \.isLinkLocal) ?? usable.first else {
