@@ -31,6 +31,9 @@ struct GatewayWorld: SimulatedWorld {
 
   static let group: UInt16 = 7
   var delay: ClosedRange<Interval> { options.delay }
+  var faults: FaultKinds { options.faults }
+  var patience: Interval { options.timers.hold }
+  var usualLoss: Double { options.loss }
   static let virtualAddress = InternetAddress(ipv4: 0x0a00_00fe)
 
   init(_ options: GatewayOptions, trace: Bool) {
@@ -50,9 +53,7 @@ struct GatewayWorld: SimulatedWorld {
   // MARK: Machines
 
   private mutating func makeMachine(_ index: Int) -> Machine {
-    let skew = Int64(options.clockSkew * 1e9)
-    let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
-    let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
+    let clock = Machine.Clock(skew: options.clockSkew, using: &random)
     let profile = MemberProfile(
       identifier: MemberIdentifier(rawValue: UInt16(index + 1)), incarnation: 1, address: Self.address(index),
       ethernetAddress: EthernetAddress(bits: 0x0200_0000_0001 + UInt64(index)), weight: 100, agreementKey: [])
@@ -215,6 +216,9 @@ struct GatewayWorld: SimulatedWorld {
     }
     machines[index].backlog.append(slot)
   }
+
+  /// No client's packets are counted here.
+  func disturb(for duration: UInt64) {}
 
   // MARK: Running
 

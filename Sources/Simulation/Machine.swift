@@ -68,6 +68,15 @@ struct Machine {
     /// Nanoseconds gained in a second.
     var drift: Int64
 
+    init(offset: UInt64, drift: Int64) { (self.offset, self.drift) = (offset, drift) }
+
+    /// Draws one that runs up to `skew` fast or slow: 0.02 is 2 %.
+    init(skew: Double, using random: inout SplitMix) {
+      let skew = Int64(skew * 1e9)
+      drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
+      offset = 1_000_000_000 + random.below(UInt64(3_600_000_000_000))
+    }
+
     func local(_ time: UInt64) -> UInt64 {
       let seconds = time / 1_000_000_000
       let rest = time % 1_000_000_000

@@ -14,20 +14,20 @@ extension SimulatedWorld {
       takeEthernetAddress(machine)
       network.hasCarrier[machine] = false
       powerOff(machine)
-      schedule(Fault(kind: .interfaceGone, machine: machine), after: duration)
+      schedule(.interfaceGone, machine, after: duration)
     case .ethernetAddress where process == .running:
       // The work is handed over, and then the process starts afresh.
       takeEthernetAddress(machine)
       handle(.leave, machine)
-      schedule(Fault(kind: .left, machine: machine), after: duration + 1_000_000_000)
+      schedule(.left, machine, after: duration + 1_000_000_000)
     case .ownAddress where process != .dead && machines[machine].hasOwnAddress:
       // A process that hangs sees it when it goes on; until then its packet path lives by its lease, and nobody reaches the process.
       machines[machine].hasOwnAddress = false
       if process == .running { powerOff(machine) }
-      schedule(Fault(kind: .ownAddressGone, machine: machine), after: duration)
+      schedule(.ownAddressGone, machine, after: duration)
     case .clusterAddress where process != .dead && machines[machine].hasClusterAddress:
       machines[machine].hasClusterAddress = false
-      schedule(Fault(kind: .clusterAddressGone, machine: machine), after: min(duration, 20_000_000))
+      schedule(.clusterAddressGone, machine, after: min(duration, 20_000_000))
     default: break
     }
   }
@@ -41,7 +41,7 @@ extension SimulatedWorld {
     case .ownAddressGone:
       machines[machine].hasOwnAddress = true
       if machines[machine].process == .dead { start(machine) }
-    case .clusterAddressGone where machines[machine].process == .stopped: schedule(fault, after: 5_000_000)
+    case .clusterAddressGone where machines[machine].process == .stopped: schedule(fault.kind, machine, after: 5_000_000)
     // The process puts it right, or the next one will have.
     case .clusterAddressGone: machines[machine].hasClusterAddress = true
     default: break

@@ -19,10 +19,29 @@ protocol SimulatedWorld {
   /// Gives the process an event, and does what it wants done.
   mutating func handle(_ event: ApplianceHost.Event, _ index: Int)
   mutating func start(_ index: Int)
+  /// A stopped process goes on.
+  mutating func resume(_ index: Int)
+  /// The process ends; its packet path goes on.
+  mutating func kill(_ index: Int)
   /// The machine loses its process and its packet path.
   mutating func powerOff(_ index: Int)
-  /// A fault has begun: it heals after so long.
-  mutating func schedule(_ fault: Fault, after duration: UInt64)
+
+  /// The kinds of faults that may strike.
+  var faults: FaultKinds { get }
+  /// After this silence somebody is taken for dead.
+  var patience: Interval { get }
+  /// The share of datagrams that is lost: while no burst of losses strikes, and now.
+  var usualLoss: Double { get }
+  var loss: Double { get set }
+  /// All faults that have struck, by the numbers of their healing.
+  var heals: [Fault] { get set }
+  var lastHealAt: UInt64 { get set }
+  /// What the attacker has heard.
+  var recorded: [Message] { get set }
+  mutating func forge(_ datagram: inout Message)
+  /// Something happens: for so long packets may be lost by it, and not by moves.
+  mutating func disturb(for duration: UInt64)
+  var doesTrace: Bool { get }
 }
 
 extension SimulatedWorld {

@@ -44,6 +44,9 @@ struct World: SimulatedWorld {
 
   static let clientCount = 4
   var delay: ClosedRange<Interval> { options.delay }
+  var faults: FaultKinds { options.faults }
+  var patience: Interval { options.detection }
+  var usualLoss: Double { options.loss }
 
   init(_ options: SimulationOptions, trace: Bool = false) {
     self.options = options
@@ -65,9 +68,7 @@ struct World: SimulatedWorld {
       identifier: MemberIdentifier(rawValue: UInt16(index + 1)), incarnation: random.next(),
       address: InternetAddress(ipv4: 0x0a00_0001 + UInt32(index)), ethernetAddress: EthernetAddress(bits: UInt64(index + 1)), weight: 100,
       agreementKey: [])
-    let skew = Int64(options.clockSkew * 1e9)
-    let drift = skew == 0 ? 0 : Int64(random.next() % UInt64(2 * skew + 1)) - skew
-    let clock = Machine.Clock(offset: 1_000_000_000 + random.below(UInt64(3_600_000_000_000)), drift: drift)
+    let clock = Machine.Clock(skew: options.clockSkew, using: &random)
     let native = Self.makePath(profile)
     return Machine(host: makeHost(profile, native), native: native, profile: profile, clock: clock)
   }
