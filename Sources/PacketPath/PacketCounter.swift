@@ -188,7 +188,7 @@ extension PacketCounter {
       case .serviceUnknown: "from a real server, and an answer to nobody that is known"
       case .serviceNoServer: "a client's to a virtual server without a real server"
       case .serviceNotPlain:
-        "a client's to a virtual server, with options, extension headers or a VLAN tag, or in fragments: not sent on yet"
+        "to a virtual server or from a real one, with options, extension headers or a VLAN tag, or in fragments: not sent on yet"
       case .serviceBusy: "of a flow whose real server is being chosen at this moment, by another processor"
       }
     }

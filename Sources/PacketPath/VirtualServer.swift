@@ -59,14 +59,15 @@ extension Path {
     return hash.unit(hash.source(quoted.destination, port: port))
   }
 
-  /// Whether a packet with ports is to a virtual server. The first of several fragments is; later ones have no ports.
-  @inline(__always) private func isToVirtualServer(_ headers: Headers) -> Bool {
+  /// Whether a packet with ports is to a virtual server, or from a real one. The first of several fragments is; later ones have no ports.
+  @inline(__always) private func isServices(_ headers: Headers) -> Bool {
     let number = headers.transportProtocol
-    guard IPProtocol.hasPorts(number), !headers.isLaterFragment, headers.transportLength >= 4,
-      headers.transport.holds(4),
-      case .virtual = endpoint(headers.destination, port: headers.transport.load(2), protocol: number)
-    else { return false }
-    return true
+    guard IPProtocol.hasPorts(number), !headers.isLaterFragment, headers.transportLength >= 4, headers.transport.holds(4) else {
+      return false
+    }
+    if case .virtual = endpoint(headers.destination, port: headers.transport.load(2), protocol: number) { return true }
+    if case .server = endpoint(headers.source, port: headers.transport.load(0), protocol: number) { return true }
+    return false
   }
 
   /// A client's port as its unit depends on it.
@@ -91,10 +92,16 @@ extension Path {
 
   /// What is not plain. Errors are translated and left to the kernel's stack, which finds the way.
   @inline(__always) private func serve(_ frame: Packet, _ network: Packet, _ headers: Headers, isIPv6: Bool) -> Step {
-    if isToVirtualServer(headers) { return .drop(.serviceNotPlain) }
+    #if hasFeature(Embedded)
+      let unit = Outcome.noUnit
+    #else
+      // Of a server's answers, errors included; the others' is not told. Nobody in the kernel asks.
+      let unit = unit(ofAnswer: headers) ?? Outcome.noUnit
+    #endif
+    if isServices(headers) { return .drop(.serviceNotPlain, unit: unit) }
     let isTranslated = translateError(network, headers, isIPv6: isIPv6)
     take(frame)
-    return .pass(isTranslated ? .serviceByKernel : .taken)
+    return .pass(isTranslated ? .serviceByKernel : .taken, unit: unit)
   }
 
   @inline(__always) private func serve(_ frame: Packet, _ packet: some PlainPacket) -> Step {

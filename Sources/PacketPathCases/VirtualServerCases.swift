@@ -178,6 +178,12 @@ extension PacketPathCase {
       PacketPathCase(
         "what is being decided elsewhere waits for its repetition", World(services: .deciding), Frames.ip(request4()), .serviceBusy),
       PacketPathCase("what has options goes to no server, nor to the stack", world, options4, .serviceNotPlain),
+      PacketPathCase(
+        "a server's answer with options goes to no client", world,
+        fromServer(
+          Frames.ipv4(
+            from: Frames.server4, to: Frames.client4, protocol: 6, options: [1, 1, 1, 0], Frames.tcp(from: 8080, to: 40000, flags: 16))),
+        .serviceNotPlain),
       takes("another port is the stack's", Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp(to: 81))), world),
       takes("another protocol is the stack's", Frames.ip(Frames.ipv4(protocol: 17, Frames.udp(to: 80))), world),
       PacketPathCase(
