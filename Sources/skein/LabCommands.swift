@@ -9,8 +9,9 @@ struct LabCommands: ParsableCommand {
     discussion: "Everything is made and removed by the command itself; `skein lab down` removes what an interrupted one left.",
     subcommands: [
       Demo.self, Up.self, Down.self, Delivery.self, Packets.self, Routing.self, Failover.self, Matrix.self, Rejoin.self, Restart.self,
-      Crash.self, Upgrade.self, Drain.self, Leave.self, Balance.self, Personality.self, Flood.self, Intruders.self, Gateway.self,
-      GatewayFailover.self, GatewayMatrix.self, GatewayForeign.self, GatewayIntruders.self, GatewayExport.self, GatewayCluster.self,
+      Crash.self, Upgrade.self, Drain.self, Leave.self, Balance.self, Personality.self, Services.self, Flood.self, Intruders.self,
+      Gateway.self, GatewayFailover.self, GatewayMatrix.self, GatewayForeign.self, GatewayIntruders.self, GatewayExport.self,
+      GatewayCluster.self,
     ])
 }
 
@@ -32,6 +33,7 @@ extension DeliveryMode: ExpressibleByArgument {}
 extension Failure: ExpressibleByArgument {}
 extension Victim: ExpressibleByArgument {}
 extension BalanceRule: ExpressibleByArgument {}
+extension ServicesEvent: ExpressibleByArgument {}
 
 /// What all lab commands take.
 struct LabArguments: ParsableArguments {
@@ -213,6 +215,25 @@ extension LabCommands {
     @Option(help: "4 or 6.") var family = AddressFamily.four
     func run() throws { try lab.perform(Lab.PersonalityCommand(options: lab.options(mode, family))) }
   }
+  struct Services: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Connections through virtual servers while a member fails or is drained. Does each go on?")
+    @OptionGroup var lab: LabArguments
+    @OptionGroup var detection: DetectionOption
+    @Option(help: "forwarding, unicast or multicast.") var mode = DeliveryMode.multicast
+    @Option(help: "4 or 6.") var family = AddressFamily.four
+    @Option(help: "How many servers.") var servers = 3
+    @Option(help: "member or master.") var victim = Victim.member
+    @Option(help: "kill, stop, link or drain.") var how = ServicesEvent.kill
+    @Option(help: "How many connections.") var connections = 1000
+    @Option(help: "New connections a second besides; 0 for none.") var rate = 0
+    func run() throws {
+      let options = lab.options(mode, family, detection: detection.detection)
+      try lab.perform(
+        Lab.ServicesCommand(servers: servers, victim: victim, event: how, connections: connections, rate: rate, options: options))
+    }
+  }
+
   struct GatewayCluster: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "gateway-cluster",

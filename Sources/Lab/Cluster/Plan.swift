@@ -19,19 +19,26 @@ public enum ClientSite: String, CaseIterable, Codable, Sendable {
 struct Plan: LabPlan, Hashable {
   let run: String
   let memberCount: Int
+  /// Machines behind the cluster, in a network of their own.
+  let serverCount: Int
 
   static let memberLimit = 16
+  static let serverLimit = 16
   static let clientAddressCount = 30
   static let prefix = "skn"
   static let parentDirectory = "/run/skein-lab"
 
   /// - Parameter processIdentifier: the process that the run belongs to; when it is gone the run is a leftover.
-  init(processIdentifier: Int32, memberCount: Int) throws {
+  init(processIdentifier: Int32, memberCount: Int, serverCount: Int = 0) throws {
     guard 1...Self.memberLimit ~= memberCount else {
       throw LabError.badOption("the lab has room for 1 to \(Self.memberLimit) members, not \(memberCount)")
     }
+    guard 0...Self.serverLimit ~= serverCount else {
+      throw LabError.badOption("the lab has room for \(Self.serverLimit) servers, not \(serverCount)")
+    }
     run = "\(Self.prefix)\(processIdentifier)"
     self.memberCount = memberCount
+    self.serverCount = serverCount
   }
 
   /// The process that a namespace of this name belongs to, if the name is one of the lab's.
@@ -49,9 +56,10 @@ struct Plan: LabPlan, Hashable {
   var memberNamespaces: [Int: Namespace] { Dictionary(uniqueKeysWithValues: members.map { ($0, namespace(of: $0)) }) }
   var namespaces: [Namespace] {
     [switchNamespace, routerNamespace] + ClientSite.allCases.map(clientNamespace) + members.map(namespace(of:))
+      + servers.map(namespace(ofServer:))
   }
 
-  var ports: [String] { ["client", "router"] + members.map(port(of:)) }
+  var ports: [String] { ["client", "router"] + members.map(port(of:)) + servers.map(Self.serverName) }
   static let bridge = "switch"
   static let interface = "eth0"
   /// The router's other interface, towards the far clients.
@@ -89,7 +97,7 @@ extension Plan {
 extension Plan {
   /// The switch, a wire from it to everybody, and the one behind the router.
   var wiring: [String] {
-    let ends = [clientNamespace(.near), routerNamespace] + members.map(namespace(of:))
+    let ends = [clientNamespace(.near), routerNamespace] + members.map(namespace(of:)) + servers.map(namespace(ofServer:))
     return wiring(Self.bridge, zip(ports, ends).map { ($0, Self.interface, $1) }) + [
       "link add \(Self.farInterface) netns \(routerNamespace.name) type veth peer name \(Self.interface) netns \(clientNamespace(.far).name)"
     ]
@@ -97,7 +105,9 @@ extension Plan {
 
   /// `ip -batch` lines for a member's own namespace.
   func addressing(ofMember member: Int) -> [String] {
-    Self.addressing(Self.interface) { [address(of: member, $0)] } + Self.defaultRoutes(.near)
+    Self.addressing(Self.interface) { family in
+      [address(of: member, family)] + (serverCount == 0 ? [] : [Self.addressBesideServers(ofMember: member, family)])
+    } + Self.defaultRoutes(.near)
   }
 
   /// `ip -batch` lines for a client's namespace: as many addresses as there are clients to play.
@@ -143,7 +153,7 @@ extension Plan {
         " " + columns.map { _ in "│".centred(width) }.joined().centred(inside),
       ] + (0..<4).map { line in " " + columns.map { $0[line] }.joined().centred(inside) } + [
         " " + String(repeating: "─", count: inside), " " + "all of them answer as \(Self.clusterAddress(.four))".centred(inside),
-      ]
+      ] + serverLines.map { " " + $0.centred(inside) }
     return lines.map { "  " + $0.trimmingTrailingSpaces }.joined(separator: "\n")
   }
 

@@ -19,6 +19,8 @@ struct SkeinSettings: Sendable {
   var partition = PartitionPolicy.serve
   /// Machines at the end of the plan that are no members; who wants one to join configures and starts its daemon.
   var guestCount = 0
+  /// Machines behind the cluster's virtual servers; with 0 it has none.
+  var serverCount = 0
   /// Lines for the `cluster` section of every member's file, and what makes the files that they name.
   var clusterLines: @Sendable (SkeinCluster, Int) throws -> [String] = { _, _ in [] }
   /// Whether router work is the cluster's (`routing`).
@@ -88,13 +90,14 @@ final class SkeinCluster: SkeinDaemons {
       "detection: \(options.detectionMilliseconds)ms", "credentials: \(file(member, "pem"))", "partition: \(settings.partition.rawValue)",
       "members: \(members.count)",
     ]
-    if !settings.hasGateway { lines.append("addresses: [\(Plan.clusterAddresses)]") }
+    if !settings.hasGateway { lines.append("addresses: [\(Plan.clusterAddresses)\(plan.serverGateways)]") }
     if options.withoutMulticast { lines.append("peers: [\(members.map { plan.address(of: $0, .four) }.joined(separator: ", "))]") }
     if settings.routing { lines.append("routing: true") }
     if settings.personality != nil { lines.append("personality: \(file(member, "personality"))") }
     lines += try settings.clusterLines(self, member)
     let cluster = "cluster:\n" + lines.map { "  \($0)\n" }.joined()
-    return cluster + (settings.hasGateway ? Self.gatewaySection : "") + options.packetPathLine + "api: \(api(member))\n"
+    return cluster + (settings.hasGateway ? Self.gatewaySection : "") + plan.servicesSection(options.family) + options.packetPathLine
+      + "api: \(api(member))\n"
   }
 }
 

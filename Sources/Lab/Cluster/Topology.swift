@@ -4,8 +4,8 @@ import Foundation
 final class Topology: TestBed {
   let plan: Plan
 
-  init(memberCount: Int, console: Console) throws {
-    plan = try Plan(processIdentifier: getpid(), memberCount: memberCount)
+  init(memberCount: Int, serverCount: Int = 0, console: Console) throws {
+    plan = try Plan(processIdentifier: getpid(), memberCount: memberCount, serverCount: serverCount)
     super.init(plan, console: console)
   }
 
@@ -24,6 +24,12 @@ final class Topology: TestBed {
       let namespace = plan.clientNamespace(site)
       try launcher.set(Self.withoutWaiting, in: namespace)
       try launcher.batch(plan.addressing(ofClients: site), in: namespace)
+      try launcher.offload(Plan.interface, "tx", "off", in: namespace)
+    }
+    for server in plan.servers {
+      let namespace = plan.namespace(ofServer: server)
+      try launcher.set(Self.withoutWaiting, in: namespace)
+      try launcher.batch(plan.addressing(ofServer: server), in: namespace)
       try launcher.offload(Plan.interface, "tx", "off", in: namespace)
     }
     for port in plan.ports { try launcher.offload(port, "gro", "on", in: plan.switchNamespace) }

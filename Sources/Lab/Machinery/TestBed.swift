@@ -8,6 +8,7 @@
 //   Measuring    what both appliances are measured by: Prober (numbered datagrams) and WireTap (what comes of them, with the kernel's time),
 //                ProbeLedger, Losses and LossBooks (what took the lost ones), Scenario (what can fail) and FailoverRun, Report, Matrix
 //   Cluster      Plan, Topology, SkeinCluster, KeepalivedCluster, and a file for each `skein lab …` of an IP cluster
+//   Services     the cluster's virtual servers: the machines behind them, connections that last, and `skein lab services`
 //   Gateway      GatewayPlan, GatewayTopology, GatewayGroup, VrrpGateway, and a file for each `skein lab gateway…`
 //
 // Two oddities. A thread, not a process, enters a namespace: sockets and children made meanwhile stay there, so one process plays

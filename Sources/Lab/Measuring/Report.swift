@@ -88,7 +88,7 @@ public struct LabOptions: Sendable {
 
   /// Builds a cluster, hands it over, and removes it.
   func withCluster<Result>(_ settings: SkeinSettings, _ body: (SkeinCluster) throws -> Result) throws -> Result {
-    try TestBed.with(try Topology(memberCount: members + settings.guestCount, console: console)) {
+    try TestBed.with(try Topology(memberCount: members + settings.guestCount, serverCount: settings.serverCount, console: console)) {
       try body(SkeinCluster(topology: $0, settings: settings))
     }
   }
