@@ -75,6 +75,7 @@ lab: ## Delivery, failures, maintenance and simulation, as the README claims the
 	try lab packets; \
 	for operation in rejoin restart drain leave; do try lab $$operation; done; \
 	try lab crash --detection 1s; \
+	for how in kill drain; do try lab services --how $$how --connections 200; done; \
 	try lab balance --by count --by weight; \
 	try lab flood --datagrams $(FLOOD); \
 	try lab gateway --method moves; try lab gateway-cluster --runs $(RUNS); \
