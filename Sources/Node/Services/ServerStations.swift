@@ -69,6 +69,13 @@ extension Machine {
       try changes.set("net/ipv4/conf/all/send_redirects", to: "0")
       try changes.set("\(conf)/send_redirects", to: "0")
     }
-    if services.contains(where: { $0.address.ipv4 == nil }) { try changes.set("net/ipv6/conf/\(interface.name)/forwarding", to: "1") }
+    if services.contains(where: { $0.address.ipv4 == nil }) {
+      try changes.set("net/ipv6/conf/\(interface.name)/forwarding", to: "1")
+      // Of IPv6, an interface's own switch only says that it is a router's. The kernel forwards when the switch of all is on; since
+      // Linux 6.17 one interface can be told to by itself.
+      let single = "net/ipv6/conf/\(interface.name)/force_forwarding"
+      let isThere = (try? Sysctl.read(single)) != nil
+      try changes.set(isThere ? single : "net/ipv6/conf/all/forwarding", to: "1")
+    }
   }
 }
