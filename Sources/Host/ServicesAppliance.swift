@@ -17,19 +17,37 @@ public struct ServicesAppliance: Sendable {
     public var flows: Int
   }
 
-  /// In the order of their numbers in the packet path.
+  /// In the order of the configuration.
   public private(set) var virtualServers: [VirtualServer] = []
   private var stations: [InternetAddress: EthernetAddress] = [:]
   private var choices: [ChoiceTable] = []
-  /// Which number each real server has; a number is kept as long as the server is.
+  /// Which number each has in the packet path, by which flows know it: kept as long as it is there, whatever else comes and goes.
+  private var virtualNumbers: [VirtualPlace: Int] = [:]
   private var numbers: [Place: Int] = [:]
+  /// Where the next free number of a real server is looked for.
+  private var nextNumber = 0
   private var keeper: FlowKeeper
   private var blocks: Blocks
   private(set) var nextDeadline: Instant?
 
+  /// Where a virtual server is.
+  private struct VirtualPlace: Hashable {
+    var address: InternetAddress
+    var port: UInt16
+    var number: UInt8
+
+    init(_ server: VirtualServer) { (address, port, number) = (server.address, server.port, server.transport.number) }
+
+    /// Nil where the record has none.
+    init?(_ record: skein_virtual_server) {
+      guard record.port != 0 else { return nil }
+      (address, port, number) = (InternetAddress(record.address), UInt16(bigEndian: record.port), record.protocol)
+    }
+  }
+
   /// A real server of a virtual server.
   private struct Place: Hashable {
-    var virtualServer: Int
+    var virtualServer: VirtualPlace
     var address: InternetAddress
     var port: UInt16
   }
@@ -42,6 +60,17 @@ public struct ServicesAppliance: Sendable {
   public init(_ tables: PacketTables) {
     keeper = FlowKeeper(tables)
     blocks = Blocks(count: Int(tables.sizes.choice_blocks))
+    // An earlier daemon's flows go by the numbers that it gave.
+    for index in 0..<Int(skein_virtual_server_count) {
+      if let place = VirtualPlace(tables.virtualServers[index]) { virtualNumbers[place] = index }
+    }
+    for index in 0..<Int(skein_server_count) {
+      let record = tables.servers[index]
+      guard record.port != 0,
+        let virtual = VirtualPlace(tables.virtualServers[Int(record.virtual_server) % Int(skein_virtual_server_count)])
+      else { continue }
+      numbers[Place(virtualServer: virtual, address: InternetAddress(record.address), port: UInt16(bigEndian: record.port))] = index
+    }
   }
 
   /// These virtual servers and no others. What is the same stays as it is; flows to what is gone find no server.
@@ -50,10 +79,15 @@ public struct ServicesAppliance: Sendable {
     if nextDeadline == nil, !virtualServers.isEmpty { nextDeadline = now + Self.interval }
     assignNumbers()
     for (place, number) in numbers { write(place, number, to: tables) }
-    for number in 0..<Int(skein_server_count) where !numbers.values.contains(number) { tables.servers[number] = skein_server() }
+    let taken = Set(numbers.values)
+    for number in 0..<Int(skein_server_count) where !taken.contains(number) { tables.servers[number] = skein_server() }
     choices = virtualServers.map { ChoiceTable($0.servers, most: blocks.mostSlots(for: virtualServers.count)) }
+    let virtualTaken = Set(virtualNumbers.values)
+    for number in 0..<Int(skein_virtual_server_count) where !virtualTaken.contains(number) {
+      tables.virtualServers[number] = skein_virtual_server()
+      blocks.giveBack(of: number)
+    }
     for index in virtualServers.indices { write(index, to: tables) }
-    for index in virtualServers.count..<Int(skein_virtual_server_count) { tables.virtualServers[index] = skein_virtual_server() }
     _ = tables.setEndpoints(endpoints)
     tables.set(flag: skein_flag_virtual_servers, !virtualServers.isEmpty)
   }
@@ -76,12 +110,13 @@ public struct ServicesAppliance: Sendable {
     nextDeadline = now + (isBusy ? Self.busyInterval : Self.interval)
   }
 
-  /// The real servers of a virtual server, by its number.
-  public func servers(of number: Int) -> [ServerState] {
-    virtualServers[number].servers.enumerated().map { index, server in
-      let place = Place(virtualServer: number, address: server.address, port: server.port)
+  /// The real servers of one of `virtualServers`, by its place in the list.
+  public func servers(of position: Int) -> [ServerState] {
+    let virtual = VirtualPlace(virtualServers[position])
+    return virtualServers[position].servers.enumerated().map { index, server in
+      let place = Place(virtualServer: virtual, address: server.address, port: server.port)
       return ServerState(
-        server: server, share: choices[number].share(of: index), station: stations[server.address],
+        server: server, share: choices[position].share(of: index), station: stations[server.address],
         flows: numbers[place].map { keeper.flows(ofServer: $0) } ?? 0)
     }
   }
@@ -92,18 +127,32 @@ public struct ServicesAppliance: Sendable {
   // MARK: Tables
 
   private mutating func assignNumbers() {
-    let places = virtualServers.enumerated().flatMap { index, virtual in
-      virtual.servers.map { Place(virtualServer: index, address: $0.address, port: $0.port) }
+    let virtuals = virtualServers.map(VirtualPlace.init)
+    for (place, number) in virtualNumbers where !virtuals.contains(place) {
+      keeper.end(flowsOfVirtualServer: number)
+      virtualNumbers[place] = nil
+    }
+    var virtualTaken = Set(virtualNumbers.values)
+    for place in virtuals where virtualNumbers[place] == nil {
+      let free = (0..<Int(skein_virtual_server_count)).filter { !virtualTaken.contains($0) }
+      // One whose last flows may still be there only where there is no other.
+      guard let number = free.first(where: { !keeper.isEnding(flowsOfVirtualServer: $0) }) ?? free.first else { continue }
+      virtualNumbers[place] = number
+      virtualTaken.insert(number)
+    }
+    let places = virtualServers.flatMap { virtual in
+      virtual.servers.map { Place(virtualServer: VirtualPlace(virtual), address: $0.address, port: $0.port) }
     }
     let wanted = Set(places)
     numbers = numbers.filter { wanted.contains($0.key) }
     var taken = Set(numbers.values)
-    var next = 0
     for place in places where numbers[place] == nil {
-      while taken.contains(next) { next += 1 }
-      guard next < Int(skein_server_count) else { return }
-      numbers[place] = next
-      taken.insert(next)
+      let inTurn = (0..<Int(skein_server_count)).map { (nextNumber + $0) % Int(skein_server_count) }.filter { !taken.contains($0) }
+      // Flows of a server that is gone go by its number still.
+      guard let number = inTurn.first(where: { keeper.flows(ofServer: $0) == 0 }) ?? inTurn.first else { return }
+      numbers[place] = number
+      taken.insert(number)
+      nextNumber = number + 1
     }
   }
 
@@ -111,14 +160,15 @@ public struct ServicesAppliance: Sendable {
     var record = skein_server()
     record.address = place.address.record
     record.port = place.port.bigEndian
-    record.virtual_server = UInt16(place.virtualServer)
+    record.virtual_server = UInt16(virtualNumbers[place.virtualServer] ?? 0)
     skein_server_set_mac(&record, stations[place.address]?.word ?? 0)
     tables.servers[number] = record
   }
 
-  private mutating func write(_ index: Int, to tables: PacketTables) {
-    let virtual = virtualServers[index]
-    let choice = choices[index]
+  private mutating func write(_ position: Int, to tables: PacketTables) {
+    let virtual = virtualServers[position]
+    let choice = choices[position]
+    guard let index = virtualNumbers[VirtualPlace(virtual)] else { return }
     var record = skein_virtual_server()
     record.address = virtual.address.record
     record.port = virtual.port.bigEndian
@@ -131,7 +181,8 @@ public struct ServicesAppliance: Sendable {
       let blockCount = choice.slots.count / Int(skein_choice_count)
       let first = blocks.take(blockCount, for: index)
       for (slot, server) in choice.slots.enumerated() {
-        let place = Place(virtualServer: index, address: virtual.servers[server].address, port: virtual.servers[server].port)
+        let place = Place(
+          virtualServer: VirtualPlace(virtual), address: virtual.servers[server].address, port: virtual.servers[server].port)
         let number = numbers[place].map(UInt16.init) ?? UInt16(skein_no_server)
         skein_set_choice(tables.choices + (first + slot / Int(skein_choice_count)), UInt32(slot), number)
       }
@@ -141,17 +192,12 @@ public struct ServicesAppliance: Sendable {
   }
 
   private var endpoints: [skein_service_endpoint] {
-    func endpoint(_ address: InternetAddress, _ port: UInt16, _ transport: VirtualServer.Transport, _ kind: Int, _ index: Int)
-      -> skein_service_endpoint
-    {
+    func endpoint(_ address: InternetAddress, _ port: UInt16, _ number: UInt8, _ kind: Int, _ index: Int) -> skein_service_endpoint {
       skein_service_endpoint(
-        address: address.record, port: port.bigEndian, protocol: transport.number, kind: UInt8(kind), index: UInt16(index),
-        padding: (0, 0, 0, 0, 0))
+        address: address.record, port: port.bigEndian, protocol: number, kind: UInt8(kind), index: UInt16(index), padding: (0, 0, 0, 0, 0))
     }
-    let virtuals = virtualServers.enumerated().map { endpoint($1.address, $1.port, $1.transport, skein_endpoint_virtual, $0) }
-    let servers = numbers.map { place, number in
-      endpoint(place.address, place.port, virtualServers[place.virtualServer].transport, skein_endpoint_server, number)
-    }
+    let virtuals = virtualNumbers.map { endpoint($0.address, $0.port, $0.number, skein_endpoint_virtual, $1) }
+    let servers = numbers.map { endpoint($0.address, $0.port, $0.virtualServer.number, skein_endpoint_server, $1) }
     return virtuals + servers
   }
 
@@ -174,6 +220,9 @@ private struct Blocks: Sendable {
     while slots > ChoiceTable.leastSlots, slots / Int(skein_choice_count) * 2 * virtualServers > count { slots /= 2 }
     return slots
   }
+
+  /// Of a virtual server that is gone.
+  mutating func giveBack(of index: Int) { current[index] = nil }
 
   /// The first of so many blocks that no table in force uses.
   mutating func take(_ wanted: Int, for index: Int) -> Int {

@@ -24,6 +24,15 @@ extension InternetAddress {
   }
 }
 
+extension InternetAddress {
+  /// From the packet path's record.
+  public init(_ record: skein_address) {
+    let words = record.words
+    func half(_ first: UInt32, _ second: UInt32) -> UInt64 { UInt64(UInt32(bigEndian: first)) << 32 | UInt64(UInt32(bigEndian: second)) }
+    self.init(high: half(words.0, words.1), low: half(words.2, words.3))
+  }
+}
+
 extension PacketTables {
   /// Until when this machine processes.
   public var leaseDeadline: Instant {

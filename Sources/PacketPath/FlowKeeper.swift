@@ -33,6 +33,8 @@
     private var next = 0
     /// Live flows of each server, counted in the last round, and so far in this one.
     private var counts: [Int32] = .init(repeating: 0, count: Int(skein_server_count))
+    /// Virtual servers that are gone, and in how many more rounds their flows are looked for.
+    private var gone: [Int: Int] = [:]
     private var counting: [Int32] = .init(repeating: 0, count: Int(skein_server_count))
     /// Lines that are neither used nor ready for a processor.
     private var spare: [UInt32] = []
@@ -84,6 +86,7 @@
         next = 0
         swap(&counts, &counting)
         for server in counting.indices { counting[server] = 0 }
+        gone = gone.mapValues { $0 - 1 }.filter { $0.value > 0 }
       }
       fill(tables)
     }
@@ -100,6 +103,12 @@
         var next = word
         next.state = UInt8(state)
         return skein_flow_exchange_if(line, word, next) != 0
+      }
+      if !gone.isEmpty, gone[Int(line.pointee.virtual_server)] != nil,
+        word.state >= UInt8(skein_flow_claimed) && word.state <= UInt8(skein_flow_dying)
+      {
+        _ = become(skein_flow_withdrawn)
+        return
       }
       switch Int(word.state) {
       case skein_flow_live where isOver: _ = become(skein_flow_dying)
@@ -131,6 +140,12 @@
         }
       }
     }
+
+    /// Has the flows of a virtual server that is gone end in the next rounds, whatever still comes of them.
+    public mutating func end(flowsOfVirtualServer number: Int) { gone[number] = 3 }
+
+    /// Whether flows of a virtual server of this number may still be remembered that is gone.
+    public func isEnding(flowsOfVirtualServer number: Int) -> Bool { gone[number] != nil }
 
     /// How many flows a server had in the last round.
     public func flows(ofServer number: Int) -> Int { Int(counts[number]) }

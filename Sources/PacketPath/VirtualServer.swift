@@ -207,8 +207,9 @@ extension Path {
     var next = word
     next.state = UInt8(skein_flow_live)
     if packet.isTCP { next.tcp = progress(word.tcp, flags, packet, direction) }
-    if direction == .fromClient, flags.isOpening, isClosing(word.tcp) {
-      // The client has taken the same port again, within the time in which the old connection's last segments may still come.
+    if direction == .fromClient, flags.isOpening, isClosing(word.tcp) || isGone(word.server) {
+      // The client has taken the same port again, within the time in which the old connection's last segments may still come; or it asks
+      // again because nobody answers.
       let server = choose(virtual, choice)
       guard server != UInt32(skein_no_server) else { return nil }
       next.server = UInt16(truncatingIfNeeded: server)
@@ -226,6 +227,11 @@ extension Path {
       skein_flow_set_deadline(flow.line, deadline)
     }
     return UInt32(next.server)
+  }
+
+  @inline(__always) private func isGone(_ server: UInt16) -> Bool {
+    let record = memory.server(UInt32(server))
+    return Address(high: skein_address_half(&record.pointee.address, 0), low: skein_address_half(&record.pointee.address, 1)).isUnspecified
   }
 
   @inline(__always) private func isClosing(_ tcp: UInt8) -> Bool {

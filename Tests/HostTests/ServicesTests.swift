@@ -88,6 +88,62 @@ import Wire
     #expect(machine.process(Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))).counter == .taken)
   }
 
+  private static func other(_ port: UInt16) -> VirtualServer {
+    VirtualServer(
+      name: "other", address: InternetAddress(ipv4: 0xc000_020a), port: port, transport: .tcp,
+      servers: [RealServer(address: address(21), port: 9090), RealServer(address: address(22), port: 9090)])
+  }
+
+  /// Whatever comes, goes and changes its place in the list: who has a connection keeps it.
+  @Test func otherServicesComeAndGoBesideConnections() {
+    var machine = Machine([Self.service([(11, 1), (12, 1)]), Self.other(81)])
+    let before = (40_000..<40_100).map { machine.server(ofPort: $0) }
+    for list in [[Self.other(82), Self.service([(11, 1), (12, 1)]), Self.other(83)], [Self.service([(12, 1), (14, 1), (11, 1)])]] {
+      machine.tell(.virtualServers(list))
+      #expect((40_000..<40_100).map { machine.server(ofPort: $0, flags: 16) } == before)
+    }
+  }
+
+  /// A new server does not get the connections of one that is gone, though that has left a number free; who asks again gets a server.
+  @Test func aNewServerInheritsNoConnections() {
+    var machine = Machine([Self.service([(11, 1), (12, 1)])])
+    let before = (40_000..<40_100).map { machine.server(ofPort: $0) }
+    machine.tell(.virtualServers([Self.service([(12, 1), (13, 1)])]))
+    machine.tell(
+      .stations([Self.address(12): EthernetAddress(bits: 0x0200_0000_0512), Self.address(13): EthernetAddress(bits: 0x0200_0000_0513)]))
+    let after = (40_000..<40_100).map { machine.server(ofPort: $0, flags: 16) }
+    #expect(zip(before, after).allSatisfy { $0 == 12 ? $1 == 12 : $1 == nil })
+    let again = (40_000..<40_100).map { machine.server(ofPort: $0) }
+    #expect(Set(again) == [12, 13])
+    let moved = zip(before, again).count { old, new in old == 12 && new != 12 }
+    #expect(moved == 0)
+  }
+
+  /// A daemon that comes back finds the flows that its packet path has kept, though its file has another order now.
+  @Test func theNextDaemonKnowsTheNumbers() {
+    var machine = Machine([Self.service([(11, 1), (12, 1)])])
+    machine.tell(.virtualServers([Self.service([(12, 1), (13, 1), (11, 1)])]))
+    let before = (40_000..<40_100).map { machine.server(ofPort: $0) }
+    machine.host = ApplianceHost(machine.host.configuration, member: nil, tables: machine.path.tables)
+    machine.tell(.virtualServers([Self.other(81), Self.service([(11, 1), (13, 1), (12, 1)])]))
+    let stations = [11, 12, 13].map { (Self.address($0), EthernetAddress(bits: 0x0200_0000_0500 + UInt64($0))) }
+    machine.tell(.stations(Dictionary(uniqueKeysWithValues: stations)))
+    let after = (40_000..<40_100).map { machine.server(ofPort: $0, flags: 16) }
+    // Of 13 nobody had said where it is.
+    #expect(zip(before, after).allSatisfy { $0 == nil ? $1 == 13 : $0 == $1 })
+  }
+
+  /// The flows of a service that is gone are forgotten, whatever still comes of them.
+  @Test func theFlowsOfARemovedServiceAreForgotten() {
+    var machine = Machine([Self.service([(11, 1), (12, 1)]), Self.other(81)])
+    _ = (40_000..<40_100).map { machine.server(ofPort: $0) }
+    machine.wait(.seconds(2))
+    #expect(machine.host.services?.flowCount == 100)
+    machine.tell(.virtualServers([Self.other(81)]))
+    machine.wait(.seconds(4))
+    #expect(machine.host.services?.flowCount == 0)
+  }
+
   @Test func withoutAServerNothingIsSentOn() {
     let machine = Machine([Self.service([(11, 0)])])
     #expect(machine.process(Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp()))).counter == .serviceNoServer)

@@ -30,7 +30,7 @@ enum {
   skein_server_count = 1024, /* real servers, of all virtual servers together */
   /* Addresses with a port that are a virtual server's or a real server's: buckets of four, twice, as with `roles`. */
   skein_endpoint_slot_count = 4,
-  skein_endpoint_bits = 10,
+  skein_endpoint_bits = 11,
   skein_endpoint_bucket_count = 1 << skein_endpoint_bits,
   skein_choice_count = 512,      /* slots in a block of choices; a virtual server has a power of two of blocks */
   skein_flow_slot_count = 8,     /* slots in a bucket of the index of flows */

@@ -34,19 +34,27 @@ public struct FlowReport: Codable, Sendable {
 extension PinnedPath {
   /// Each flow that is remembered, in no order.
   public func forEachFlow(_ body: (FlowReport) throws -> Void) rethrows {
+    // By where they are: a service has a number of its own in the packet path.
+    let found = (0..<Int(skein_virtual_server_count)).map { number -> VirtualServer? in
+      let record = tables.virtualServers[number]
+      return services.first {
+        $0.address == InternetAddress(record.address) && $0.port == UInt16(bigEndian: record.port) && $0.transport.number == record.protocol
+      }
+    }
     let now = UInt32(truncatingIfNeeded: BootClock.now().nanoseconds >> UInt64(skein_flow_time_shift))
     for number in 0..<Int(tables.sizes.flows) {
       let flow = tables.flows[number]
       guard flow.word.state == UInt8(skein_flow_live) || flow.word.state == UInt8(skein_flow_dying) else { continue }
-      let index = Int(flow.virtual_server)
-      guard index < services.count, Int(flow.word.server) < Int(skein_server_count) else { continue }
+      guard Int(flow.virtual_server) < found.count, let service = found[Int(flow.virtual_server)],
+        Int(flow.word.server) < Int(skein_server_count)
+      else { continue }
       let server = tables.servers[Int(flow.word.server)]
       let left = Double(Int32(bitPattern: flow.deadline &- now)) * Double(1 << skein_flow_time_shift) / 1e9
       try body(
         FlowReport(
-          client: "\(InternetAddress(flow.client))", clientPort: Int(UInt16(bigEndian: flow.client_port)), service: services[index].name,
+          client: "\(InternetAddress(flow.client))", clientPort: Int(UInt16(bigEndian: flow.client_port)), service: service.name,
           server: "\(InternetAddress(server.address))", serverPort: Int(UInt16(bigEndian: server.port)),
-          state: services[index].transport == .udp ? "datagrams" : Self.state(flow.word.tcp), sentOctets: flow.octets.0,
+          state: service.transport == .udp ? "datagrams" : Self.state(flow.word.tcp), sentOctets: flow.octets.0,
           receivedOctets: flow.octets.1, sentPackets: Int(flow.packets.0), receivedPackets: Int(flow.packets.1), endsInSeconds: max(0, left)
         ))
     }
@@ -56,14 +64,5 @@ extension PinnedPath {
     let closed = UInt8(skein_flow_tcp_client_closed | skein_flow_tcp_server_closed)
     if tcp & UInt8(skein_flow_tcp_client_reset | skein_flow_tcp_server_reset) != 0 || tcp & closed == closed { return "closing" }
     return tcp & UInt8(skein_flow_tcp_established) == 0 ? "opening" : "established"
-  }
-}
-
-extension InternetAddress {
-  /// From the packet path's record.
-  init(_ record: skein_address) {
-    let words = record.words
-    func half(_ first: UInt32, _ second: UInt32) -> UInt64 { UInt64(UInt32(bigEndian: first)) << 32 | UInt64(UInt32(bigEndian: second)) }
-    self.init(high: half(words.0, words.1), low: half(words.2, words.3))
   }
 }
