@@ -77,6 +77,7 @@ public actor Daemon {
   /// All addresses of the machine, as the packet path was told.
   var machineAddresses: [InternetAddress] = []
   var wallClock = WallClockWatch()
+  var serverStations = ServerStations()
 
   /// Runs a daemon on a thread of its own until it is told to stop: a cluster's member, which may also be a gateway of a group inside the
   /// cluster, or the gateway of a group that stands alone.

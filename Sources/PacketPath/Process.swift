@@ -46,7 +46,7 @@ extension Path {
     if _fastPath(isToMembers(frame)) {
       if packet.isToCluster(self) {
         if let unit = unit(of: packet) { return settle(frame, unit, taken: .taken, waiting: .goOn(.whole)) }
-      } else if hasVirtualServers, let unit = unit(ofAnswer: packet) {
+      } else if hasVirtualServers, !isOwn(packet.destination), let unit = unit(ofAnswer: packet) {
         return settle(frame, unit, taken: .taken, waiting: .goOn(.whole))
       }
     }

@@ -22,6 +22,7 @@ extension Path {
   }
 
   @inline(__always) func isCluster(_ address: Address) -> Bool { roles(of: address) & skein_role_cluster.rawValue != 0 }
+  @inline(__always) func isOwn(_ address: Address) -> Bool { roles(of: address) & skein_role_own.rawValue != 0 }
   @inline(__always) func isVirtual(_ address: Address) -> Bool { roles(of: address) & skein_role_virtual.rawValue != 0 }
 }
 

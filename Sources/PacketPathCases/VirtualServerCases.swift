@@ -184,6 +184,11 @@ extension PacketPathCase {
           Frames.ipv4(
             from: Frames.server4, to: Frames.client4, protocol: 6, options: [1, 1, 1, 0], Frames.tcp(from: 8080, to: 40000, flags: 16))),
         .serviceNotPlain),
+      PacketPathCase(
+        "what a server answers this machine itself is the stack's, whoever has its unit", World(units: .acknowledged, services: .there),
+        Frames.ip(
+          to: Frames.ownMAC, from: Frames.serverMAC,
+          Frames.ipv4(from: Frames.server4, to: Frames.own4, protocol: 6, Frames.tcp(from: 8080, to: 40000, flags: 18))), .ownAddress),
       takes("another port is the stack's", Frames.ip(Frames.ipv4(protocol: 6, Frames.tcp(to: 81))), world),
       takes("another protocol is the stack's", Frames.ip(Frames.ipv4(protocol: 17, Frames.udp(to: 80))), world),
       PacketPathCase(

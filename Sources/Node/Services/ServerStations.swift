@@ -6,20 +6,29 @@ import Wire
 
 /// By which hardware addresses real servers are reached, as the kernel knows them: a server's own, or its router's.
 struct ServerStations {
-  let routes: RouteSocket
-  let interface: NetworkInterface
+  typealias Known = [InternetAddress: EthernetAddress]
+  private var known: Known = [:]
+  private var next = 0
+  /// How many servers are looked at at once: the daemon's thread has leases to keep.
+  private static let limit = 64
 
-  /// A look at the kernel's routes and neighbours; it asks again for those that it knows no longer, or not for certain.
-  func look(for services: [VirtualServer]) -> [InternetAddress: EthernetAddress] {
-    var stations: [InternetAddress: EthernetAddress] = [:]
-    for address in Set(services.flatMap(\.servers).map(\.address)) {
+  /// A look at the kernel's routes and neighbours; it asks again for those that it knows no longer, or not for certain. Of many servers each
+  /// look is at the next ones.
+  mutating func look(for services: [VirtualServer], _ routes: RouteSocket, _ interface: NetworkInterface) -> Known {
+    let wanted = Set(services.flatMap(\.servers).map(\.address))
+    let addresses = wanted.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
+    known = known.filter { wanted.contains($0.key) }
+    for _ in 0..<min(Self.limit, addresses.count) {
+      next = next + 1 < addresses.count ? next + 1 : 0
+      let address = addresses[next]
+      known[address] = nil
       // Without a route the packets go to the kernel's stack, which explains it to their sender.
       guard let route = try? routes.route(to: address), !route.isLocal, route.interface == interface.index else { continue }
       let neighbour = route.gateway ?? address
-      stations[address] = (try? routes.neighbour(neighbour, interface: interface.index)) ?? nil
+      known[address] = (try? routes.neighbour(neighbour, interface: interface.index)) ?? nil
       try? routes.useNeighbour(neighbour, interface: interface.index)
     }
-    return stations
+    return known
   }
 }
 
@@ -37,8 +46,7 @@ extension Daemon {
   /// Once a second.
   func lookForServers() {
     guard let cluster, host.services != nil else { return }
-    handle(
-      .stations(ServerStations(routes: cluster.machine.routes, interface: cluster.machine.interface).look(for: configuration.services)))
+    handle(.stations(serverStations.look(for: configuration.services, cluster.machine.routes, cluster.machine.interface)))
   }
 
   func services() async -> ServicesReport? {
