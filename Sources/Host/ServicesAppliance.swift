@@ -34,14 +34,14 @@ public struct ServicesAppliance: Sendable {
   private struct VirtualPlace: Hashable {
     var address: InternetAddress
     var port: UInt16
-    var number: UInt8
+    var protocolNumber: UInt8
 
-    init(_ server: VirtualServer) { (address, port, number) = (server.address, server.port, server.transport.number) }
+    init(_ server: VirtualServer) { (address, port, protocolNumber) = (server.address, server.port, server.transport.number) }
 
     /// Nil where the record has none.
     init?(_ record: skein_virtual_server) {
       guard record.port != 0 else { return nil }
-      (address, port, number) = (InternetAddress(record.address), UInt16(bigEndian: record.port), record.protocol)
+      (address, port, protocolNumber) = (InternetAddress(record.address), UInt16(bigEndian: record.port), record.protocol)
     }
   }
 
@@ -196,8 +196,8 @@ public struct ServicesAppliance: Sendable {
       skein_service_endpoint(
         address: address.record, port: port.bigEndian, protocol: number, kind: UInt8(kind), index: UInt16(index), padding: (0, 0, 0, 0, 0))
     }
-    let virtuals = virtualNumbers.map { endpoint($0.address, $0.port, $0.number, skein_endpoint_virtual, $1) }
-    let servers = numbers.map { endpoint($0.address, $0.port, $0.virtualServer.number, skein_endpoint_server, $1) }
+    let virtuals = virtualNumbers.map { endpoint($0.address, $0.port, $0.protocolNumber, skein_endpoint_virtual, $1) }
+    let servers = numbers.map { endpoint($0.address, $0.port, $0.virtualServer.protocolNumber, skein_endpoint_server, $1) }
     return virtuals + servers
   }
 

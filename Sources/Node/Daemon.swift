@@ -279,7 +279,7 @@ extension ClusterSection {
       "\(routing)", "\(l2tpSessions)", "\(workUnitHashVersion)",
       sourceOnly.map { "\($0.ipProtocol)/\($0.port)" }.sorted().joined(separator: ","),
       // Servers come and go; what stands at which address does not.
-      services.map(\.place).joined(separator: ","),
+      services.map(\.place).sorted().joined(separator: ","),
     ].joined(separator: ";")
     return text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   }

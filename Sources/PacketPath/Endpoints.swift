@@ -27,7 +27,7 @@ extension Path {
     for index in 0..<UInt32(skein_endpoint_slot_count) {
       let slot = skein_endpoint_at(bucket, index)
       let kind = slot.pointee.kind
-      let isIt = address == Address(high: skein_address_half(&slot.pointee.address, 0), low: skein_address_half(&slot.pointee.address, 1))
+      let isIt = address == Address(at: &slot.pointee.address)
       guard isIt, slot.pointee.port == port, slot.pointee.protocol == number else { continue }
       if kind == UInt8(skein_endpoint_virtual) { return .virtual(UInt32(slot.pointee.index)) }
       if kind == UInt8(skein_endpoint_server) { return .server(UInt32(slot.pointee.index)) }

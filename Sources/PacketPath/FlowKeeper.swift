@@ -7,17 +7,6 @@
   /// still holds a line's address can be surprised: live → dying (any packet brings it back) → withdrawn, its slot freed → spare. A round
   /// must take longer than a program may run: a second is a thousand times that.
   public struct FlowKeeper: Sendable {
-    /// What a flow was when it ended.
-    public struct Ended: Equatable, Sendable {
-      /// The line's content; its deadline is when its time was up.
-      public var flow: skein_flow
-
-      /// Octet by octet.
-      public static func == (one: Ended, other: Ended) -> Bool {
-        withUnsafeBytes(of: one.flow) { one in withUnsafeBytes(of: other.flow) { one.elementsEqual($0) } }
-      }
-    }
-
     /// How many lines are in which state.
     public struct Census: Equatable, Sendable {
       /// Decided flows, those included whose time is up.
@@ -75,8 +64,8 @@
     /// Looks at the next `count` lines, and takes back what is over.
     /// - Parameters:
     ///   - now: CLOCK_BOOTTIME, nanoseconds.
-    ///   - ended: is told of each flow that is over.
-    public mutating func sweep(_ tables: PacketTables, lines count: Int, now: UInt64, ended: (Ended) -> Void = { _ in }) {
+    ///   - ended: is told of each flow that is over, as it was at last.
+    public mutating func sweep(_ tables: PacketTables, lines count: Int, now: UInt64, ended: (skein_flow) -> Void = { _ in }) {
       let time = UInt32(truncatingIfNeeded: now >> UInt64(skein_flow_time_shift))
       let total = Int(tables.sizes.flows)
       for _ in 0..<min(count, total) {
@@ -91,7 +80,7 @@
       fill(tables)
     }
 
-    private mutating func visit(_ tables: PacketTables, _ number: Int, at time: UInt32, _ ended: (Ended) -> Void) {
+    private mutating func visit(_ tables: PacketTables, _ number: Int, at time: UInt32, _ ended: (skein_flow) -> Void) {
       let line = tables.flows + number
       let word = skein_flow_load(line)
       guard word.state != UInt8(skein_flow_spare) else { return }
@@ -116,7 +105,7 @@
       case skein_flow_dying where !isOver: _ = become(skein_flow_live)
       case skein_flow_dying:
         let flow = line.pointee
-        if become(skein_flow_withdrawn) { ended(Ended(flow: flow)) }
+        if become(skein_flow_withdrawn) { ended(flow) }
       case skein_flow_withdrawn:
         unlink(tables, UInt32(number))
         _ = become(skein_flow_unlinked)

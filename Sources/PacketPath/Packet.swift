@@ -63,6 +63,11 @@ struct Address: Equatable {
     self.low = low
   }
 
+  /// As it lies in a table.
+  @inline(__always) init(at record: UnsafePointer<skein_address>) {
+    self.init(high: skein_address_half(record, 0), low: skein_address_half(record, 1))
+  }
+
   @inline(__always) init(v4: UInt32) { self.init(high: 0, low: 0xffff_0000 | UInt64(v4) << 32) }
 
   @inline(__always) var words: (UInt32, UInt32, UInt32, UInt32) {

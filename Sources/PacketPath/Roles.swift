@@ -17,7 +17,7 @@ extension Path {
   /// The sum of `skein_role`s that an address has.
   @inline(__always) func roles(of address: Address) -> UInt32 {
     let entry = memory.role(rolePlace(of: address, key: settings.pointee.role_key))
-    let isIt = address == Address(high: skein_address_half(&entry.pointee.address, 0), low: skein_address_half(&entry.pointee.address, 1))
+    let isIt = address == Address(at: &entry.pointee.address)
     return isIt ? entry.pointee.roles : 0
   }
 

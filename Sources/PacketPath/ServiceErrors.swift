@@ -110,7 +110,7 @@ extension Path {
     if let found = flow(key, FlowPlace(key, settings)) { server = UInt32(found.word.server) }
     guard server != UInt32(skein_no_server) else { return false }
     let record = memory.server(server)
-    let address = Address(high: skein_address_half(&record.pointee.address, 0), low: skein_address_half(&record.pointee.address, 1))
+    let address = Address(at: &record.pointee.address)
     guard !address.isUnspecified else { return false }
     let port = record.pointee.port == 0 ? quoted.sourcePort : record.pointee.port
     var change = quoted.rewrite(.fromServer, address, port: port)
@@ -122,7 +122,7 @@ extension Path {
   @inline(__always) private func toClient(_ network: Packet, _ headers: Headers, _ quoted: QuotedPacket, _ number: UInt32) -> Bool {
     let record = memory.server(number)
     let virtual = memory.virtualServer(UInt32(record.pointee.virtual_server))
-    let address = Address(high: skein_address_half(&virtual.pointee.address, 0), low: skein_address_half(&virtual.pointee.address, 1))
+    let address = Address(at: &virtual.pointee.address)
     let isServers = headers.source == quoted.destination
     let port = virtual.pointee.port == 0 ? quoted.destinationPort : virtual.pointee.port
     var change = quoted.rewrite(.fromClient, address, port: port)

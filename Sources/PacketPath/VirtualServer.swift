@@ -136,7 +136,7 @@ extension Path {
     skein_flow_count(found.line, FlowDirection.fromClient.rawValue, UInt64(frame.length))
     let station = frame.loadMAC(6)
     if skein_flow_last_hop(found.line) != station { skein_flow_set_last_hop(found.line, station) }
-    return send(frame, packet, virtual, to: server, .serviceToServer, unit)
+    return send(frame, packet, to: server, .serviceToServer, unit)
   }
 
   /// The first packet of a flow: its server is chosen, and remembered if there is room.
@@ -152,13 +152,13 @@ extension Path {
       skein_flow_set_last_hop(flow.line, frame.loadMAC(6))
       skein_flow_count(flow.line, FlowDirection.fromClient.rawValue, UInt64(frame.length))
       guard decideFlow(flow, server: UInt16(truncatingIfNeeded: server), tcp: 0) else { return Outcome(.drop, .serviceBusy, unit: unit) }
-      return send(frame, packet, virtual, to: server, .serviceToServer, unit)
+      return send(frame, packet, to: server, .serviceToServer, unit)
     case .known:
       // Another processor has the packet before it, and has just chosen: the client repeats this one.
       return Outcome(.drop, .serviceBusy, unit: unit)
     case .exhausted, .crowded:
       // What is chosen by hash needs no record as long as the servers stay the same.
-      return send(frame, packet, virtual, to: server, .serviceUnrecorded, unit)
+      return send(frame, packet, to: server, .serviceUnrecorded, unit)
     }
   }
 
@@ -231,7 +231,7 @@ extension Path {
 
   @inline(__always) private func isGone(_ server: UInt16) -> Bool {
     let record = memory.server(UInt32(server))
-    return Address(high: skein_address_half(&record.pointee.address, 0), low: skein_address_half(&record.pointee.address, 1)).isUnspecified
+    return Address(at: &record.pointee.address).isUnspecified
   }
 
   @inline(__always) private func isClosing(_ tcp: UInt8) -> Bool {
@@ -265,11 +265,10 @@ extension Path {
   // MARK: rewriting
 
   @inline(__always) private func send(
-    _ frame: Packet, _ packet: some PlainPacket, _ virtual: UnsafeMutablePointer<skein_virtual_server>, to number: UInt32,
-    _ counter: PacketCounter, _ unit: UInt32
+    _ frame: Packet, _ packet: some PlainPacket, to number: UInt32, _ counter: PacketCounter, _ unit: UInt32
   ) -> Outcome {
     let server = memory.server(number)
-    let address = Address(high: skein_address_half(&server.pointee.address, 0), low: skein_address_half(&server.pointee.address, 1))
+    let address = Address(at: &server.pointee.address)
     guard !address.isUnspecified else { return Outcome(.drop, .serviceNoServer, unit: unit) }
     let port = server.pointee.port == 0 ? packet.destinationPort : server.pointee.port
     packet.rewriteDestination(address, port: port)
@@ -279,7 +278,7 @@ extension Path {
   @inline(__always) private func answer(
     _ frame: Packet, _ packet: some PlainPacket, _ virtual: UnsafeMutablePointer<skein_virtual_server>, to station: UInt64, _ unit: UInt32
   ) -> Outcome {
-    let address = Address(high: skein_address_half(&virtual.pointee.address, 0), low: skein_address_half(&virtual.pointee.address, 1))
+    let address = Address(at: &virtual.pointee.address)
     let port = virtual.pointee.port == 0 ? packet.sourcePort : virtual.pointee.port
     packet.rewriteSource(address, port: port)
     return leave(frame, packet, to: station, .serviceToClient, unit)

@@ -88,4 +88,19 @@ import Wire
       "\($0)".contains("services: needs a `cluster` section")
     }
   }
+
+  /// The members of a cluster must have services at the same places; how their files list them, and which servers are behind, is nobody's business.
+  @Test func membersAgreeOnPlacesAndNothingElse() throws {
+    func digest(_ services: String...) throws -> UInt64 {
+      let configuration = try read("services:\n" + services.map { "  - \($0)\n" }.joined())
+      return try #require(configuration.cluster).sharedSettingsDigest(with: configuration.services)
+    }
+    let web = "{ port: 80, servers: [{ address: 10.0.0.11 }] }"
+    let names = "{ port: 53, protocol: udp, servers: [{ address: 10.0.0.11 }] }"
+    let both = try digest(web, names)
+    #expect(try digest(names, web) == both)
+    #expect(try digest(names, "{ name: www, port: 80, servers: [{ address: 10.0.0.12, weight: 7 }] }") == both)
+    #expect(try digest(web) != both)
+    #expect(try digest(web, "{ port: 53, servers: [{ address: 10.0.0.11 }] }") != both)
+  }
 }

@@ -22,7 +22,7 @@ import Testing
       keeper = FlowKeeper(path.tables)
     }
 
-    func sweep(now: UInt64, _ ended: (FlowKeeper.Ended) -> Void = { _ in }) {
+    func sweep(now: UInt64, _ ended: (skein_flow) -> Void = { _ in }) {
       keeper.sweep(tables, lines: Int(tables.sizes.flows), now: now, ended: ended)
     }
   }
